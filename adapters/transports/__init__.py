@@ -1,0 +1,1 @@
+"""The ways to hand a message to a partner, one file each."""

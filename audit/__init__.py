@@ -1,0 +1,1 @@
+"""The exchange log: append, Merkle tree, checkpoints, proofs, verification."""

@@ -1,0 +1,97 @@
+"""What every bus promises, and its users rely on.
+
+Two implementations: ``bus.embedded`` (one process, forgets on restart) and, for many processes, Apache Kafka. The
+contract suite in ``tests/contract`` runs over each.
+
+Promises, whatever the bus:
+
+* *order*: records of one topic with one key reach a group in the order in which they were published;
+* *at least once*: a record stays due until ``done`` was called for it; a subscription that closes or dies before
+  that has it delivered again to the next subscription of its group;
+* *groups*: each group receives every record; within one group each record goes to one live subscription at a time;
+* *nothing before it was asked for*: a group sees what is published after its first ``subscribe``. A restart-safe
+  bus also keeps what came while no subscription of the group was open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A message on a topic.
+
+    ``key`` orders, ``value`` is opaque, ``headers`` are CloudEvents attributes in Kafka's binary mode (names in
+    lower case, values UTF-8).
+    """
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A record as a subscription got it; ``position`` is the bus's own and only ``done`` reads it."""
+
+    record: Record
+    position: object
+
+
+class BusUnavailableError(Exception):
+    """The bus can't be reached now; the call had no effect that is known, and may be made again."""
+
+
+class Publisher(Protocol):
+    """The side that puts records on the bus."""
+
+    async def publish(self, record: Record) -> None:
+        """Put a record on its topic, and return once the bus has it as durably as it ever will.
+
+        Calling again after an error may put the record there twice: consumers deduplicate. Safe to call from
+        many tasks; calls for one key are ordered as they were made. Raises ``BusUnavailableError``.
+        """
+        ...
+
+
+class Subscription(Protocol):
+    """The side that takes records off the bus, as a member of one group."""
+
+    async def receive(self) -> Received:
+        """Return the next record that is due, waiting for one.
+
+        Where topics were named in an order, a record of an earlier topic is preferred to one of a later topic.
+        Cancelling the call loses nothing. Raises ``BusUnavailableError``.
+        """
+        ...
+
+    async def done(self, received: Received) -> None:
+        """Say that a record needs no further delivery to this group.
+
+        May be called in any order; the bus remembers no record as done before all earlier ones of its partition
+        are. Idempotent. Raises ``BusUnavailableError``; the record may then come again.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Leave the group. What was received and not done goes to another subscription. Idempotent."""
+        ...
+
+
+class Bus(Publisher, Protocol):
+    """A bus: publish, and subscribe to topics as a group."""
+
+    async def subscribe(self, topics: Sequence[str], *, group: str) -> Subscription:
+        """Join ``group`` on ``topics``, most urgent first, and return once the membership stands.
+
+        Raises ``BusUnavailableError``.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Flush what was published and release every connection. Idempotent."""
+        ...

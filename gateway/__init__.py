@@ -1,0 +1,1 @@
+"""The exchange's own side: intake, relay, outcomes, read API."""

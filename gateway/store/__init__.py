@@ -1,0 +1,1 @@
+"""The store: the one writer, and what readers ask of it."""

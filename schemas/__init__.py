@@ -1,0 +1,1 @@
+"""The vocabulary of the exchange: alerts, signatures, receipts, parcels and formats. Pure: no I/O, no state."""
