@@ -9,8 +9,8 @@ Promises, whatever the bus:
 * *at least once*: a record stays due until ``done`` was called for it; a subscription that closes or dies before
   that has it delivered again to the next subscription of its group;
 * *groups*: each group receives every record; within one group each record goes to one live subscription at a time;
-* *nothing before it was asked for*: a group sees what is published after its first ``subscribe``. A restart-safe
-  bus also keeps what came while no subscription of the group was open.
+* *nothing before it was asked for*: a group sees what is published after its first ``subscribe``, also what comes
+  while no subscription of it is open. A restart-safe bus keeps that across a restart.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ class Received:
 
 
 class BusUnavailableError(Exception):
-    """The bus can't be reached now; the call had no effect that is known, and may be made again."""
+    """The bus can't be reached now; the call had no effect that is known, and may be made again.
+
+    What was closed raises it from every later call, and from a ``receive`` that was waiting.
+    """
 
 
 class Publisher(Protocol):
@@ -78,7 +81,7 @@ class Subscription(Protocol):
         ...
 
     async def close(self) -> None:
-        """Leave the group. What was received and not done goes to another subscription. Idempotent."""
+        """Leave the group. What was received and not done goes to another subscription, in order. Idempotent."""
         ...
 
 

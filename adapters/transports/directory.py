@@ -1,0 +1,105 @@
+"""Handing over by a directory: one file per message, there whole or not at all.
+
+The bytes go to a temporary file of the same directory, a name that begins with a dot; the file is forced to disk,
+renamed, and the rename forced to disk. Only then is the message delivered. A reader that ignores names with a leading
+dot never sees half a message.
+
+The name is ``<time>-<delivery id>.<extension>``, where the time is the one that the delivery id holds (RFC 9562
+section 5.7), so names sort by time and the same delivery keeps one name however often it comes: a second copy
+replaces the first. The file may be read by its owner and group, and by nobody else.
+
+====================================================  ================================================
+what the file system does                             outcome
+====================================================  ================================================
+takes the file                                        Delivered
+no space or quota left                                Deferred, ``disk full``
+no such directory                                     Deferred, ``directory missing``
+not permitted, read only                              Deferred, ``permission denied``
+anything else                                         Deferred, ``storage error``
+====================================================  ================================================
+
+Nothing is Refused: whatever is wrong with a directory, somebody can mend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import tempfile
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from adapters.contract import Message
+from schemas.ids import DeliveryId
+from schemas.parcels import Deferred, Delivered, Outcome
+
+_MODE: Final = 0o640
+_THREADS: Final = 4
+
+
+class DirectoryTransport:
+    """See ``adapters.contract.Transport``; a partner recognises a message that comes again by its file's name."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        # Threads of its own: a directory that hangs holds back its partner and nobody else.
+        self._disk = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="directory")
+
+    async def deliver(self, message: Message) -> Outcome:
+        """Put the message in the directory, and return once it will outlive a loss of power."""
+        path = self._directory / file_name(message.parcel.delivery_id, message.extension)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._disk, _write, path, message.body)
+        except OSError as error:
+            return Deferred(_detail(error))
+        return Delivered("file written")
+
+    async def close(self) -> None:
+        """Let the threads end; a file that is being written is still written."""
+        self._disk.shutdown(wait=False, cancel_futures=True)
+
+
+def file_name(delivery_id: DeliveryId, extension: str) -> str:
+    """Return the one name of a delivery's file: ``20260117T190509250Z-<delivery id>.<extension>``."""
+    identifier = uuid.UUID(delivery_id)
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=identifier.int >> 80)
+    return f"{at:%Y%m%dT%H%M%S}{at.microsecond // 1000:03}Z-{identifier}.{extension}"
+
+
+def _write(path: Path, body: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - Path.open takes no descriptor
+            os.fchmod(descriptor, _MODE)
+            file.write(body)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)  # noqa: PTH105 - the name is mkstemp's string
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _detail(error: OSError) -> str:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "disk full"
+        case errno.ENOENT | errno.ENOTDIR:
+            return "directory missing"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "permission denied"
+        case _:
+            return "storage error"

@@ -1,0 +1,226 @@
+"""The agreement itself: what the parties read, sign and are held to.
+
+Written in YAML, signed as RFC 8785 JSON; both hold the same members. The signed form omits what is absent and has no
+second spelling, so that one document has exactly one sequence of bytes (``agreements.signed``). What reads here is
+valid as far as the document alone can tell; whether its parties exist is for ``agreements.lint``.
+
+What it says, to the letter:
+
+* a grant is one-way, from those in ``from`` to those in ``to``, for the types it names and no other;
+* a jurisdiction in ``from`` or ``to`` means its own participants: not its parent's, not its children's;
+* a sender never receives its own alert, and another agency of its jurisdiction receives it only under a grant;
+* ``valid.from`` is the first instant in force, ``valid.until`` the first one no longer in force.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Annotated, Final, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from agreements.conditions import Condition, named_once
+from agreements.obligations import Obligation
+from schemas.bilingual import Bilingual
+from schemas.faults import BrokenRuleError
+from schemas.fields import Part, TypePattern
+from schemas.ids import (
+    JURISDICTION_PATTERN,
+    PARTICIPANT_PATTERN,
+    AgreementField,
+    AlertType,
+    JurisdictionCode,
+    JurisdictionField,
+    ParticipantId,
+    home_of,
+)
+from schemas.located_yaml import Path
+
+FORMAT: Final = "lacolle.agreement/v1"
+"""The format's tag: what a signature over a document of this module is about, for good."""
+
+REQUIRED_CONDITIONS: Final = ("status", "tlp")
+"""Every grant carries these: test traffic and anything above a ceiling pass only where a clause says so."""
+
+
+def _instant(text: str) -> str:
+    if _RFC_3339.fullmatch(text):
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            pass
+        else:
+            return text
+    raise BrokenRuleError(
+        Bilingual(
+            fr="Il faut ici un instant avec son décalage, comme 2026-01-17T14:05:09-05:00 (RFC 3339).",
+            en="This must be an instant with its offset, such as 2026-01-17T14:05:09-05:00 (RFC 3339).",
+        )
+    )
+
+
+_RFC_3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})")
+_HIDDEN: Final = r"\x00-\x09\x0B-\x1F\x7F-\x9F\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF"
+"""Control characters and those that reorder or hide text: who signs must see what is there."""
+
+Prose: TypeAlias = Annotated[
+    str, StringConstraints(max_length=8_000, pattern=rf"^[^{_HIDDEN}]*[^{_HIDDEN}\s][^{_HIDDEN}]*$")
+]
+Instant: TypeAlias = Annotated[str, AfterValidator(_instant)]
+"""RFC 3339 without fractions, kept as it was signed; ``Validity`` gives the ``datetime``."""
+Clause: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+([.-][A-Za-z0-9]+)*$", max_length=16)]
+Side: TypeAlias = Annotated[str, StringConstraints(pattern=f"{JURISDICTION_PATTERN}|{PARTICIPANT_PATTERN}")]
+"""One who sends or receives: a jurisdiction, or one participant of one."""
+
+
+Located: TypeAlias = tuple[Path, Bilingual]
+"""A rule that a part breaks, at its place in that part."""
+
+
+class Text(Part):
+    """A passage of the document, in both languages; each is authentic."""
+
+    fr: Prose
+    en: Prose
+
+    @property
+    def bilingual(self) -> Bilingual:
+        """The passage as text that a person reads."""
+        return Bilingual(fr=self.fr, en=self.en)
+
+
+class Validity(Part):
+    """When the document binds: from the first instant, until the second one, which is no longer part of it."""
+
+    start: Instant = Field(alias="from")
+    until: Instant
+
+    @property
+    def first(self) -> datetime:
+        """The first instant in force."""
+        return datetime.fromisoformat(self.start)
+
+    @property
+    def end(self) -> datetime:
+        """The first instant no longer in force."""
+        return datetime.fromisoformat(self.until)
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.first >= self.end:
+            raise BrokenRuleError(
+                Bilingual(fr="La fin doit suivre le début.", en="The end must come after the beginning.")
+            )
+        return self
+
+
+class Contact(Part):
+    """Whom a party names to answer for the agreement."""
+
+    party: JurisdictionField
+    office: Text
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = None
+
+
+class Grant(Part):
+    """One clause: who may send which types to whom, on which conditions, with which obligations."""
+
+    clause: Clause
+    origins: Annotated[tuple[Side, ...], Field(alias="from", min_length=1, max_length=500), AfterValidator(named_once)]
+    recipients: Annotated[tuple[Side, ...], Field(alias="to", min_length=1, max_length=500), AfterValidator(named_once)]
+    types: Annotated[tuple[TypePattern, ...], Field(min_length=1, max_length=200), AfterValidator(named_once)]
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=32)]
+    obligations: Annotated[tuple[Obligation, ...], Field(max_length=32)] = ()
+
+    @model_validator(mode="after")
+    def _tags_stand_as_they_must(self) -> Self:
+        tags = [condition.condition for condition in self.conditions]
+        faults: list[Located] = [(("conditions",), _requires(tag)) for tag in REQUIRED_CONDITIONS if tag not in tags]
+        faults += [(("conditions", index), _TWICE) for index in _repeated(tags)]
+        obliged = [obligation.obligation for obligation in self.obligations]
+        faults += [(("obligations", index), _TWICE) for index in _repeated(obliged)]
+        _refuse(self, faults)
+        return self
+
+
+class Agreement(Part):
+    """One version of an agreement between two or more jurisdictions. ``read_agreement`` makes one."""
+
+    agreement: Literal["lacolle.agreement/v1"]
+    id: AgreementField
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
+    title: Text
+    purpose: Text
+    legal_basis: Text
+    privacy_assessment: Text
+    parties: Annotated[tuple[JurisdictionField, ...], Field(min_length=2, max_length=100), AfterValidator(named_once)]
+    valid: Validity
+    contacts: Annotated[tuple[Contact, ...], Field(max_length=200)] = ()
+    grants: Annotated[tuple[Grant, ...], Field(min_length=1, max_length=1_000)]
+
+    @model_validator(mode="after")
+    def _is_between_its_parties(self) -> Self:
+        faults: list[Located] = [
+            (("grants", index, "clause"), _SAME_CLAUSE) for index in _repeated([grant.clause for grant in self.grants])
+        ]
+        faults += [
+            (("contacts", index, "party"), _NO_PARTY)
+            for index, contact in enumerate(self.contacts)
+            if contact.party not in self.parties
+        ]
+        for index, grant in enumerate(self.grants):
+            faults += [(("grants", index, *rest), _NO_PARTY) for rest in _strangers(grant, self.parties)]
+        _refuse(self, faults)
+        return self
+
+
+def jurisdiction_of(side: str) -> JurisdictionCode:
+    """Return the jurisdiction of a side of a grant, which names a jurisdiction or a participant of one."""
+    return home_of(ParticipantId(side)) if "." in side else JurisdictionCode(side)
+
+
+def domain_of(alert_type: AlertType) -> str:
+    """Return the pattern that covers all types of an alert type's domain: ``public-health/*``."""
+    return alert_type.partition("/")[0] + "/*"
+
+
+def _strangers(grant: Grant, parties: tuple[JurisdictionCode, ...]) -> Iterator[Path]:
+    for member, sides in (("from", grant.origins), ("to", grant.recipients)):
+        for index, side in enumerate(sides):
+            if jurisdiction_of(side) not in parties:
+                yield member, index
+
+
+def _repeated(names: Sequence[str]) -> list[int]:
+    return [index for index, name in enumerate(names) if name in names[:index]]
+
+
+def _refuse(part: Part, faults: list[Located]) -> None:
+    """Raise what a validator found, each fault at its own place; pydantic joins them with those of other parts."""
+    if faults:
+        raise ValidationError.from_exception_data(
+            type(part).__name__,
+            [
+                InitErrorDetails(type="value_error", loc=loc, input=None, ctx={"error": BrokenRuleError(reason)})
+                for loc, reason in faults
+            ],
+        )
+
+
+def _requires(tag: str) -> Bilingual:
+    return Bilingual(
+        fr=f"Toute clause doit porter une condition « {tag} ».", en=f"Every clause must carry a “{tag}” condition."
+    )
+
+
+_TWICE: Final = Bilingual(fr="Cette étiquette figure déjà dans la clause.", en="This tag already stands in the clause.")
+_SAME_CLAUSE: Final = Bilingual(
+    fr="Une autre clause porte déjà ce numéro.", en="Another clause already bears this number."
+)
+_NO_PARTY: Final = Bilingual(
+    fr="Ce n'est ni une partie à l'entente ni un participant de l'une d'elles.",
+    en="This is neither a party to the agreement nor a participant of one.",
+)

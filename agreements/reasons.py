@@ -1,0 +1,119 @@
+"""The permanent codes of a reason, and the one place that gives each its arguments.
+
+A code is written into the exchange's log and read years later: never rename one, never reuse one. Arguments are
+identifiers, enumeration values and instants of the agreement or the exchange, never an alert's free text. The
+sentences stand in ``agreements.explain``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TypeVar
+
+from schemas.decisions import ClauseRef, Reason
+from schemas.ids import AlertType, JurisdictionCode, ParticipantId
+
+_Value = TypeVar("_Value", bound=str)
+
+
+class Code(StrEnum):
+    """Why an alert reaches a recipient, why it does not, and what was wrong with each clause considered."""
+
+    GRANTED = "granted"
+    FOLLOWS_THREAD = "follows-thread"
+
+    NO_AGREEMENT = "no-agreement"
+    NO_GRANT = "no-grant"
+    NO_GRANT_AT_HOME = "no-grant-at-home"
+    NOT_ADDRESSED = "not-addressed"
+    NOT_REACHED = "not-reached"
+    CONDITIONS_UNMET = "conditions-unmet"
+
+    NOT_YET_IN_FORCE = "not-yet-in-force"
+    EXPIRED = "expired"
+
+    STATUS_NOT_ALLOWED = "status-not-allowed"
+    TLP_ABOVE_CEILING = "tlp-above-ceiling"
+    NO_INFO = "no-info"
+    SEVERITY_NOT_ALLOWED = "severity-not-allowed"
+    URGENCY_NOT_ALLOWED = "urgency-not-allowed"
+    CERTAINTY_NOT_ALLOWED = "certainty-not-allowed"
+    CATEGORY_NOT_ALLOWED = "category-not-allowed"
+
+
+def granted(under: ClauseRef) -> Reason:
+    """Say that a clause lets the alert through."""
+    return Reason(Code.GRANTED, (("clause", str(under)),))
+
+
+def follows_thread(under: ClauseRef) -> Reason:
+    """Say that the recipient had an earlier alert of the thread under a clause, and so has this one."""
+    return Reason(Code.FOLLOWS_THREAD, (("clause", str(under)),))
+
+
+def no_agreement(origin: JurisdictionCode, destination: JurisdictionCode) -> Reason:
+    """Say that no agreement in force binds the two jurisdictions."""
+    return Reason(Code.NO_AGREEMENT, (("from", origin), ("to", destination)))
+
+
+def no_grant(sender: ParticipantId, alert_type: AlertType, agreements: Iterable[str]) -> Reason:
+    """Say that agreements bind both sides, and that none of their clauses lets this type go to this recipient."""
+    return Reason(
+        Code.NO_GRANT,
+        (("from", sender), ("type", alert_type), ("agreements", tuple(agreements))),
+    )
+
+
+def no_grant_at_home(jurisdiction: JurisdictionCode, alert_type: AlertType) -> Reason:
+    """Say that no clause lets this type go from one agency of a jurisdiction to another."""
+    return Reason(Code.NO_GRANT_AT_HOME, (("jurisdiction", jurisdiction), ("type", alert_type)))
+
+
+def not_addressed() -> Reason:
+    """Say that the sender named its recipients, and that this one is not among them."""
+    return Reason(Code.NOT_ADDRESSED)
+
+
+def not_reached() -> Reason:
+    """Say that a Cancel goes only to those whom the thread reached."""
+    return Reason(Code.NOT_REACHED)
+
+
+def conditions_unmet(clauses: Iterable[ClauseRef]) -> Reason:
+    """Say that clauses in force grant the type, and that each has a condition that the alert does not meet."""
+    return Reason(Code.CONDITIONS_UNMET, (("clauses", tuple(map(str, clauses))),))
+
+
+def not_yet_in_force(start: str) -> Reason:
+    """Say that the agreement's validity begins later, at ``start`` (RFC 3339, as the agreement writes it)."""
+    return Reason(Code.NOT_YET_IN_FORCE, (("valid_from", start),))
+
+
+def expired(end: str) -> Reason:
+    """Say that the agreement's validity is over since ``end`` (RFC 3339, as the agreement writes it)."""
+    return Reason(Code.EXPIRED, (("valid_until", end),))
+
+
+def not_allowed(code: Code, found: Iterable[_Value], allowed: Iterable[_Value]) -> Reason:
+    """Say which values of a CAP enumeration were found that a condition does not allow.
+
+    Found values are sorted and named once, so that the same alert always gives the same reason.
+    """
+    return Reason(
+        code,
+        (
+            ("found", tuple(sorted({str(value) for value in found}))),
+            ("allowed", tuple(str(value) for value in allowed)),
+        ),
+    )
+
+
+def no_info(condition: str) -> Reason:
+    """Say that a condition on the info blocks cannot hold, because the alert has none."""
+    return Reason(Code.NO_INFO, (("condition", condition),))
+
+
+def tlp_above_ceiling(label: str, ceiling: str) -> Reason:
+    """Say that the alert's TLP label is stricter than the clause's ceiling."""
+    return Reason(Code.TLP_ABOVE_CEILING, (("label", label), ("ceiling", ceiling)))

@@ -1,0 +1,196 @@
+"""Checkpoints: the log's word on its own tree, signed and given out (C2SP tlog-checkpoint).
+
+Whoever holds a checkpoint can catch the log contradicting it, so the log must never sign two roots for one size, nor a
+size without what it signed before. The database alone can't see to that, for a backup that is restored has forgotten
+what was published after it: ``PublishedState``, a file beside the database, remembers, and is written before a note
+is given out. It trusts nobody: its note is verified like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import os
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from audit.entry import time_text
+from audit.errors import LogForkError, LogStateError, MalformedCheckpointError
+from audit.log import read_head
+from audit.merkle import HASH_SIZE
+from audit.note import LogSigner, open_note
+from audit.proofs import root_at
+from audit.tables import checkpoints
+from schemas.bilingual import Bilingual
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointBody:
+    """What a checkpoint says: the tree of ``origin`` has ``size`` leaves and this root.
+
+    ``extensions`` are lines that we neither write nor understand; others may.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> CheckpointBody:
+        """Read a note's text. Raises ``MalformedCheckpointError`` for anything that ``text`` would write otherwise."""
+        lines = text.removesuffix("\n").split("\n")
+        if len(lines) < _MANDATORY_LINES or not (text.endswith("\n") and all(lines) and _SIZE.fullmatch(lines[1])):
+            raise MalformedCheckpointError(_MALFORMED)
+        origin, size, root, *extensions = lines
+        return cls(origin=origin, size=int(size), root=_root(root), extensions=tuple(extensions))
+
+    @property
+    def text(self) -> str:
+        """The note's text."""
+        return "".join(f"{line}\n" for line in (self.origin, self.size, _base64(self.root), *self.extensions))
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint that was signed: the note as published, and when (RFC 3339)."""
+
+    origin: str
+    size: int
+    root: bytes
+    note: str
+    time: str
+
+
+class PublishedState:
+    """The file that remembers the note that was published last. One process writes it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> bytes | None:
+        """Return the note, or ``None`` where nothing was ever published. Raises ``OSError``."""
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, note: bytes) -> None:
+        """Replace the note, whole or not at all, and return once it is on the disk. Raises ``OSError``."""
+        fresh = self._path.with_name(f".{self._path.name}.new")
+        with fresh.open("wb") as file:
+            file.write(note)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+async def publish(
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState, now: datetime
+) -> Checkpoint | None:
+    """Sign the log's head if it grew since the last checkpoint, remember it, store it and return it; else ``None``.
+
+    Begins and commits transactions of its own, so that nothing uncommitted is ever signed: the connection must not
+    be in one. Raises ``LogForkError``, and signs nothing, where the log is behind what was published or disagrees
+    with it, or what was published has been forgotten; ``MalformedNoteError``, ``UntrustedNoteError`` or
+    ``MalformedCheckpointError`` where the file holds no checkpoint of this signer; ``OSError`` where it can't be
+    written, after which the process had better stop.
+    """
+    note = await asyncio.to_thread(published.read)
+    promised = None if note is None else _own_body(note, signer)
+    async with connection.begin():
+        head = await read_head(connection)
+        stored = await read_latest(connection)
+        if promised is None and stored is not None:
+            raise LogForkError(_FORGOTTEN)
+        for said in (promised, stored):
+            if said is not None:
+                await _require_continuation(connection, said, head.size)
+        if await root_at(connection, head.size) != head.root:
+            raise LogStateError(_DAMAGED)
+    if head.size == 0 or (stored is not None and stored.size == head.size):
+        return None
+    signed = signer.sign(CheckpointBody(origin=signer.origin, size=head.size, root=head.root).text)
+    checkpoint = Checkpoint(origin=signer.origin, size=head.size, root=head.root, note=signed, time=time_text(now))
+    await asyncio.to_thread(published.write, signed.encode())
+    async with connection.begin():
+        await connection.execute(
+            insert(checkpoints), {"size": head.size, "root": head.root, "note": signed, "time": checkpoint.time}
+        )
+    return checkpoint
+
+
+async def read_latest(connection: AsyncConnection) -> Checkpoint | None:
+    """Return the checkpoint of the largest tree, or ``None`` before the first."""
+    row = (await connection.execute(_SELECT_LATEST)).first()
+    if row is None:
+        return None
+    origin = row.note.partition("\n")[0]
+    return Checkpoint(origin=origin, size=row.size, root=row.root, note=row.note, time=row.time)
+
+
+def _own_body(note: bytes, signer: LogSigner) -> CheckpointBody:
+    return CheckpointBody.parse(open_note(note, signer.verifier))
+
+
+async def _require_continuation(connection: AsyncConnection, said: CheckpointBody | Checkpoint, head_size: int) -> None:
+    if said.size > head_size:
+        raise LogForkError(_BEHIND)
+    if await root_at(connection, said.size) != said.root:
+        raise LogForkError(_CONTRADICTED)
+
+
+def _root(text: str) -> bytes:
+    try:
+        root = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise MalformedCheckpointError(_MALFORMED) from None
+    if len(root) != HASH_SIZE or _base64(root) != text:
+        raise MalformedCheckpointError(_MALFORMED)
+    return root
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+_MANDATORY_LINES: Final = 3
+_SIZE: Final = re.compile(r"0|[1-9][0-9]{0,17}")
+_SELECT_LATEST: Final = select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)
+
+_MALFORMED: Final = Bilingual(
+    fr="Ce texte n'est pas celui d'un point de contrôle (C2SP tlog-checkpoint).",
+    en="This text is not that of a checkpoint (C2SP tlog-checkpoint).",
+)
+_BEHIND: Final = Bilingual(
+    fr="Le journal est plus court que le dernier point de contrôle publié : une sauvegarde plus ancienne a "
+    "probablement été restaurée. Rien ne sera signé tant que les inscriptions manquantes ne sont pas revenues.",
+    en="The log is shorter than the last checkpoint that was published: an older backup was probably restored. "
+    "Nothing is signed until the missing entries are back.",
+)
+_CONTRADICTED: Final = Bilingual(
+    fr="Le journal contredit un point de contrôle publié : à cette taille, la racine était autre. Rien ne sera signé.",
+    en="The log contradicts a checkpoint that was published: at that size the root was another. Nothing is signed.",
+)
+_FORGOTTEN: Final = Bilingual(
+    fr="Le fichier qui retient le dernier point de contrôle publié a disparu, alors que le journal en a publié. "
+    "Le remettre en place, ou y écrire le dernier point de contrôle connu d'un tiers.",
+    en="The file that remembers the last published checkpoint is gone, though the log has published some. "
+    "Put it back, or write into it the latest checkpoint that anyone outside holds.",
+)
+_DAMAGED: Final = Bilingual(
+    fr="La tête du journal ne correspond pas à ses tuiles : vérifier le journal. Rien ne sera signé.",
+    en="The log's head does not match its tiles: verify the log. Nothing is signed.",
+)

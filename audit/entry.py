@@ -1,0 +1,284 @@
+"""A log entry: the kinds there are, the draft a writer makes, the canonical bytes, and the commitment to them.
+
+An entry is the RFC 8785 form of one JSON object with the members ``index``, ``time``, ``kind``, ``actor``,
+``jurisdictions``, ``alert_id``, ``agreement`` and ``content``. The log commits to it as
+``SHA-256(salt || entry)`` with 32 bytes of salt of its own, so that the public tree says nothing about what an entry
+holds, and an entry can be erased later without touching the tree.
+
+``KINDS`` is the table of what each kind says; ``Draft`` holds writers to it. Digests are written ``sha-256:<hex>``,
+times RFC 3339 in UTC, clauses ``id/version#clause``. No member holds an alert's own words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from audit.errors import MalformedEntryError
+from schemas.bilingual import Bilingual
+from schemas.ids import (
+    AgreementField,
+    AgreementId,
+    AlertId,
+    AlertIdField,
+    JurisdictionCode,
+    JurisdictionField,
+    ParticipantField,
+    ParticipantId,
+)
+from schemas.signing.canonical import PlainValue, canonical_plain_bytes
+
+SALT_SIZE: Final = 32
+"""Bytes of salt in a commitment."""
+
+
+class Kind(StrEnum):
+    """What happened."""
+
+    EXCHANGE_OPENED = "exchange-opened"
+    JURISDICTION_PINNED = "jurisdiction-pinned"
+    PARTICIPANT_REGISTERED = "participant-registered"
+    KEY_REVOKED = "key-revoked"
+    AGREEMENT_SIGNED = "agreement-signed"
+    AGREEMENT_IN_FORCE = "agreement-in-force"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    PREVIEWED = "previewed"
+    ROUTED = "routed"
+    WITHHELD = "withheld"
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    UNDELIVERABLE = "undeliverable"
+    EXPIRED = "expired"
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(frozen=True, slots=True)
+class KindRule:
+    """What one kind says: its caption, whose jurisdictions are its parties, its ``content`` members."""
+
+    caption: Bilingual
+    parties: str
+    required: frozenset[str]
+    allowed: frozenset[str]
+
+
+def _rule(*, fr: str, en: str, parties: str, required: str, optional: str = "") -> KindRule:
+    members = required.split()
+    return KindRule(
+        caption=Bilingual(fr=fr, en=en),
+        parties=parties,
+        required=frozenset(members),
+        allowed=frozenset(members + optional.split()),
+    )
+
+
+KINDS: Final[Mapping[Kind, KindRule]] = {
+    Kind.EXCHANGE_OPENED: _rule(
+        fr="Ouverture de l'échange",
+        en="Exchange opened",
+        parties="none",
+        required="origin log_key",
+    ),
+    Kind.JURISDICTION_PINNED: _rule(
+        fr="Administration reconnue",
+        en="Jurisdiction pinned",
+        parties="the jurisdiction",
+        required="jurisdiction authority_keys digest",
+    ),
+    Kind.PARTICIPANT_REGISTERED: _rule(
+        fr="Participant inscrit",
+        en="Participant registered",
+        parties="the participant's",
+        required="participant statement authority_kid",
+        optional="issued_at roles keys from until",
+    ),
+    Kind.KEY_REVOKED: _rule(
+        fr="Clé révoquée",
+        en="Key revoked",
+        parties="the participant's",
+        required="participant kid revoked_at statement authority_kid",
+        optional="issued_at reason",
+    ),
+    Kind.AGREEMENT_SIGNED: _rule(
+        fr="Entente signée",
+        en="Agreement signed",
+        parties="every party of the agreement",
+        required="version digest jurisdiction kid",
+        optional="signed_at",
+    ),
+    Kind.AGREEMENT_IN_FORCE: _rule(
+        fr="Entente en vigueur",
+        en="Agreement in force",
+        parties="every party of the agreement",
+        required="version digest",
+        optional="from until",
+    ),
+    Kind.ACCEPTED: _rule(
+        fr="Alerte acceptée",
+        en="Alert accepted",
+        parties="the sender's and each permitted recipient's",
+        required="identifier type digest kid",
+        optional="payload_digest status msg_type tlp thread sent expires",
+    ),
+    Kind.REFUSED: _rule(
+        fr="Alerte refusée",
+        en="Alert refused",
+        parties="the sender's",
+        required="problem digest",
+        optional="identifier type kid pointers",
+    ),
+    Kind.PREVIEWED: _rule(
+        fr="Aperçu des décisions demandé",
+        en="Decisions previewed",
+        parties="the sender's",
+        required="type digest",
+        optional="identifier kid permitted withheld",
+    ),
+    Kind.ROUTED: _rule(
+        fr="Envoi autorisé à un destinataire",
+        en="Routed to a recipient",
+        parties="the sender's and the recipient's",
+        required="delivery_id recipient lane clause",
+        optional="reason deadline thread",
+    ),
+    Kind.WITHHELD: _rule(
+        fr="Envoi refusé à des destinataires",
+        en="Withheld from recipients",
+        parties="the sender's alone: the recipients' must not learn of the alert",
+        required="withheld",
+    ),
+    Kind.DELIVERED: _rule(
+        fr="Alerte remise",
+        en="Delivered",
+        parties="the sender's and the recipient's",
+        required="delivery_id recipient attempt detail",
+        optional="at transport",
+    ),
+    Kind.DEFERRED: _rule(
+        fr="Remise reportée",
+        en="Delivery deferred",
+        parties="the sender's and the recipient's",
+        required="delivery_id recipient attempt detail",
+        optional="at transport retry_at",
+    ),
+    Kind.UNDELIVERABLE: _rule(
+        fr="Remise impossible",
+        en="Undeliverable",
+        parties="the sender's and the recipient's",
+        required="delivery_id recipient attempt detail",
+        optional="at transport",
+    ),
+    Kind.EXPIRED: _rule(
+        fr="Délai de remise écoulé",
+        en="Delivery deadline passed",
+        parties="the sender's and the recipient's",
+        required="delivery_id recipient attempt deadline",
+        optional="detail",
+    ),
+    Kind.ACKNOWLEDGED: _rule(
+        fr="Accusé de réception",
+        en="Acknowledged",
+        parties="the sender's and the recipient's, who is the actor",
+        required="delivery_id status at digest",
+        optional="recipient kid",
+    ),
+}
+"""Every kind: who its parties are, and which members its ``content`` has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry that has no place in the log yet.
+
+    ``actor`` is the participant whose deed it is, ``jurisdictions`` the parties who may read it: sorted and each
+    named once, however they were given. Raises ``ValueError`` where ``content`` has not the members that ``KINDS``
+    names.
+    """
+
+    kind: Kind
+    actor: ParticipantId | None
+    jurisdictions: tuple[JurisdictionCode, ...]
+    alert_id: AlertId | None
+    agreement: AgreementId | None
+    content: Mapping[str, PlainValue]
+
+    def __post_init__(self) -> None:
+        """Hold the content to the members of its kind, and sort the parties."""
+        object.__setattr__(self, "jurisdictions", tuple(sorted(set(self.jurisdictions))))
+        rule, members = KINDS[self.kind], self.content.keys()
+        if not rule.required <= members:
+            raise ValueError(f"an entry of kind {self.kind} lacks {sorted(rule.required - members)}")
+        if not members <= rule.allowed:
+            raise ValueError(f"an entry of kind {self.kind} has no {sorted(members - rule.allowed)}")
+
+
+class Entry(BaseModel):
+    """An entry as the log holds it; ``time`` is RFC 3339 in UTC to the millisecond."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    index: int = Field(ge=0)
+    time: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$")
+    kind: Kind
+    actor: ParticipantField | None
+    jurisdictions: tuple[JurisdictionField, ...]
+    alert_id: AlertIdField | None
+    agreement: AgreementField | None
+    content: dict[str, JsonValue]
+
+
+def time_text(now: datetime) -> str:
+    """Return an instant as entries write it: RFC 3339, UTC, milliseconds, ``Z``. Raises ``ValueError`` if naive."""
+    if now.tzinfo is None:
+        raise ValueError("the log's time needs a time zone")
+    return now.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def canonical_entry(draft: Draft, *, index: int, time: str) -> bytes:
+    """Return the bytes the log commits to for a draft at its place."""
+    return canonical_plain_bytes(
+        {
+            "index": index,
+            "time": time,
+            "kind": draft.kind.value,
+            "actor": draft.actor,
+            "jurisdictions": draft.jurisdictions,
+            "alert_id": draft.alert_id,
+            "agreement": draft.agreement,
+            "content": draft.content,
+        }
+    )
+
+
+def commitment(salt: bytes, canonical: bytes) -> bytes:
+    """Return ``SHA-256(salt || entry)``, the 32 bytes that stand for an entry in public."""
+    return hashlib.sha256(salt + canonical).digest()
+
+
+def read_entry(canonical: bytes) -> Entry:
+    """Read an entry from its bytes.
+
+    Raises ``MalformedEntryError`` for bytes that are not the canonical form of an entry of a known kind.
+    """
+    try:
+        entry = Entry.model_validate_json(canonical)
+        again = canonical_plain_bytes(orjson.loads(canonical))
+    except (ValidationError, orjson.JSONDecodeError):
+        raise MalformedEntryError(_MALFORMED) from None
+    if again != canonical:
+        raise MalformedEntryError(_MALFORMED)
+    return entry
+
+
+_MALFORMED: Final = Bilingual(
+    fr="Ces octets ne sont pas la forme canonique d'une inscription au journal.",
+    en="These bytes are not the canonical form of a log entry.",
+)

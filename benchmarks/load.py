@@ -1,0 +1,249 @@
+"""The load: posts submissions signed beforehand over keep-alive connections, and times every answer.
+
+*Closed loop*: each connection posts its next submission as soon as it has its answer; this finds how much a service
+accepts. *Open loop* (``--rate``): submissions fall due at a fixed rate whatever the service does, and each is timed
+from the moment it fell due, so that a slow answer is not hidden by the requests it held back.
+
+A window starts after the warm-up; what is answered within it is counted. Requests are bytes before the clock starts,
+so that one core can load what another serves. With ``--partner`` it listens as those partners too, and tells how
+long after its 201 each alert arrived. Prints one JSON object; exits with status 1 where any answer, in the window or
+out of it, was not 2xx.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import orjson
+import uvloop
+
+from benchmarks.connection import Answer, Connection, request_bytes
+from benchmarks.partner import Arrivals, Endpoint, listening
+from benchmarks.process import HOST, cpu_seconds
+
+_SECOND = 1_000_000_000
+
+
+class LoadError(Exception):
+    """The run says nothing about the service."""
+
+
+class OutOfSubmissionsError(LoadError):
+    """Every submission was posted before the window ended: sign more of them."""
+
+
+class ConnectionLostError(LoadError):
+    """The service closed a connection that was waiting for its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do: seconds of warm-up and of measurement; a rate a second makes it an open loop."""
+
+    port: int
+    connections: int
+    warmup: float
+    seconds: float
+    rate: float | None = None
+    server_pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was seen in the window; ``statuses`` counts every answer of the run.
+
+    ``cpu_s_per_1000`` is the server's processor time in the window for each thousand it accepted there, and
+    ``load_cpu_share`` the share of one core that the load itself took: near 1, it measured itself.
+    """
+
+    accepted_per_s: float
+    answers: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    statuses: dict[str, int]
+    cpu_s_per_1000: float
+    load_cpu_share: float
+    deliveries: int = 0
+    delivery_p50_ms: float = 0.0
+    delivery_p99_ms: float = 0.0
+
+
+@dataclass(slots=True)
+class Load:
+    """A run of one plan over its requests."""
+
+    plan: Plan
+    requests: deque[bytes]
+    _answers: list[Answer] = field(default_factory=list)
+    _idle: deque[Connection] = field(default_factory=deque)
+    _overdue: deque[int] = field(default_factory=deque)
+    _under_way: int = 0
+    _stopping: bool = False
+    _finished: asyncio.Event = field(default_factory=asyncio.Event)
+    _failure: LoadError | None = None
+
+    async def run(self, arrivals: Arrivals) -> Result:
+        """Post until the window ends, wait for what is under way, and sum up; raises ``LoadError``."""
+        loop = asyncio.get_running_loop()
+        connections = [
+            (await loop.create_connection(lambda: Connection(self), HOST, self.plan.port))[1]
+            for _ in range(self.plan.connections)
+        ]
+        self._idle.extend(connections)
+        began = time.monotonic_ns()
+        start = began + int(self.plan.warmup * _SECOND)
+        end = start + int(self.plan.seconds * _SECOND)
+        feeding = asyncio.create_task(self._feed(began=began, end=end))
+        await self._until(start)
+        before = self._cpu()
+        await self._until(end)
+        after = self._cpu()
+        await feeding
+        await self._finish()
+        await arrivals.settled(quiet=1.0, patience=10.0)
+        for connection in connections:
+            connection.close()
+        counted = [answer for answer in self._answers if start <= answer.at < end]
+        return self._result(counted, server_cpu=after[0] - before[0], own_cpu=after[1] - before[1], arrivals=arrivals)
+
+    def answered(self, connection: Connection, answer: Answer) -> None:
+        """Keep an answer, and put its connection to work again."""
+        self._under_way -= 1
+        self._answers.append(answer)
+        if self._overdue:
+            self._post(connection, self._overdue.popleft())
+        elif self.plan.rate is None and not self._stopping:
+            self._post(connection, answer.at)
+        else:
+            self._idle.append(connection)
+            if self._stopping and not self._under_way:
+                self._finished.set()
+
+    def lost(self) -> None:
+        """Give up: an answer will never come."""
+        self._fail(ConnectionLostError())
+
+    async def _feed(self, *, began: int, end: int) -> None:
+        if self.plan.rate is None:
+            while self._idle:
+                self._post(self._idle.popleft(), time.monotonic_ns())
+            return
+        for due in range(began, end, int(_SECOND / self.plan.rate)):
+            await self._until(due)
+            if self._idle:
+                self._post(self._idle.popleft(), due)
+            else:
+                self._overdue.append(due)
+
+    def _post(self, connection: Connection, due: int) -> None:
+        if not self.requests:
+            self._fail(OutOfSubmissionsError())
+            return
+        self._under_way += 1
+        connection.post(self.requests.popleft(), due=due)
+
+    def _fail(self, failure: LoadError) -> None:
+        self._failure = self._failure or failure
+        self._finished.set()
+
+    async def _until(self, instant: int) -> None:
+        wait = instant - time.monotonic_ns()
+        if wait > 0:
+            await asyncio.sleep(wait / _SECOND)
+        if self._failure is not None:
+            raise self._failure
+
+    async def _finish(self) -> None:
+        self._stopping = True
+        if self._under_way:
+            await self._finished.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def _cpu(self) -> tuple[float, float]:
+        server = 0.0 if self.plan.server_pid is None else cpu_seconds(self.plan.server_pid)
+        return server, time.process_time()
+
+    def _result(self, counted: list[Answer], *, server_cpu: float, own_cpu: float, arrivals: Arrivals) -> Result:
+        accepted = sum(answer.success for answer in counted)
+        latencies = sorted(answer.at - answer.due for answer in counted)
+        delays = arrivals.delays(counted) if arrivals.count else []
+        return Result(
+            accepted_per_s=accepted / self.plan.seconds,
+            answers=len(counted),
+            p50_ms=percentile_ms(latencies, 50),
+            p99_ms=percentile_ms(latencies, 99),
+            max_ms=percentile_ms(latencies, 100),
+            statuses=dict(Counter(str(answer.status) for answer in self._answers)),
+            cpu_s_per_1000=server_cpu * 1000 / max(accepted, 1),
+            load_cpu_share=own_cpu / self.plan.seconds,
+            deliveries=len(delays),
+            delivery_p50_ms=percentile_ms(delays, 50),
+            delivery_p99_ms=percentile_ms(delays, 99),
+        )
+
+
+def percentile_ms(ordered: Sequence[int], percent: int) -> float:
+    """Return a percentile, nearest rank, of ascending nanoseconds, in milliseconds; 0 of nothing."""
+    if not ordered:
+        return 0.0
+    rank = max(1, -(-len(ordered) * percent // 100))
+    return ordered[rank - 1] / 1_000_000
+
+
+async def _run(plan: Plan, requests: deque[bytes], partners: Sequence[Endpoint]) -> Result:
+    async with listening(partners) as arrivals:
+        return await Load(plan=plan, requests=requests).run(arrivals)
+
+
+def main() -> None:
+    """Run one load as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description="Post signed submissions.")
+    parser.add_argument("--port", type=int, required=True, help="where the service listens on loopback")
+    parser.add_argument("--submissions", type=Path, required=True, help="a file of compact JWS, one a line")
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--warmup", type=float, default=1.0, help="seconds that are not counted")
+    parser.add_argument("--seconds", type=float, default=5.0, help="seconds that are")
+    parser.add_argument("--rate", type=float, help="submissions a second; without it, as many as are answered")
+    parser.add_argument("--server-pid", type=int, help="whose processor time to read")
+    parser.add_argument(
+        "--partner",
+        type=Endpoint.parse,
+        action="append",
+        default=[],
+        metavar="PORT[:CERTIFICATE:KEY]",
+        help="listen here too",
+    )
+    options = parser.parse_args()
+    plan = Plan(
+        port=options.port,
+        connections=options.connections,
+        warmup=options.warmup,
+        seconds=options.seconds,
+        rate=options.rate,
+        server_pid=options.server_pid,
+    )
+    host = f"{HOST}:{plan.port}"
+    with options.submissions.open("rb") as lines:
+        requests = deque(request_bytes(line.rstrip(b"\n"), host=host) for line in lines)
+    gc.disable()  # a pause of the load would be told as the service's
+    try:
+        result = uvloop.run(_run(plan, requests, options.partner))
+    except LoadError as error:
+        sys.exit(f"load: {error.__doc__}")
+    sys.stdout.write(orjson.dumps(asdict(result)).decode() + "\n")
+    if any(not status.startswith("2") for status in result.statuses):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

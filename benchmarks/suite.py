@@ -1,0 +1,158 @@
+"""The comparison: the naive service and the exchange in turns, then deliveries, then the log.
+
+The services take turns (A B A B), each window with a fresh process, a fresh database and the same submissions, so
+that what the machine does meanwhile falls on both alike. Figures of several windows are given as their mean, peak
+memory as the largest.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from statistics import fmean
+
+from benchmarks.exchange import BuildWorld, World, serving_exchange
+from benchmarks.load import Result
+from benchmarks.naive import serving_naive
+from benchmarks.partner import Endpoint
+from benchmarks.process import ROOT, Server, peak_mb
+from benchmarks.sample import write_public_keys, write_submissions
+
+ACCEPTED_CEILING = 6_000
+"""More a second than either service accepts here: how many submissions a closed loop is given."""
+
+DELIVERY_RATE = 200
+"""Alerts a second while deliveries are timed."""
+
+
+class MeasurementError(Exception):
+    """A load did not run as it should have; its own words follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How long to measure: seconds of each window and of its warm-up, and how many turns."""
+
+    seconds: float
+    warmup: float
+    rounds: int
+    connections: int
+    log_entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What one service did in one window."""
+
+    load: Result
+    peak_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The windows of one service, in the order in which they ran."""
+
+    each: list[Window] = field(default_factory=list)
+
+    def mean(self, figure: Callable[[Result], float]) -> float:
+        """Return the mean of a figure over the windows."""
+        return fmean(figure(window.load) for window in self.each)
+
+    def peak_mb(self) -> float:
+        """Return the most memory that any window's process held, in MiB."""
+        return max(window.peak_mb for window in self.each)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything that the load saw."""
+
+    naive: Windows
+    exchange: Windows
+    delivery: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """The comparison at one scale.
+
+    ``say`` is told what happens, ``clock`` gives the time that alerts carry, and ``directory`` holds the services'
+    files while they run.
+    """
+
+    scale: Scale
+    build_world: BuildWorld
+    directory: Path
+    clock: Callable[[], datetime]
+    say: Callable[[str], None]
+
+    def compare(self) -> Comparison:
+        """Measure deliveries, then both services in turns; raises ``ServerDiedError`` and ``MeasurementError``."""
+        naive, exchange = Windows(), Windows()
+        delivery = self._delivery()
+        for turn in range(1, self.scale.rounds + 1):
+            directory = self._fresh(f"exchange-{turn}")
+            world = self.build_world(directory)
+            submissions = self._sign(world, count=int(ACCEPTED_CEILING * (self.scale.warmup + self.scale.seconds)))
+            self.say(f"round {turn} of {self.scale.rounds}: naive")
+            naive.each.append(self._naive(world, submissions, self._fresh(f"naive-{turn}")))
+            self.say(f"round {turn} of {self.scale.rounds}: exchange")
+            with serving_exchange(world, directory) as server:
+                exchange.each.append(self._measure(server, submissions, partners=world.partners))
+            shutil.rmtree(directory)
+        return Comparison(naive=naive, exchange=exchange, delivery=delivery)
+
+    def _naive(self, world: World, submissions: Path, directory: Path) -> Window:
+        keys = directory / "keys.json"
+        write_public_keys(keys, sender=world.sender, keys=world.keys)
+        with serving_naive(keys=keys, database=directory / "naive.sqlite") as server:
+            window = self._measure(server, submissions)
+        shutil.rmtree(directory)
+        return window
+
+    def _delivery(self) -> Result:
+        self.say(f"deliveries at {DELIVERY_RATE} alerts/s")
+        directory = self._fresh("delivery")
+        world = self.build_world(directory)
+        count = int(DELIVERY_RATE * (self.scale.warmup + self.scale.seconds)) + 1
+        submissions = self._sign(world, count=count)
+        with serving_exchange(world, directory) as server:
+            window = self._measure(server, submissions, partners=world.partners, rate=DELIVERY_RATE)
+        shutil.rmtree(directory)
+        return window.load
+
+    def _measure(
+        self, server: Server, submissions: Path, *, partners: Sequence[Endpoint] = (), rate: int | None = None
+    ) -> Window:
+        options = {
+            "--port": server.port,
+            "--submissions": submissions,
+            "--connections": self.scale.connections,
+            "--warmup": self.scale.warmup,
+            "--seconds": self.scale.seconds,
+            "--server-pid": server.pid,
+        }
+        command = [sys.executable, "-m", "benchmarks.load", *(str(word) for pair in options.items() for word in pair)]
+        command += [word for partner in partners for word in ("--partner", str(partner))]
+        command += ["--rate", str(rate)] if rate is not None else []
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if ran.returncode != 0:
+            raise MeasurementError(f"{ran.stdout}{ran.stderr}".strip())
+        return Window(load=Result(**json.loads(ran.stdout)), peak_mb=peak_mb(server.pid))
+
+    def _sign(self, world: World, *, count: int) -> Path:
+        path = self.directory / "submissions"
+        self.say(f"signing {count:,} submissions")
+        write_submissions(path, count=count, sender=world.sender, keys=world.keys, now=self.clock())
+        return path
+
+    def _fresh(self, name: str) -> Path:
+        directory = self.directory / name
+        directory.mkdir()
+        return directory

@@ -1,0 +1,290 @@
+"""Parcels and outcome reports as records: CloudEvents 1.0 in Kafka's binary mode.
+
+Attributes travel as headers ``ce_<name>`` and ``content-type`` (CloudEvents Kafka binding, section 3.2), everything
+else as WIRE "On Kafka" has it. What an adapter must know and no attribute there tells, travels so:
+
+=============  =======================================================================
+lane           the topic's last label
+recipient      the topic
+thread         the record's key
+alert type     ``ce_alerttype``, so that no adapter needs to open the body to know it
+attempt        ``ce_attempt``, a decimal integer from 1
+=============  =======================================================================
+
+A parcel's value is its body, untouched. An outcome's value is one strict JSON object and its key the delivery id, so
+that the reports of one delivery arrive in order. Headers that are not ours are left alone, as CloudEvents asks of a
+consumer; a header of ours that is missing, doubled or not as it should be makes the whole record malformed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Final, Literal, Self, assert_never
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from bus.contract import Record
+from bus.topics import OUTCOMES, UnknownTopicError, dead_topic, parcels_topic, read_parcels_topic
+from schemas.decisions import ClauseRef
+from schemas.ids import (
+    AGREEMENT_PATTERN,
+    ALERT_TYPE_PATTERN,
+    PARTICIPANT_PATTERN,
+    UUID_PATTERN,
+    AgreementId,
+    AlertId,
+    AlertIdField,
+    AlertType,
+    DeliveryId,
+    DeliveryIdField,
+    ParticipantField,
+    ParticipantId,
+)
+from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel, Refused
+from schemas.signing.strict_json import JsonError, parse_json
+from schemas.timestamps import read_utc, utc_text
+
+SPEC_VERSION: Final = "1.0"
+PARCEL_TYPE: Final = "org.lacolle.alert.v1"
+OUTCOME_TYPE: Final = "org.lacolle.outcome.v1"
+
+DEAD_REASON: Final = "lacolle_dead_reason"
+"""Header of a dead record: why it could not be read."""
+DEAD_TOPIC: Final = "lacolle_dead_topic"
+"""Header of a dead record: the topic it came on."""
+
+_CLAUSE: Final = (
+    rf"(?P<agreement>{AGREEMENT_PATTERN.strip('^$')})/(?P<version>[1-9][0-9]{{0,8}})#(?P<clause>.{{1,200}})"
+)
+_ATTEMPT: Final = r"[1-9][0-9]{0,8}"
+_TEXT: Final = r"[^\x00-\x1f\x7f]{1,1000}"
+
+
+class MalformedRecordError(Exception):
+    """The record is not one that the exchange writes. ``reason`` names the part at fault, never its content."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def parcel_attributes(parcel: Parcel, *, origin: str) -> dict[str, str]:
+    """Return a parcel's CloudEvents attributes, by their names in the specification.
+
+    ``origin`` is the exchange's, as in its log. Instants are cut to the millisecond. The media type and the trace
+    are not among them: each binding has headers of its own for those.
+    """
+    attributes = {
+        "specversion": SPEC_VERSION,
+        "id": parcel.delivery_id,
+        "source": f"/{origin}",
+        "type": PARCEL_TYPE,
+        "subject": parcel.alert_id,
+        "time": utc_text(parcel.sent_at),
+        "dataschema": parcel.data_schema,
+        "sender": parcel.sender,
+        "agreement": str(parcel.under),
+        "deadline": utc_text(parcel.deadline),
+        "alerttype": parcel.alert_type,
+        "attempt": str(parcel.attempt),
+    }
+    if parcel.exercise:
+        attributes["exercise"] = "true"
+    return attributes
+
+
+def write_parcel(parcel: Parcel, *, origin: str) -> Record:
+    """Return the record that carries a parcel from the exchange ``origin``; an empty trace is left out."""
+    headers = {f"ce_{name}": value for name, value in parcel_attributes(parcel, origin=origin).items()}
+    headers["content-type"] = parcel.content_type
+    if parcel.traceparent:
+        headers["traceparent"] = parcel.traceparent
+    return Record(
+        topic=parcels_topic(parcel.recipient, parcel.lane),
+        key=parcel.thread.encode(),
+        value=parcel.body,
+        headers=_encoded(headers),
+    )
+
+
+def read_parcel(record: Record) -> Parcel:
+    """Return the parcel that a record carries. Raises ``MalformedRecordError``."""
+    headers = _Headers.of(record, event_type=PARCEL_TYPE)
+    try:
+        recipient, lane = read_parcels_topic(record.topic)
+    except UnknownTopicError:
+        raise MalformedRecordError("the topic is not a recipient's") from None
+    under = headers.match("ce_agreement", _CLAUSE)
+    return Parcel(
+        delivery_id=DeliveryId(headers.text("ce_id", UUID_PATTERN)),
+        alert_id=AlertId(headers.text("ce_subject", UUID_PATTERN)),
+        thread=AlertId(_checked("the key", record.key, UUID_PATTERN).string),
+        recipient=recipient,
+        sender=ParticipantId(headers.text("ce_sender", PARTICIPANT_PATTERN)),
+        alert_type=AlertType(headers.text("ce_alerttype", ALERT_TYPE_PATTERN)),
+        lane=lane,
+        under=ClauseRef(AgreementId(under["agreement"]), int(under["version"]), under["clause"]),
+        attempt=int(headers.text("ce_attempt", _ATTEMPT)),
+        sent_at=headers.instant("ce_time"),
+        deadline=headers.instant("ce_deadline"),
+        exercise="ce_exercise" in headers and bool(headers.text("ce_exercise", "true")),
+        content_type=headers.text("content-type", _TEXT),
+        data_schema=headers.text("ce_dataschema", _TEXT),
+        traceparent=headers.text("traceparent", _TEXT) if "traceparent" in headers else "",
+        body=record.value,
+    )
+
+
+def write_outcome(report: OutcomeReport, *, origin: str) -> Record:
+    """Return the record that brings an outcome back to the exchange ``origin``.
+
+    The event's id is made of the report, so reports that say the same are one event, and no others are.
+    """
+    at = utc_text(report.at)
+    headers = {
+        "ce_specversion": SPEC_VERSION,
+        "ce_id": f"{report.delivery_id}/{report.attempt}/{at}",
+        "ce_source": f"/{origin}/adapters/{report.recipient}",
+        "ce_type": OUTCOME_TYPE,
+        "ce_subject": report.alert_id,
+        "ce_time": at,
+        "content-type": "application/json",
+    }
+    body = {
+        "delivery_id": report.delivery_id,
+        "alert_id": report.alert_id,
+        "recipient": report.recipient,
+        "attempt": report.attempt,
+        "at": at,
+        **_outcome_members(report.outcome),
+    }
+    return Record(topic=OUTCOMES, key=report.delivery_id.encode(), value=orjson.dumps(body), headers=_encoded(headers))
+
+
+def read_outcome(record: Record) -> OutcomeReport:
+    """Return the outcome report that a record carries. Raises ``MalformedRecordError``."""
+    _Headers.of(record, event_type=OUTCOME_TYPE)
+    try:
+        body = _OutcomeBody.model_validate(parse_json(record.value))
+        at = read_utc(body.at)
+    except JsonError:
+        raise MalformedRecordError("the value is not strict JSON") from None
+    except ValueError:  # the model's refusal, or the instant's
+        raise MalformedRecordError("the value is not an outcome report") from None
+    return OutcomeReport(
+        delivery_id=body.delivery_id,
+        alert_id=body.alert_id,
+        recipient=body.recipient,
+        attempt=body.attempt,
+        at=at,
+        outcome=body.outcome_value(),
+    )
+
+
+def dead_record(record: Record, *, participant: ParticipantId, reason: str) -> Record:
+    """Return a record that could not be read, unchanged but for its topic and two headers that say what happened."""
+    kept = tuple(header for header in record.headers if header[0] not in (DEAD_REASON, DEAD_TOPIC))
+    return replace(
+        record,
+        topic=dead_topic(participant),
+        headers=(*kept, *_encoded({DEAD_REASON: reason, DEAD_TOPIC: record.topic})),
+    )
+
+
+class _OutcomeBody(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    delivery_id: DeliveryIdField
+    alert_id: AlertIdField
+    recipient: ParticipantField
+    attempt: Annotated[int, Field(ge=1)]
+    at: str
+    outcome: Literal["delivered", "deferred", "refused"]
+    detail: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    retry_after: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _retry_only_where_deferred(self) -> Self:
+        if self.retry_after is not None and self.outcome != "deferred":
+            raise ValueError("only a deferred outcome can be retried")
+        return self
+
+    def outcome_value(self) -> Outcome:
+        match self.outcome:
+            case "delivered":
+                return Delivered(self.detail)
+            case "deferred":
+                return Deferred(self.detail, self.retry_after)
+            case "refused":
+                return Refused(self.detail)
+            case _:
+                assert_never(self.outcome)
+
+
+def _outcome_members(outcome: Outcome) -> dict[str, str | float | None]:
+    match outcome:
+        case Delivered(detail):
+            return {"outcome": "delivered", "detail": detail}
+        case Deferred(detail, retry_after):
+            return {"outcome": "deferred", "detail": detail, "retry_after": retry_after}
+        case Refused(detail):
+            return {"outcome": "refused", "detail": detail}
+        case _:
+            assert_never(outcome)
+
+
+class _Headers:
+    """A record's headers, each of which may be asked for by name and pattern."""
+
+    __slots__ = ("_members",)
+
+    def __init__(self, members: Mapping[str, bytes]) -> None:
+        self._members = members
+
+    @classmethod
+    def of(cls, record: Record, *, event_type: str) -> Self:
+        """Return the headers of a CloudEvent of one type; anything else is malformed."""
+        members: dict[str, bytes] = {}
+        for name, value in record.headers:
+            if name in members:
+                raise MalformedRecordError("a header occurs twice")
+            members[name] = value
+        headers = cls(members)
+        headers.text("ce_specversion", re.escape(SPEC_VERSION))
+        headers.text("ce_type", re.escape(event_type))
+        return headers
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def match(self, name: str, pattern: str) -> re.Match[str]:
+        if name not in self._members:
+            raise MalformedRecordError(f"{name} is missing")
+        return _checked(name, self._members[name], pattern)
+
+    def text(self, name: str, pattern: str) -> str:
+        return self.match(name, pattern).string
+
+    def instant(self, name: str) -> datetime:
+        try:
+            return read_utc(self.text(name, _TEXT))
+        except ValueError:
+            raise MalformedRecordError(f"{name} is not as it should be") from None
+
+
+def _checked(name: str, value: bytes, pattern: str) -> re.Match[str]:
+    try:
+        found = re.fullmatch(pattern, value.decode())
+    except UnicodeDecodeError:
+        found = None
+    if found is None:
+        raise MalformedRecordError(f"{name} is not as it should be")
+    return found
+
+
+def _encoded(headers: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, value.encode()) for name, value in headers.items())

@@ -1,0 +1,334 @@
+"""Accepting an alert: everything between the bytes that arrived and the answer that may go out.
+
+    read -> trust -> rate -> parse -> permit -> time -> thread -> decide -> commit
+
+Each step is pure or in memory but two: an Update or Cancel reads its thread, and the commit writes. Whatever is refused
+after the signature was verified becomes an entry, whose actor is the key's participant; a stranger's is counted alone,
+so that nobody unknown can make the log grow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.alerts.catalogue import Fault, InvalidAlertError, parse_alert
+from schemas.alerts.header import Alert, instant, read_references
+
+from agreements.decide import decide
+from audit.entry import Draft, Kind
+from gateway.clock import Clock
+from gateway.errors import (
+    AlertRefusedError,
+    GatewayError,
+    LogUnavailableError,
+    MalformedSubmissionError,
+    NotPermittedError,
+    RateLimitedError,
+    UntrustedSignatureError,
+)
+from gateway.ratelimit import RateLimiter
+from gateway.registry import CurrentRegistry
+from gateway.store.acceptance import Acceptance, AcceptanceWriter, Answer
+from gateway.store.committer import Committer
+from gateway.store.engine import Store
+from gateway.store.entries import EntryWriter
+from gateway.store.reading import first_answer
+from gateway.store.threads import Thread, find_thread
+from schemas.bilingual import Bilingual
+from schemas.decisions import Decision
+from schemas.ids import ParticipantId
+from schemas.registry import ParticipantStatement, Role, may_send
+from schemas.signing.jws import (
+    ALERT,
+    MalformedJwsError,
+    SignatureNotTrustedError,
+    Unverified,
+    read_compact,
+    verify,
+)
+from schemas.signing.strict_json import JsonError, parse_json
+
+CLOCK_TOLERANCE = timedelta(seconds=300)
+"""How far a signing time may be from the exchange's clock, and a ``sent`` ahead of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """A submission whose signature is a participant's own."""
+
+    participant: ParticipantStatement
+    unverified: Unverified
+    submission: bytes
+    submission_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """An alert that the exchange would take, and what it decided for each candidate."""
+
+    identified: Identified
+    alert: Alert
+    decisions: tuple[Decision, ...]
+    thread: Thread | None
+    deadline: datetime
+    warnings: tuple[str, ...]
+
+
+class Intake:
+    """The use cases of ``POST /v1/alerts`` and ``/v1/alerts/preview``."""
+
+    def __init__(
+        self,
+        *,
+        registry: CurrentRegistry,
+        store: Store,
+        committer: Committer,
+        acceptances: AcceptanceWriter,
+        limiter: RateLimiter,
+        clock: Clock,
+        give_up_after: timedelta,
+        on_refused: Callable[[GatewayError, ParticipantId | None], None],
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._committer = committer
+        self._acceptances = acceptances
+        self._entries = EntryWriter()
+        self._limiter = limiter
+        self._clock = clock
+        self._give_up_after = give_up_after
+        self._on_refused = on_refused
+
+    async def accept(self, submission: bytes) -> Answer:
+        """Store an alert, and return the answer its sender gets once it is durable.
+
+        ``submission`` is the body as it arrived. Raises ``GatewayError``: each of its classes is one refusal of the
+        wire contract, and where the sender was identified the refusal is an entry before this returns.
+        """
+        identified = self._identify(submission)
+        try:
+            considered = await self._consider(identified)
+            return await self._committer.submit(self._acceptances, _acceptance(considered))
+        except AlertRefusedError as refusal:
+            # a retry that comes after its alert expired, or its thread moved on, still gets its first answer
+            earlier = await self._accepted_before(identified)
+            if earlier is not None:
+                return earlier
+            await self._record_refusal(identified, refusal)
+            raise
+        except (LogUnavailableError, RateLimitedError) as refusal:
+            self._on_refused(refusal, identified.participant.participant)
+            raise
+        except GatewayError as refusal:
+            await self._record_refusal(identified, refusal)
+            raise
+
+    async def preview(self, submission: bytes) -> Considered:
+        """Return what ``accept`` would decide now; nothing is stored but the entry that a preview was asked.
+
+        Raises as ``accept`` does.
+        """
+        identified = self._identify(submission)
+        try:
+            considered = await self._consider(identified)
+        except (LogUnavailableError, RateLimitedError) as refusal:
+            self._on_refused(refusal, identified.participant.participant)
+            raise
+        except GatewayError as refusal:
+            await self._record_refusal(identified, refusal)
+            raise
+        await self._committer.submit(self._entries, _entry(Kind.PREVIEWED, identified, {"type": considered.alert.type}))
+        return considered
+
+    def _identify(self, submission: bytes) -> Identified:
+        now = self._clock()
+        try:
+            unverified = read_compact(submission, ALERT)
+            _check_signing_time(unverified, now)
+            known = self._registry.registry.trusted_key(unverified.kid, now)
+            verify(unverified, None if known is None else known[1])
+        except MalformedJwsError as error:
+            refusal: GatewayError = MalformedSubmissionError(error.reason)
+            self._on_refused(refusal, None)
+            raise refusal from error
+        except MalformedSubmissionError as refused:
+            self._on_refused(refused, None)
+            raise
+        except SignatureNotTrustedError as error:
+            refusal = UntrustedSignatureError()
+            self._on_refused(refusal, None)
+            raise refusal from error
+        if known is None:
+            raise UntrustedSignatureError
+        return Identified(
+            participant=known[0],
+            unverified=unverified,
+            submission=submission,
+            submission_digest=hashlib.sha256(submission).digest(),
+        )
+
+    async def _consider(self, identified: Identified) -> Considered:
+        self._limiter.take(identified.participant.participant, now=time.monotonic())
+        alert = _parse(identified.unverified.payload)
+        _check_permission(identified.participant, alert)
+        now = self._clock()
+        deadline = _check_times(alert, now) or now + self._give_up_after
+        thread, warnings = await self._thread_of(alert)
+        decisions = decide(alert, self._registry.snapshot, now, reached=thread.reached if thread is not None else {})
+        return Considered(
+            identified=identified,
+            alert=alert,
+            decisions=decisions,
+            thread=thread,
+            deadline=min(deadline, now + self._give_up_after),
+            warnings=warnings,
+        )
+
+    async def _thread_of(self, alert: Alert) -> tuple[Thread | None, tuple[str, ...]]:
+        """Return the thread an alert belongs to, and warnings; an alert that references nothing known starts one."""
+        if alert.msgType == "Alert" or not alert.references:
+            return None, ()
+        own = [
+            reference.identifier for reference in read_references(alert.references) if reference.sender == alert.sender
+        ]
+        async with self._store.reading() as connection:
+            thread = await find_thread(connection, sender=alert.sender, identifiers=own) if own else None
+        if thread is not None:
+            return thread, ()
+        if alert.msgType == "Cancel":
+            raise AlertRefusedError((_UNKNOWN_REFERENCE,))
+        return None, ("unknown-reference",)
+
+    async def _accepted_before(self, identified: Identified) -> Answer | None:
+        try:
+            alert = parse_alert(parse_json(identified.unverified.payload))
+        except (JsonError, InvalidAlertError):
+            return None
+        async with self._store.reading() as connection:
+            earlier = await first_answer(
+                connection,
+                sender=alert.sender,
+                identifier=alert.identifier,
+                payload_digest=hashlib.sha256(identified.unverified.payload).digest(),
+            )
+        if earlier is None or alert.sender != identified.participant.participant:
+            return None
+        return Answer(alert_id=earlier[0], body=earlier[1], replayed=True)
+
+    async def _record_refusal(self, identified: Identified, refusal: GatewayError) -> None:
+        self._on_refused(refusal, identified.participant.participant)
+        await self._committer.submit(self._entries, _entry(Kind.REFUSED, identified, {"problem": refusal.name}))
+
+
+_UNKNOWN_REFERENCE = Fault(
+    pointer="/references",
+    code="unknown-reference",
+    message=Bilingual(
+        fr="aucune alerte connue de cet expéditeur n'est citée : il n'y a rien à annuler",
+        en="no known alert of this sender is referenced: there is nothing to cancel",
+    ),
+)
+
+
+def _check_signing_time(unverified: Unverified, now: datetime) -> None:
+    if unverified.iat is None or abs(unverified.iat - now.timestamp()) > CLOCK_TOLERANCE.total_seconds():
+        raise MalformedSubmissionError(
+            Bilingual(
+                fr="l'heure de signature (iat) s'écarte de plus de 300 secondes de l'horloge de la plateforme : "
+                "réglez l'horloge et signez de nouveau",
+                en="the signing time (iat) is more than 300 seconds from the exchange's clock: "
+                "set the clock and sign again",
+            )
+        )
+
+
+def _parse(payload: bytes) -> Alert:
+    try:
+        return parse_alert(parse_json(payload))
+    except JsonError as error:
+        raise MalformedSubmissionError(error.reason, error.pointer) from error
+    except InvalidAlertError as error:
+        raise AlertRefusedError(error.faults) from error
+
+
+def _check_permission(participant: ParticipantStatement, alert: Alert) -> None:
+    if alert.sender != participant.participant:
+        raise NotPermittedError(
+            Bilingual(
+                fr="la clé est celle d'un autre participant que l'expéditeur de l'alerte",
+                en="the key is another participant's than the alert's sender",
+            )
+        )
+    if Role.SENDER not in participant.roles:
+        raise NotPermittedError(
+            Bilingual(
+                fr="le participant n'a pas le rôle d'expéditeur", en="the participant does not have the sender role"
+            )
+        )
+    if not may_send(participant.sends, alert.type):
+        raise NotPermittedError(
+            Bilingual(
+                fr="l'attestation du participant ne lui permet pas d'envoyer ce type d'alerte",
+                en="the participant's authority statement does not let it send this type of alert",
+            )
+        )
+
+
+def _check_times(alert: Alert, now: datetime) -> datetime | None:
+    """Return when the alert expires; None where it does not say. Raises ``AlertRefusedError``."""
+    faults = []
+    if instant(alert.sent) > now + CLOCK_TOLERANCE:
+        message = Bilingual(fr="la date d'envoi est dans l'avenir", en="the time sent lies in the future")
+        faults.append(Fault(pointer="/sent", code="sent-in-future", message=message))
+    expires, pointer = _expiry(alert)
+    if expires is not None and expires <= now:
+        message = Bilingual(fr="l'alerte est déjà expirée", en="the alert has expired already")
+        faults.append(Fault(pointer=pointer, code="expired", message=message))
+    if faults:
+        raise AlertRefusedError(tuple(faults))
+    return expires
+
+
+def _expiry(alert: Alert) -> tuple[datetime | None, str]:
+    """Return when an alert ends and where it says so: its own word, or else the last of its info blocks'."""
+    if alert.expires is not None:
+        return instant(alert.expires), "/expires"
+    ends = [instant(info.expires) for info in alert.info if info.expires is not None]
+    if not ends or len(ends) < len(alert.info):
+        return None, ""
+    return max(ends), f"/info/{ends.index(max(ends))}/expires"
+
+
+def _acceptance(considered: Considered) -> Acceptance:
+    identified = considered.identified
+    return Acceptance(
+        alert=considered.alert,
+        home=identified.participant.jurisdiction,
+        kid=identified.unverified.kid,
+        submission=identified.submission,
+        submission_digest=identified.submission_digest,
+        payload_digest=hashlib.sha256(identified.unverified.payload).digest(),
+        thread=None if considered.thread is None else considered.thread.first,
+        decisions=considered.decisions,
+        deadline_ms=int(considered.deadline.timestamp() * 1000),
+        warnings=considered.warnings,
+    )
+
+
+def _entry(kind: Kind, identified: Identified, content: dict[str, str]) -> Draft:
+    return Draft(
+        kind=kind,
+        actor=identified.participant.participant,
+        jurisdictions=(identified.participant.jurisdiction,),
+        alert_id=None,
+        agreement=None,
+        content={
+            "digest": f"sha-256:{identified.submission_digest.hex()}",
+            "kid": identified.unverified.kid,
+            **content,
+        },
+    )

@@ -1,0 +1,74 @@
+"""Recording a partner's own signed word about a delivery."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pydantic import ValidationError
+from schemas.alerts.catalogue import Fault
+
+from gateway.clock import Clock
+from gateway.errors import AlertRefusedError, MalformedSubmissionError, NotFoundError, UntrustedSignatureError
+from gateway.registry import CurrentRegistry
+from gateway.store.acknowledgements import AcknowledgementWriter, Recorded, SignedAcknowledgement
+from gateway.store.committer import Committer
+from schemas.evidence import Acknowledgement
+from schemas.faults import sentence_for
+from schemas.ids import AlertId
+from schemas.signing.jws import (
+    ACKNOWLEDGEMENT,
+    MalformedJwsError,
+    SignatureNotTrustedError,
+    read_compact,
+    verify,
+)
+from schemas.signing.strict_json import JsonError, parse_json
+
+
+class Acknowledgements:
+    """The use case of ``POST /v1/alerts/{alert_id}/acknowledgements``."""
+
+    def __init__(self, *, registry: CurrentRegistry, committer: Committer, clock: Clock) -> None:
+        self._registry = registry
+        self._committer = committer
+        self._clock = clock
+        self._writer = AcknowledgementWriter()
+
+    async def record(self, alert_id: AlertId, compact: bytes) -> tuple[Acknowledgement, Recorded]:
+        """Store an acknowledgement and return it with its place in the log.
+
+        Raises ``MalformedSubmissionError``, ``UntrustedSignatureError``, ``AlertRefusedError`` for a document that is
+        not an acknowledgement, and ``NotFoundError`` where the signer has no such delivery of this alert.
+        """
+        try:
+            unverified = read_compact(compact, ACKNOWLEDGEMENT)
+            known = self._registry.registry.trusted_key(unverified.kid, self._clock())
+            word = _parse(verify(unverified, None if known is None else known[1]))
+        except MalformedJwsError as error:
+            raise MalformedSubmissionError(error.reason) from error
+        except SignatureNotTrustedError as error:
+            raise UntrustedSignatureError from error
+        if known is None or word.participant != known[0].participant or word.alert_id != alert_id:
+            raise NotFoundError
+        signed = SignedAcknowledgement(
+            acknowledgement=word, kid=unverified.kid, compact=compact, digest=hashlib.sha256(compact).digest()
+        )
+        return word, await self._committer.submit(self._writer, signed)
+
+
+def _parse(payload: bytes) -> Acknowledgement:
+    try:
+        return Acknowledgement.model_validate(parse_json(payload))
+    except JsonError as error:
+        raise MalformedSubmissionError(error.reason, error.pointer) from error
+    except ValidationError as error:
+        raise AlertRefusedError(
+            tuple(
+                Fault(
+                    pointer="/" + "/".join(str(part) for part in each["loc"]),
+                    code=each["type"],
+                    message=sentence_for(each),
+                )
+                for each in error.errors(include_input=False, include_url=False)
+            )
+        ) from error

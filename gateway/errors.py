@@ -1,0 +1,141 @@
+"""Why the exchange says no. Each class is one problem of the wire contract; ``gateway.http.problems`` maps it to HTTP.
+
+No error carries content: a reason names the rule, a pointer the place.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from schemas.alerts.catalogue import Fault
+from schemas.bilingual import Bilingual
+
+
+class GatewayError(Exception):
+    """The exchange can't do what was asked. ``name`` is the last part of its problem's ``type``, and never changes."""
+
+    name: ClassVar[str] = "internal-error"
+
+
+class MalformedSubmissionError(GatewayError):
+    """What arrived is not a submission: not a compact JWS of the profile, or not strict JSON inside."""
+
+    name = "malformed-submission"
+
+    def __init__(self, reason: Bilingual, pointer: str | None = None) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
+        self.pointer = pointer
+
+
+class UntrustedSignatureError(GatewayError):
+    """No registered, valid key of a participant made this signature. Why not is never told apart."""
+
+    name = "signature-not-trusted"
+
+
+class NotPermittedError(GatewayError):
+    """The participant is known, and may not do this."""
+
+    name = "not-permitted"
+
+    def __init__(self, reason: Bilingual) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
+
+
+class IdentifierReusedError(GatewayError):
+    """The sender has used this identifier for an alert with other content."""
+
+    name = "identifier-reused"
+
+
+class AlertRefusedError(GatewayError):
+    """The alert breaks the rules of its type, or of time and thread."""
+
+    name = "invalid-alert"
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("; ".join(f"{fault.pointer}: {fault.message.en}" for fault in faults))
+        self.faults = faults
+
+
+class RateLimitedError(GatewayError):
+    """The participant sends faster than its rate. ``retry_after`` is in seconds."""
+
+    name = "rate-limited"
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"over the rate; again in {retry_after:.1f} s")
+        self.retry_after = retry_after
+
+
+class LogUnavailableError(GatewayError):
+    """The exchange log can't be appended now, so nothing was stored. ``retry_after`` is in seconds."""
+
+    name = "log-unavailable"
+
+    def __init__(self, retry_after: float = 1.0) -> None:
+        super().__init__("the exchange log can't be appended")
+        self.retry_after = retry_after
+
+
+class NotFoundError(GatewayError):
+    """Absent, or another jurisdiction's: the two are one answer."""
+
+    name = "not-found"
+
+
+class TokenRefusedError(GatewayError):
+    """The bearer token is missing, spent, or does not reach this call. ``scope`` names the scope the call needs."""
+
+    name = "token-refused"
+
+    def __init__(self, *, scope: str, insufficient: bool = False) -> None:
+        super().__init__(f"a bearer token with the scope {scope} is needed")
+        self.scope = scope
+        self.insufficient = insufficient
+
+
+class BodyTooLargeError(GatewayError):
+    """The body is larger than the exchange takes. ``limit`` is in bytes."""
+
+    name = "body-too-large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is over {limit} bytes")
+        self.limit = limit
+
+
+class MediaTypeError(GatewayError):
+    """The body's media type or encoding is not the one the call takes. ``expected`` is the media type it takes."""
+
+    name = "unsupported-media-type"
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(f"the body must be {expected}, without Content-Encoding")
+        self.expected = expected
+
+
+class InvalidQueryError(GatewayError):
+    """A parameter of the query is missing or out of range."""
+
+    name = "invalid-query"
+
+    def __init__(self, reason: Bilingual) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
+
+
+class StatementRefusedError(GatewayError):
+    """The registry does not take this authority statement."""
+
+    name = "statement-refused"
+
+    def __init__(self, reason: Bilingual) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
+
+
+class StoreError(GatewayError):
+    """The database can't serve an exchange as it is; the message says what to do."""

@@ -1,0 +1,160 @@
+"""``/v1/alerts``: submit, preview, read back, acknowledge."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from agreements.explain import explain
+from gateway.accept import Considered
+from gateway.errors import InvalidQueryError, NotFoundError
+from gateway.http.auth import bearer, reader_of
+from gateway.http.bodies import read_body
+from gateway.http.services import services
+from gateway.store.reading import read_alert, read_alert_by_name
+from gateway.tokens import Scope
+from schemas.bilingual import Bilingual
+from schemas.decisions import Decision, Permit
+from schemas.ids import AlertId, ParticipantId
+from schemas.timestamps import utc_text
+
+router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+
+JOSE: Final = "application/jose"
+ACKNOWLEDGEMENT_LIMIT: Final = 16 * 1024
+NAME_LIMIT: Final = 256
+_SUBMISSION: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "A compact JWS, its payload an alert in the native form (see /v1/schemas)",
+        "content": {JOSE: {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post("", status_code=201, summary="Submit a signed alert", openapi_extra=_SUBMISSION)
+async def submit(request: Request) -> Response:
+    """Answer 201 with a signed receipt once the alert is durable; 200 with the first answer for a repetition."""
+    use = services(request)
+    answer = await use.intake.accept(await read_body(request, media_type=JOSE, limit=use.body_limit))
+    return Response(
+        answer.body,
+        status_code=200 if answer.replayed else 201,
+        media_type="application/json",
+        headers={"Location": f"/v1/alerts/{answer.alert_id}"},
+    )
+
+
+@router.post("/preview", summary="Ask what a submission would lead to", openapi_extra=_SUBMISSION)
+async def preview(request: Request) -> Response:
+    """Answer every decision with its reason. Nothing is stored or sent; the log records that a preview was asked."""
+    use = services(request)
+    considered = await use.intake.preview(await read_body(request, media_type=JOSE, limit=use.body_limit))
+    return _json(_preview_document(considered))
+
+
+@router.get("", summary="Read an alert back by its sender and identifier")
+async def by_name(
+    request: Request,
+    sender: Annotated[str, Query(max_length=NAME_LIMIT)] = "",
+    identifier: Annotated[str, Query(max_length=NAME_LIMIT)] = "",
+) -> Response:
+    """Answer what the bearer may see of the alert."""
+    use = services(request)
+    reader = reader_of(bearer(request, Scope.ALERTS_READ))
+    if not sender or not identifier:
+        raise InvalidQueryError(
+            Bilingual(
+                fr="les paramètres sender et identifier sont tous deux nécessaires",
+                en="both sender and identifier are needed",
+            )
+        )
+    async with use.store.reading() as connection:
+        found = await read_alert_by_name(connection, reader, sender=ParticipantId(sender), identifier=identifier)
+    return _found(found)
+
+
+@router.get("/{alert_id}", summary="Read an alert back by its id")
+async def by_id(request: Request, alert_id: str) -> Response:
+    """Answer what the bearer may see of the alert."""
+    use = services(request)
+    reader = reader_of(bearer(request, Scope.ALERTS_READ))
+    async with use.store.reading() as connection:
+        found = await read_alert(connection, reader, alert_id=AlertId(alert_id))
+    return _found(found)
+
+
+@router.post(
+    "/{alert_id}/acknowledgements",
+    status_code=201,
+    summary="Acknowledge a delivery",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "A compact JWS of typ acknowledgement+jws by the recipient",
+            "content": {JOSE: {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def acknowledge(request: Request, alert_id: str) -> Response:
+    """Answer 201 when the recipient's own word is in the log; 200 for a repetition. The signature is the credential."""
+    use = services(request)
+    compact = await read_body(request, media_type=JOSE, limit=ACKNOWLEDGEMENT_LIMIT)
+    word, recorded = await use.acknowledgements.record(AlertId(alert_id), compact)
+    return _json(
+        {
+            "alert_id": word.alert_id,
+            "delivery_id": word.delivery_id,
+            "status": str(word.status),
+            "log_index": recorded.log_index,
+        },
+        status=200 if recorded.replayed else 201,
+    )
+
+
+def _found(document: dict[str, Any] | None) -> Response:
+    if document is None:
+        raise NotFoundError
+    return _json(document)
+
+
+def _json(document: dict[str, Any], *, status: int = 200) -> Response:
+    return Response(orjson.dumps(document), status_code=status, media_type="application/json")
+
+
+def _preview_document(considered: Considered) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "sender": considered.alert.sender,
+        "identifier": considered.alert.identifier,
+        "thread": None if considered.thread is None else considered.thread.first,
+        "deadline": utc_text(considered.deadline),
+        "decisions": [_decision_document(decision) for decision in considered.decisions],
+    }
+    if considered.warnings:
+        document["warnings"] = list(considered.warnings)
+    return document
+
+
+def _decision_document(decision: Decision) -> dict[str, Any]:
+    reason = explain(decision.reason)
+    words = {"fr": reason.fr, "en": reason.en}
+    if isinstance(decision, Permit):
+        return {
+            "participant": decision.recipient,
+            "decision": "permit",
+            "under": str(decision.under),
+            "lane": decision.lane,
+            "reason": words,
+        }
+    return {
+        "participant": decision.recipient,
+        "decision": "deny",
+        "reason": words,
+        "considered": [
+            {"clause": str(clause), "reason": {"fr": explain(why).fr, "en": explain(why).en}}
+            for clause, why in decision.considered
+        ],
+    }

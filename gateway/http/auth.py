@@ -1,0 +1,116 @@
+"""``POST /oauth/token``, the server's metadata, and who a bearer token speaks for."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from gateway.errors import NotPermittedError
+from gateway.http.bodies import read_body
+from gateway.http.services import services
+from gateway.store.reading import Reader
+from gateway.tokens import OAuthError, Scope
+from schemas.bilingual import Bilingual
+from schemas.registry import ParticipantStatement, Role
+
+router = APIRouter(tags=["authorization"])
+
+FORM: Final = "application/x-www-form-urlencoded"
+FORM_LIMIT: Final = 16 * 1024
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+def bearer(request: Request, scope: Scope) -> ParticipantStatement:
+    """Return the participant whose token came with the request. Raises ``TokenRefusedError``."""
+    return services(request).tokens.read(request.headers.get("authorization"), scope=scope)
+
+
+def reader_of(participant: ParticipantStatement) -> Reader:
+    """Return what reading needs to know of a participant."""
+    return Reader(
+        participant=participant.participant,
+        jurisdiction=participant.jurisdiction,
+        auditor=Role.AUDITOR in participant.roles,
+    )
+
+
+@router.post("/oauth/token", summary="Exchange a signed client assertion for an access token")
+async def token(request: Request) -> Response:
+    """Answer RFC 6749 section 4.4's client credentials grant with RFC 7523's ``private_key_jwt``."""
+    body = await read_body(request, media_type=FORM, limit=FORM_LIMIT)
+    try:
+        form = _client_credentials(body)
+        issued = await services(request).tokens.issue(
+            assertion=form.get("client_assertion", "").encode("ascii", "replace"),
+            scopes=tuple(form.get("scope", "").split()),
+        )
+    except OAuthError as error:
+        status = 401 if error.error == "invalid_client" else 400
+        return _json({"error": error.error, "error_description": error.description}, status=status)
+    return _json(
+        {
+            "access_token": issued.token,
+            "token_type": "Bearer",
+            "expires_in": issued.expires_in,
+            "scope": " ".join(issued.scopes),
+        }
+    )
+
+
+@router.get("/.well-known/oauth-authorization-server", summary="The authorization server's metadata")
+async def metadata(request: Request) -> Response:
+    """Answer RFC 8414's metadata; ``issuer`` is the one audience a client assertion may name."""
+    issuer = services(request).tokens.issuer
+    return _json(
+        {
+            "issuer": issuer,
+            "token_endpoint": f"{issuer}/oauth/token",
+            "jwks_uri": f"{issuer}/.well-known/jwks.json",
+            "grant_types_supported": ["client_credentials"],
+            "response_types_supported": [],
+            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "token_endpoint_auth_signing_alg_values_supported": ["ES256", "Ed25519"],
+            "scopes_supported": [str(scope) for scope in Scope],
+        }
+    )
+
+
+def require_same_participant(signer: ParticipantStatement, named: str) -> None:
+    """Raise ``NotPermittedError`` unless the participant that signed is the one that the document names."""
+    if signer.participant != named:
+        raise NotPermittedError(
+            Bilingual(
+                fr="la clé est celle d'un autre participant que celui que nomme le document",
+                en="the key is another participant's than the one the document names",
+            )
+        )
+
+
+def _client_credentials(body: bytes) -> dict[str, str]:
+    form = _form(body)
+    if form.get("grant_type") != "client_credentials":
+        raise OAuthError("unsupported_grant_type", "the grant_type must be client_credentials")
+    if form.get("client_assertion_type") != ASSERTION_TYPE:
+        raise OAuthError("invalid_request", f"the client_assertion_type must be {ASSERTION_TYPE}")
+    return form
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """Return the form's fields; a repeated one is refused (RFC 6749 section 3.2)."""
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=16)
+    except ValueError as error:
+        raise OAuthError("invalid_request", "the form can't be read") from error
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise OAuthError("invalid_request", "a field of the form is repeated")
+    return form
+
+
+def _json(document: dict[str, Any], *, status: int = 200) -> Response:
+    return Response(orjson.dumps(document), status_code=status, media_type="application/json", headers=dict(_NO_STORE))

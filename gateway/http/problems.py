@@ -1,0 +1,230 @@
+"""Refusals as RFC 9457 problems: one table from the gateway's errors to HTTP, and the handlers that use it.
+
+Titles exist in French and in English and follow ``Accept-Language``. A problem never repeats what was sent.
+``instance`` is the request's id, which also stands in ``X-Request-Id`` and in the log line of the refusal.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from gateway import errors
+from schemas.bilingual import Bilingual, Language, preferred_language
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """How one kind of refusal looks in HTTP: its status and its title."""
+
+    status: int
+    title: Bilingual
+
+
+_MALFORMED = Problem(
+    400,
+    Bilingual(fr="Ce qui a été reçu n'est pas une soumission signée valable", en="What arrived is not a submission"),
+)
+_INTERNAL = Problem(500, Bilingual(fr="Erreur interne de la plateforme", en="Internal error of the exchange"))
+
+PROBLEMS: Final[dict[type[errors.GatewayError], Problem]] = {
+    errors.MalformedSubmissionError: _MALFORMED,
+    errors.UntrustedSignatureError: Problem(
+        401,
+        Bilingual(fr="La signature n'est pas digne de confiance", en="The signature is not trusted"),
+    ),
+    errors.TokenRefusedError: Problem(
+        401, Bilingual(fr="Un jeton d'accès valable est nécessaire", en="A valid access token is needed")
+    ),
+    errors.NotPermittedError: Problem(
+        403,
+        Bilingual(fr="Le participant n'a pas ce droit", en="The participant may not do this"),
+    ),
+    errors.NotFoundError: Problem(404, Bilingual(fr="Introuvable", en="Not found")),
+    errors.IdentifierReusedError: Problem(
+        409,
+        Bilingual(
+            fr="Cet identifiant désigne déjà une alerte de contenu différent",
+            en="The identifier already names an alert with other content",
+        ),
+    ),
+    errors.StatementRefusedError: Problem(
+        409,
+        Bilingual(fr="Le registre n'accepte pas cette attestation", en="The registry does not take this statement"),
+    ),
+    errors.BodyTooLargeError: Problem(
+        413, Bilingual(fr="Le corps de la requête est trop volumineux", en="The body is too large")
+    ),
+    errors.MediaTypeError: Problem(
+        415,
+        Bilingual(fr="Type de contenu ou encodage non accepté", en="Media type or encoding not accepted"),
+    ),
+    errors.AlertRefusedError: Problem(422, Bilingual(fr="L'alerte n'est pas valide", en="The alert is not valid")),
+    errors.InvalidQueryError: Problem(
+        422, Bilingual(fr="Un paramètre de la requête n'est pas valide", en="A parameter is not valid")
+    ),
+    errors.RateLimitedError: Problem(
+        429, Bilingual(fr="Débit du participant dépassé", en="Over the participant's rate")
+    ),
+    errors.LogUnavailableError: Problem(
+        503,
+        Bilingual(
+            fr="Le journal ne peut être écrit : rien n'a été accepté",
+            en="The log can't be appended: nothing was accepted",
+        ),
+    ),
+}
+"""Every error that a request can meet, and its problem. A class that is missing here is a bug, and answers 500."""
+
+_NAMES: Final = {404: "not-found", 405: "method-not-allowed"}
+_TITLES: Final = {
+    404: PROBLEMS[errors.NotFoundError].title,
+    405: Bilingual(fr="Méthode non permise", en="Method not allowed"),
+}
+_PARAMETER: Final = Bilingual(
+    fr="un paramètre de la requête manque ou n'a pas la forme attendue",
+    en="a parameter of the query is missing or not of the expected form",
+)
+
+
+def problem_of(error: errors.GatewayError) -> Problem:
+    """Return the problem of an error's class or of its nearest ancestor in the table."""
+    for each in type(error).__mro__:
+        if each in PROBLEMS:
+            return PROBLEMS[each]
+    return _INTERNAL
+
+
+def problem_response(request: Request, error: errors.GatewayError) -> Response:
+    """Return the HTTP answer to a refusal."""
+    problem = problem_of(error)
+    language = preferred_language(request.headers.get("accept-language"))
+    status = 403 if isinstance(error, errors.TokenRefusedError) and error.insufficient else problem.status
+    return _respond(
+        request,
+        error.name,
+        title=problem.title,
+        status=status,
+        language=language,
+        members=_members(error, language),
+        headers=_headers(error),
+    )
+
+
+def _members(error: errors.GatewayError, language: Language) -> dict[str, Any]:
+    match error:
+        case errors.MalformedSubmissionError(reason=reason, pointer=pointer):
+            detail = {"detail": reason.in_language(language)}
+            return detail if pointer is None else {**detail, "pointer": pointer}
+        case (
+            errors.NotPermittedError(reason=reason)
+            | errors.InvalidQueryError(reason=reason)
+            | errors.StatementRefusedError(reason=reason)
+        ):
+            return {"detail": reason.in_language(language)}
+        case errors.AlertRefusedError(faults=faults):
+            return {
+                "errors": [
+                    {"pointer": fault.pointer, "message": fault.message.in_language(language)} for fault in faults
+                ]
+            }
+        case errors.BodyTooLargeError(limit=limit):
+            return {"limit": limit}
+        case errors.MediaTypeError(expected=expected):
+            return {"expected": expected}
+        case _:
+            return {}
+
+
+def _headers(error: errors.GatewayError) -> dict[str, str]:
+    match error:
+        case errors.RateLimitedError(retry_after=seconds) | errors.LogUnavailableError(retry_after=seconds):
+            return {"Retry-After": str(max(1, math.ceil(seconds)))}
+        case errors.TokenRefusedError(scope=scope, insufficient=insufficient):
+            reason = ', error="insufficient_scope"' if insufficient else ""
+            return {"WWW-Authenticate": f'Bearer scope="{scope}"{reason}'}
+        case errors.MediaTypeError(expected=expected):
+            return {"Accept-Post": expected}
+        case _:
+            return {}
+
+
+def _respond(
+    request: Request,
+    name: str,
+    *,
+    title: Bilingual,
+    status: int,
+    language: Language,
+    members: dict[str, Any],
+    headers: dict[str, str],
+) -> Response:
+    request_id = str(uuid.uuid4())
+    log.info("refused", problem=name, status=status, request_id=request_id)
+    body = {
+        "type": f"{request.app.state.problem_base}/{name}",
+        "title": title.in_language(language),
+        "status": status,
+        "instance": request_id,
+        **members,
+    }
+    return Response(
+        orjson.dumps(body),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers={"X-Request-Id": request_id, "Content-Language": language, **headers},
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Let every refusal of ``app`` leave as a problem."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        if not isinstance(error, errors.GatewayError):
+            raise error
+        if problem_of(error) is _INTERNAL:
+            log.error("unmapped_error", error=type(error).__name__)
+        return problem_response(request, error)
+
+    async def plain(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        return _respond(
+            request,
+            _NAMES.get(error.status_code, "http-error"),
+            title=_TITLES.get(error.status_code, _INTERNAL.title),
+            status=error.status_code,
+            language=preferred_language(request.headers.get("accept-language")),
+            members={},
+            headers=dict(error.headers or {}),
+        )
+
+    async def failed(request: Request, error: Exception) -> Response:
+        log.error("internal_error", error=type(error).__name__, exc_info=error)
+        return _respond(
+            request, "internal-error", title=_INTERNAL.title, status=500, language="en", members={}, headers={}
+        )
+
+    async def unreadable(request: Request, error: Exception) -> Response:
+        """Refuse what FastAPI itself refuses: a query of the wrong shape."""
+        if not isinstance(error, RequestValidationError):
+            raise error
+        return problem_response(request, errors.InvalidQueryError(_PARAMETER))
+
+    app.add_exception_handler(RequestValidationError, unreadable)
+    app.add_exception_handler(errors.GatewayError, refused)
+    app.add_exception_handler(HTTPException, plain)
+    app.add_exception_handler(Exception, failed)

@@ -1,0 +1,78 @@
+"""The registry as participants see it, the schemas of alerts, and the door for authority statements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from schemas.alerts.catalogue import alert_types, json_schema
+from starlette.responses import Response
+
+from gateway.errors import NotFoundError
+from gateway.http.alerts import JOSE
+from gateway.http.auth import bearer
+from gateway.http.bodies import read_body
+from gateway.http.services import services
+from gateway.tokens import Scope
+from schemas.ids import AlertType
+
+router = APIRouter(prefix="/v1", tags=["registry"])
+
+STATEMENT_LIMIT = 64 * 1024
+
+
+@router.get("/schemas", summary="The types of alerts")
+async def types() -> Response:
+    """Answer every type with the address of its schema."""
+    return _json({"types": [{"type": each, "schema": f"/v1/schemas/{each}"} for each in alert_types()]})
+
+
+@router.get("/schemas/{alert_type:path}", summary="The JSON Schema of one type")
+async def schema(alert_type: str) -> Response:
+    """Answer the JSON Schema (2020-12) of an alert of this type, header and body."""
+    if alert_type not in alert_types():
+        raise NotFoundError
+    return Response(orjson.dumps(json_schema(AlertType(alert_type))), media_type="application/schema+json")
+
+
+@router.get("/jurisdictions", summary="The jurisdictions of the exchange")
+async def jurisdictions(request: Request) -> Response:
+    """Answer every jurisdiction with its pinned authority keys."""
+    bearer(request, Scope.ALERTS_READ)
+    pinned = services(request).registry.jurisdictions
+    return _json({"jurisdictions": [pinned[code].model_dump(mode="json") for code in sorted(pinned)]})
+
+
+@router.get("/participants", summary="The participants of the exchange")
+async def participants(request: Request) -> Response:
+    """Answer every participant as its jurisdiction's authority stated it."""
+    bearer(request, Scope.ALERTS_READ)
+    known = services(request).registry.registry.participants
+    return _json({"participants": [known[each].statement.model_dump(mode="json") for each in sorted(known)]})
+
+
+@router.post(
+    "/statements",
+    status_code=201,
+    summary="Register a participant or revoke a key, by its authority's signed statement",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "A compact JWS of typ authority-statement+jws",
+            "content": {JOSE: {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def statements(request: Request) -> Response:
+    """Answer 201 when the statement is in the log and counts; 200 for a repetition. The signature is the credential."""
+    compact = await read_body(request, media_type=JOSE, limit=STATEMENT_LIMIT)
+    statement, recorded = await services(request).enrolment.record(compact)
+    return _json(
+        {"participant": statement.statement.participant, "log_index": recorded.log_index},
+        status=200 if recorded.replayed else 201,
+    )
+
+
+def _json(document: dict[str, Any], *, status: int = 200) -> Response:
+    return Response(orjson.dumps(document), status_code=status, media_type="application/json")

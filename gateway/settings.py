@@ -1,0 +1,110 @@
+"""What an exchange is told when it starts: one YAML file, checked whole before anything is opened.
+
+A wrong setting is refused with the file, the line and the reason; nothing is guessed and no unknown member is passed
+over. Paths are relative to the file's folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from schemas.located_yaml import YamlError, load_yaml, errors_of
+
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^\s?#/])?$", max_length=200)]
+"""An address without a trailing slash, query or fragment."""
+Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9./-]{0,126}[a-z0-9])?$")]
+"""A log's origin: a name without a scheme, unique to the log (C2SP tlog-checkpoint)."""
+
+
+class SettingsError(Exception):
+    """The settings can't be used; each line of the message names a file, a line and a reason."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Tls(_Section):
+    """The server's certificate chain and key, PEM files."""
+
+    certificate: str
+    key: str
+
+
+class Listen(_Section):
+    """Where the gateway listens. Without ``tls`` it serves plain HTTP, on loopback alone and only when told so."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8443, ge=0, le=65535)
+    tls: Tls | None = None
+
+
+class Limits(_Section):
+    """What one participant, or one request, may take. ``body_bytes`` is the largest submission."""
+
+    body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
+    rate_per_second: float = Field(default=50.0, gt=0)
+    burst: int = Field(default=200, ge=1)
+
+
+class Delivery(_Section):
+    """How long and how often a delivery is tried; seconds. ``ca_file`` replaces the system's authorities."""
+
+    give_up_after: int = Field(default=3 * 24 * 3600, ge=1)
+    retry_base: float = Field(default=1.0, gt=0)
+    retry_cap: float = Field(default=60.0, gt=0)
+    concurrency: int = Field(default=16, ge=1, le=1024)
+    timeout: float = Field(default=10.0, gt=0)
+    ca_file: str | None = None
+
+    @model_validator(mode="after")
+    def _cap_above_base(self) -> Self:
+        if self.retry_cap < self.retry_base:
+            raise ValueError("retry_cap is below retry_base")
+        return self
+
+
+class Files(_Section):
+    """Where the exchange keeps what it is made of, relative to the settings file."""
+
+    keys: str = "keys"
+    data: str = "data"
+    jurisdictions: str = "jurisdictions.yaml"
+    statements: str = "statements"
+    agreements: str = "agreements"
+    partners: str = "partners.yaml"
+
+
+class Settings(_Section):
+    """Everything an exchange is told.
+
+    ``base_url`` is how the outside reaches it, and the audience of client assertions; ``origin`` names its log.
+    """
+
+    base_url: Url
+    origin: Origin
+    problem_base: Url = "https://lacolle.example/problems"
+    listen: Listen = Listen()
+    limits: Limits = Limits()
+    delivery: Delivery = Delivery()
+    files: Files = Files()
+
+
+def read_settings(path: Path) -> Settings:
+    """Return the settings in a file. Raises ``SettingsError`` with file, line and reason for each fault."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path}: can't be read ({type(error).__name__}); make one with: lacolle init DIR"
+        ) from error
+    try:
+        document = load_yaml(text, file=str(path))
+        return Settings.model_validate(document.value)
+    except YamlError as error:
+        raise SettingsError(str(error)) from error
+    except ValidationError as error:
+        raise SettingsError("\n".join(str(problem) for problem in errors_of(document, error))) from error

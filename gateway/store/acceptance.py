@@ -1,0 +1,265 @@
+"""Storing accepted alerts: entries, alert, dispatches and the signed answer, in one transaction.
+
+An alert is known by its sender and identifier, for good: the database's constraint says so, not a cache. The same
+payload again gets the first answer, byte for byte; another payload under the same name is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import insert, select, tuple_
+
+from audit.entry import Draft, Kind
+from gateway.errors import GatewayError, IdentifierReusedError, UntrustedSignatureError
+from gateway.receipts import ReceiptSigner
+from gateway.store.committer import Batch
+from gateway.store.decisions import denial_content, reason_content
+from gateway.store.dispatches import PENDING
+from gateway.store.tables import alerts, dispatches
+from schemas.alerts.header import Alert
+from schemas.decisions import Decision, Deny, Permit
+from schemas.ids import AlertId, DeliveryId, JurisdictionCode, KeyId, uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """All that is known of an alert before it is stored.
+
+    ``thread`` is the first alert of its chain, or None where it is itself the first. ``deadline_ms`` is when its
+    dispatches end, in milliseconds since the Unix epoch.
+    """
+
+    alert: Alert
+    home: JurisdictionCode
+    kid: KeyId
+    submission: bytes
+    submission_digest: bytes
+    payload_digest: bytes
+    thread: AlertId | None
+    decisions: tuple[Decision, ...]
+    deadline_ms: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def permits(self) -> list[Permit]:
+        """Who receives it."""
+        return [decision for decision in self.decisions if isinstance(decision, Permit)]
+
+    @property
+    def denials(self) -> list[Deny]:
+        """Who does not."""
+        return [decision for decision in self.decisions if isinstance(decision, Deny)]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The JSON that the sender gets, as bytes; ``replayed`` where it is the answer of an earlier submission."""
+
+    alert_id: AlertId
+    body: bytes
+    replayed: bool
+
+
+Known = dict[tuple[str, str], tuple[bytes, Answer]]
+
+
+class AcceptanceWriter:
+    """Writes acceptances; its items are ``Acceptance``, its results ``Answer`` or the reason why not."""
+
+    def __init__(self, signer: ReceiptSigner, *, trusted: Callable[[KeyId, datetime], bool]) -> None:
+        self._signer = signer
+        self._trusted = trusted
+
+    async def write(self, batch: Batch, items: Sequence[Acceptance]) -> Sequence[Answer | GatewayError]:
+        """Store what is new and answer what is not; two equal submissions in one batch are stored once.
+
+        A key that was revoked since its signature was verified is trusted no more: the log never shows an alert that
+        was accepted after the revocation of its key.
+        """
+        known = await self._known(batch, items)
+        alert_rows: list[dict[str, Any]] = []
+        dispatch_rows: list[dict[str, Any]] = []
+        results: list[Answer | GatewayError] = []
+        for item in items:
+            if not self._trusted(item.kid, batch.now):
+                results.append(UntrustedSignatureError())
+                continue
+            name = (item.alert.sender, item.alert.identifier)
+            if name in known:
+                digest, first = known[name]
+                results.append(first if digest == item.payload_digest else IdentifierReusedError())
+                continue
+            answer = self._append(batch, item, alert_rows, dispatch_rows)
+            known[name] = (item.payload_digest, replace(answer, replayed=True))
+            results.append(answer)
+        if alert_rows:
+            await batch.connection.execute(insert(alerts), alert_rows)
+        if dispatch_rows:
+            await batch.connection.execute(insert(dispatches), dispatch_rows)
+        return results
+
+    async def _known(self, batch: Batch, items: Sequence[Acceptance]) -> Known:
+        names = [(item.alert.sender, item.alert.identifier) for item in items]
+        rows = await batch.connection.execute(
+            select(
+                alerts.c.sender, alerts.c.identifier, alerts.c.payload_digest, alerts.c.alert_id, alerts.c.answer
+            ).where(tuple_(alerts.c.sender, alerts.c.identifier).in_(names))
+        )
+        return {
+            (row.sender, row.identifier): (
+                row.payload_digest,
+                Answer(alert_id=AlertId(row.alert_id), body=row.answer, replayed=True),
+            )
+            for row in rows
+        }
+
+    def _append(
+        self,
+        batch: Batch,
+        item: Acceptance,
+        alert_rows: list[dict[str, Any]],
+        dispatch_rows: list[dict[str, Any]],
+    ) -> Answer:
+        alert_id = AlertId(uuid7(at=batch.now, randomness=batch.randomness(10)))
+        thread = item.thread or alert_id
+        placed = _Placed(item, alert_id, thread, log_index=batch.log.append(_accepted_entry(item, alert_id, thread)))
+        for permit in item.permits:
+            delivery_id = DeliveryId(uuid7(at=batch.now, randomness=batch.randomness(10)))
+            batch.log.append(_routed_entry(placed, delivery_id, permit))
+            dispatch_rows.append(_dispatch_row(placed, delivery_id, permit, now_ms=batch.now_ms))
+        if item.denials:
+            batch.log.append(_withheld_entry(placed))
+        body = self._answer(placed, received=batch.now)
+        alert_rows.append(_alert_row(placed, body, now_ms=batch.now_ms))
+        return Answer(alert_id=alert_id, body=body, replayed=False)
+
+    def _answer(self, placed: _Placed, *, received: datetime) -> bytes:
+        item = placed.item
+        receipt = self._signer.sign(
+            alert_id=placed.alert_id,
+            sender=item.alert.sender,
+            identifier=item.alert.identifier,
+            submission_digest=item.submission_digest,
+            log_index=placed.log_index,
+            received=received,
+        )
+        document: dict[str, Any] = {
+            "alert_id": placed.alert_id,
+            "log_index": placed.log_index,
+            "receipt": receipt,
+            "recipients": [
+                {
+                    "participant": permit.recipient,
+                    "agreement": f"{permit.under.agreement}/{permit.under.version}",
+                    "clause": permit.under.clause,
+                    "lane": permit.lane,
+                }
+                for permit in item.permits
+            ],
+        }
+        if item.warnings:
+            document["warnings"] = list(item.warnings)
+        return orjson.dumps(document)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """An acceptance with the names that its transaction gave it."""
+
+    item: Acceptance
+    alert_id: AlertId
+    thread: AlertId
+    log_index: int
+
+
+def _accepted_entry(item: Acceptance, alert_id: AlertId, thread: AlertId) -> Draft:
+    alert = item.alert
+    return Draft(
+        kind=Kind.ACCEPTED,
+        actor=alert.sender,
+        jurisdictions=(item.home, *(permit.jurisdiction for permit in item.permits)),
+        alert_id=alert_id,
+        agreement=None,
+        content={
+            "digest": f"sha-256:{item.submission_digest.hex()}",
+            "payload_digest": f"sha-256:{item.payload_digest.hex()}",
+            "kid": item.kid,
+            "identifier": alert.identifier,
+            "type": alert.type,
+            "status": alert.status,
+            "msg_type": alert.msgType,
+            "tlp": alert.handling.tlp,
+            "thread": thread,
+        },
+    )
+
+
+def _routed_entry(placed: _Placed, delivery_id: DeliveryId, permit: Permit) -> Draft:
+    return Draft(
+        kind=Kind.ROUTED,
+        actor=placed.item.alert.sender,
+        jurisdictions=(placed.item.home, permit.jurisdiction),
+        alert_id=placed.alert_id,
+        agreement=permit.under.agreement,
+        content={
+            "delivery_id": delivery_id,
+            "recipient": permit.recipient,
+            "clause": str(permit.under),
+            "lane": permit.lane.value,
+            "reason": reason_content(permit.reason),
+        },
+    )
+
+
+def _withheld_entry(placed: _Placed) -> Draft:
+    return Draft(
+        kind=Kind.WITHHELD,
+        actor=placed.item.alert.sender,
+        jurisdictions=(placed.item.home,),
+        alert_id=placed.alert_id,
+        agreement=None,
+        content={"withheld": [denial_content(denial) for denial in placed.item.denials]},
+    )
+
+
+def _alert_row(placed: _Placed, answer: bytes, *, now_ms: int) -> dict[str, Any]:
+    item, alert = placed.item, placed.item.alert
+    return {
+        "alert_id": placed.alert_id,
+        "log_index": placed.log_index,
+        "thread": placed.thread,
+        "sender": alert.sender,
+        "identifier": alert.identifier,
+        "payload_digest": item.payload_digest,
+        "type": alert.type,
+        "status": alert.status,
+        "msg_type": alert.msgType,
+        "received_ms": now_ms,
+        "submission": item.submission,
+        "answer": answer,
+    }
+
+
+def _dispatch_row(placed: _Placed, delivery_id: DeliveryId, permit: Permit, *, now_ms: int) -> dict[str, Any]:
+    return {
+        "delivery_id": delivery_id,
+        "alert_id": placed.alert_id,
+        "log_index": placed.log_index,
+        "thread": placed.thread,
+        "recipient": permit.recipient,
+        "lane": permit.lane.value,
+        "agreement": permit.under.agreement,
+        "version": permit.under.version,
+        "clause": permit.under.clause,
+        "state": PENDING,
+        "attempts": 0,
+        "due_ms": now_ms,
+        "deadline_ms": placed.item.deadline_ms,
+        "settled_ms": None,
+        "detail": None,
+    }

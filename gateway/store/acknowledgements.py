@@ -1,0 +1,118 @@
+"""The partners' own signed words about a delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, tuple_
+
+from audit.entry import Draft, Kind
+from gateway.errors import NotFoundError
+from gateway.store.committer import Batch
+from gateway.store.tables import acknowledgements, alerts, dispatches
+from schemas.evidence import Acknowledgement
+from schemas.ids import AgreementId, AlertId, KeyId, ParticipantId, home_of
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAcknowledgement:
+    """An acknowledgement whose signature was verified, and the JWS it came in."""
+
+    acknowledgement: Acknowledgement
+    kid: KeyId
+    compact: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where an acknowledgement stands in the log; ``replayed`` where an earlier one of that status stands."""
+
+    log_index: int
+    replayed: bool
+
+
+class AcknowledgementWriter:
+    """Stores acknowledgements; a delivery that was never made to the participant is not found."""
+
+    async def write(self, batch: Batch, items: Sequence[SignedAcknowledgement]) -> Sequence[Recorded | NotFoundError]:
+        """Store each acknowledgement once for its delivery and status."""
+        deliveries = await self._deliveries(batch, items)
+        known = await self._known(batch, items)
+        rows: list[dict[str, Any]] = []
+        results: list[Recorded | NotFoundError] = []
+        for item in items:
+            word = item.acknowledgement
+            delivery = deliveries.get((word.delivery_id, word.alert_id, word.participant))
+            if delivery is None:
+                results.append(NotFoundError())
+                continue
+            name = (word.delivery_id, str(word.status))
+            if name not in known:
+                known[name] = batch.log.append(_entry(item, sender=delivery.sender, agreement=delivery.agreement))
+                rows.append(_row(item, known[name]))
+                results.append(Recorded(known[name], replayed=False))
+            else:
+                results.append(Recorded(known[name], replayed=True))
+        if rows:
+            await batch.connection.execute(insert(acknowledgements), rows)
+        return results
+
+    async def _deliveries(
+        self, batch: Batch, items: Sequence[SignedAcknowledgement]
+    ) -> dict[tuple[str, str, str], Any]:
+        statement = (
+            select(
+                dispatches.c.delivery_id,
+                dispatches.c.alert_id,
+                dispatches.c.recipient,
+                dispatches.c.agreement,
+                alerts.c.sender,
+            )
+            .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
+            .where(dispatches.c.delivery_id.in_({item.acknowledgement.delivery_id for item in items}))
+        )
+        return {
+            (row.delivery_id, row.alert_id, row.recipient): row for row in await batch.connection.execute(statement)
+        }
+
+    async def _known(self, batch: Batch, items: Sequence[SignedAcknowledgement]) -> dict[tuple[str, str], int]:
+        names = {(item.acknowledgement.delivery_id, str(item.acknowledgement.status)) for item in items}
+        statement = select(
+            acknowledgements.c.delivery_id, acknowledgements.c.status, acknowledgements.c.log_index
+        ).where(tuple_(acknowledgements.c.delivery_id, acknowledgements.c.status).in_(names))
+        return {(row.delivery_id, row.status): row.log_index for row in await batch.connection.execute(statement)}
+
+
+def _entry(item: SignedAcknowledgement, *, sender: str, agreement: str) -> Draft:
+    word = item.acknowledgement
+    return Draft(
+        kind=Kind.ACKNOWLEDGED,
+        actor=word.participant,
+        jurisdictions=(home_of(ParticipantId(sender)), home_of(word.participant)),
+        alert_id=AlertId(word.alert_id),
+        agreement=AgreementId(agreement),
+        content={
+            "delivery_id": word.delivery_id,
+            "recipient": word.participant,
+            "status": str(word.status),
+            "at": word.at,
+            "kid": item.kid,
+            "digest": f"sha-256:{item.digest.hex()}",
+        },
+    )
+
+
+def _row(item: SignedAcknowledgement, log_index: int) -> dict[str, Any]:
+    word = item.acknowledgement
+    return {
+        "delivery_id": word.delivery_id,
+        "status": str(word.status),
+        "alert_id": word.alert_id,
+        "participant": word.participant,
+        "at": word.at,
+        "compact": item.compact,
+        "log_index": log_index,
+    }

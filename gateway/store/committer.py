@@ -1,0 +1,182 @@
+"""The one writer of a gateway process.
+
+Requests compute all they can on their own, submit a small item, and wait for the transaction that carries it. While
+one transaction is being written the next items gather; a lone item commits at once. In a batch each ``Writer`` sees all
+of its items together, in the order in which they came, and appends to the one open log batch, so the index an item gets
+is final when its transaction commits and never existed when it does not.
+
+What a caller may rely on: ``submit`` returns only after the commit; whatever it raises, nothing of its item is stored
+(or, for ``LogUnavailableError`` alone, the outcome is unknown to the caller and the same item may be submitted again).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import structlog
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from audit.log import LogBatch, open_batch
+from gateway.errors import GatewayError, LogUnavailableError
+from gateway.store.engine import is_storage_failure
+
+log = structlog.get_logger(__name__)
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+ItemT_contra = TypeVar("ItemT_contra", contravariant=True)
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """An open transaction: its connection, its log batch, its instant and its source of randomness."""
+
+    connection: AsyncConnection
+    log: LogBatch
+    now: datetime
+    randomness: Callable[[int], bytes]
+
+    @property
+    def now_ms(self) -> int:
+        """The batch's instant in milliseconds since the Unix epoch."""
+        return int(self.now.timestamp() * 1000)
+
+
+class Writer(Protocol[ItemT_contra, ResultT_co]):
+    """One kind of write. It runs inside the transaction and never commits."""
+
+    async def write(self, batch: Batch, items: Sequence[ItemT_contra]) -> Sequence[ResultT_co | GatewayError]:
+        """Write the items and return, for each and in order, its result or the error its caller gets.
+
+        An item with an error must have written nothing. Any exception rolls the whole batch back.
+        """
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting(Generic[ItemT, ResultT]):
+    writer: Writer[ItemT, ResultT]
+    item: ItemT
+    future: asyncio.Future[ResultT] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def settle(self, result: ResultT | BaseException) -> None:
+        if self.future.done():  # its caller was cancelled, and the write stands all the same
+            return
+        if isinstance(result, BaseException):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
+
+
+class Committer:
+    """Gathers items into transactions, one at a time."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        clock: Callable[[], datetime],
+        randomness: Callable[[int], bytes],
+        max_batch: int = 256,
+        max_waiting: int = 4096,
+        observe: Callable[[int, float], None] = lambda _items, _seconds: None,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._randomness = randomness
+        self._max_batch = max_batch
+        self._max_waiting = max_waiting
+        self.observe = observe
+        self._waiting: list[_Waiting[Any, Any]] = []
+        self._wake = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._closing = False
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The storage failure that ended this committer, if one did."""
+        return self._failure
+
+    async def submit(self, writer: Writer[ItemT, ResultT], item: ItemT) -> ResultT:
+        """Write one item and return its result after the commit.
+
+        Raises ``LogUnavailableError`` where the log can't be appended, and what the writer answered for the item.
+        """
+        if self._failure is not None or self._closing or len(self._waiting) >= self._max_waiting:
+            raise LogUnavailableError
+        waiting = _Waiting(writer=writer, item=item)
+        self._waiting.append(waiting)
+        self._wake.set()
+        return await waiting.future
+
+    async def run(self) -> None:
+        """Write batches until ``close``. Raises the storage failure that makes further writing unsafe."""
+        while not (self._closing and not self._waiting):
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                chosen, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
+                await self._commit(chosen)
+                if self._failure is not None:
+                    self._refuse_waiting()
+                    raise self._failure
+
+    def close(self) -> None:
+        """Take nothing more; ``run`` returns when what waits is written."""
+        self._closing = True
+        self._wake.set()
+
+    async def _commit(self, chosen: list[_Waiting[Any, Any]]) -> None:
+        started = asyncio.get_running_loop().time()
+        try:
+            results = await self._write(chosen)
+        except Exception as error:  # noqa: BLE001 - every failure of a batch is classified in one place
+            await self._failed(chosen, error)
+            return
+        for waiting, result in zip(chosen, results, strict=True):
+            waiting.settle(result)
+        self.observe(len(chosen), asyncio.get_running_loop().time() - started)
+
+    async def _write(self, chosen: list[_Waiting[Any, Any]]) -> list[object]:
+        groups: dict[int, list[int]] = {}
+        for place, waiting in enumerate(chosen):
+            groups.setdefault(id(waiting.writer), []).append(place)
+        results: list[object] = [None] * len(chosen)
+        async with self._engine.begin() as connection:
+            now = self._clock()
+            log_batch = await open_batch(connection, now=now, randomness=self._randomness)
+            batch = Batch(connection=connection, log=log_batch, now=now, randomness=self._randomness)
+            for places in groups.values():
+                items = [chosen[place].item for place in places]
+                answers = await chosen[places[0]].writer.write(batch, items)
+                for place, answer in zip(places, answers, strict=True):
+                    results[place] = answer
+            await log_batch.write()
+        return results
+
+    async def _failed(self, chosen: list[_Waiting[Any, Any]], error: Exception) -> None:
+        if is_storage_failure(error):
+            log.critical("storage_failed", error=type(error).__name__)
+            self._failure = error
+            for waiting in chosen:
+                waiting.settle(LogUnavailableError())
+            return
+        if len(chosen) > 1 and not isinstance(error, OperationalError):
+            # one item may have spoilt the batch of its neighbours: each gets a transaction of its own
+            for waiting in chosen:
+                await self._commit([waiting])
+            return
+        log.error("batch_failed", items=len(chosen), error=type(error).__name__)
+        for waiting in chosen:
+            waiting.settle(LogUnavailableError() if isinstance(error, SQLAlchemyError) else error)
+
+    def _refuse_waiting(self) -> None:
+        for waiting in self._waiting:
+            waiting.settle(LogUnavailableError())
+        self._waiting.clear()

@@ -1,0 +1,44 @@
+"""Decisions as the log keeps them: plain JSON, from which ``agreements.explain`` makes the words again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agreements.explain import explain
+from schemas.decisions import Deny, Reason
+
+
+def reason_content(reason: Reason) -> dict[str, Any]:
+    """Return a reason as plain JSON: its code, and its arguments by name."""
+    return {
+        "code": reason.code,
+        "arguments": {name: list(value) if isinstance(value, tuple) else value for name, value in reason.arguments},
+    }
+
+
+def denial_content(denial: Deny) -> dict[str, Any]:
+    """Return a denial as plain JSON: for whom, why, and what was considered."""
+    return {
+        "recipient": denial.recipient,
+        "reason": reason_content(denial.reason),
+        "considered": [
+            {"clause": str(clause), "reason": reason_content(reason)} for clause, reason in denial.considered
+        ],
+    }
+
+
+def read_reason(content: Mapping[str, Any]) -> Reason:
+    """Return the reason that ``reason_content`` wrote."""
+    return Reason(
+        code=content["code"],
+        arguments=tuple(
+            (name, tuple(value) if isinstance(value, list) else value) for name, value in content["arguments"].items()
+        ),
+    )
+
+
+def in_words(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sentence of a stored reason in French and in English."""
+    sentence = explain(read_reason(content))
+    return {"fr": sentence.fr, "en": sentence.en}

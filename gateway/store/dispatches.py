@@ -1,0 +1,282 @@
+"""Dispatches: one recipient's copy of one alert, from committed to settled.
+
+    pending ──published──> published ──Delivered──> delivered
+       ^                       │  └────Refused────> refused
+       └───────Deferred────────┘
+    pending, published ──deadline passed──> expired
+
+A dispatch is *open* while it is pending or published. ``attempts`` counts the times it was published. Within one thread
+and recipient only the earliest open dispatch is ever due, so a later one waits for its outcome. An outcome may come
+twice, late, or before the relay has marked the publication: each case is one branch of ``_next_state``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, assert_never
+
+from sqlalchemy import Row, bindparam, exists, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from audit.entry import Draft, Kind
+from gateway.backoff import Backoff
+from gateway.store.committer import Batch
+from gateway.store.tables import alerts, dispatches
+from schemas.decisions import Lane
+from schemas.ids import AgreementId, AlertId, DeliveryId, ParticipantId, home_of
+from schemas.parcels import Deferred, Delivered, OutcomeReport, Refused
+from schemas.timestamps import utc_text_of_ms
+
+PENDING: Final = "pending"
+PUBLISHED: Final = "published"
+DELIVERED: Final = "delivered"
+REFUSED: Final = "refused"
+EXPIRED: Final = "expired"
+OPEN: Final = (PENDING, PUBLISHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A dispatch that the relay has put on the bus, and which attempt that was."""
+
+    delivery_id: DeliveryId
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What an outcome or a deadline did: the dispatch's state now, and when it is due again (ms) if it is pending."""
+
+    delivery_id: DeliveryId
+    recipient: ParticipantId
+    state: str
+    changed: bool
+    due_ms: int | None = None
+
+
+class PublishedWriter:
+    """Marks dispatches as published, unless their outcome was faster."""
+
+    async def write(self, batch: Batch, items: Sequence[Published]) -> Sequence[None]:
+        """Write the marks; no entry is made of them."""
+        await batch.connection.execute(
+            update(dispatches)
+            .where(
+                dispatches.c.delivery_id == bindparam("of"),
+                dispatches.c.state == PENDING,
+                dispatches.c.attempts == bindparam("before"),
+            )
+            .values(state=PUBLISHED, attempts=bindparam("now_at")),
+            [{"of": item.delivery_id, "before": item.attempt - 1, "now_at": item.attempt} for item in items],
+        )
+        return [None] * len(items)
+
+
+class OutcomeWriter:
+    """Turns outcome reports into states and evidence."""
+
+    def __init__(self, backoff: Backoff) -> None:
+        self._backoff = backoff
+
+    async def write(self, batch: Batch, items: Sequence[OutcomeReport]) -> Sequence[Settled | None]:
+        """Write the outcomes; None for a delivery that this exchange never made."""
+        rows = await _rows_of(batch.connection, {item.delivery_id for item in items})
+        results: list[Settled | None] = []
+        changes: list[dict[str, Any]] = []
+        for item in items:
+            row = rows.get(item.delivery_id)
+            if row is None or row["recipient"] != item.recipient:
+                results.append(None)
+                continue
+            change = self._change(batch, row, item)
+            if change is not None:
+                row.update(change)
+                changes.append({"of": item.delivery_id, **{f"new_{name}": value for name, value in change.items()}})
+                _append_evidence(batch, row, item)
+            results.append(
+                Settled(
+                    delivery_id=item.delivery_id,
+                    recipient=item.recipient,
+                    state=row["state"],
+                    changed=change is not None,
+                    due_ms=row["due_ms"] if row["state"] == PENDING else None,
+                )
+            )
+        if changes:
+            await batch.connection.execute(_SETTLE, changes)
+        return results
+
+    def _change(self, batch: Batch, row: dict[str, Any], report: OutcomeReport) -> dict[str, Any] | None:
+        """Return the row's new values, or None where the report changes nothing."""
+        attempts = max(row["attempts"], report.attempt)
+        settled = {"attempts": attempts, "due_ms": row["due_ms"], "settled_ms": batch.now_ms}
+        match report.outcome:
+            case Delivered(detail=detail) if row["state"] in (*OPEN, EXPIRED):
+                # an expired delivery that the partner took after all is delivered: the evidence says both
+                return {**settled, "state": DELIVERED, "detail": detail}
+            case Refused(detail=detail) if row["state"] in OPEN:
+                return {**settled, "state": REFUSED, "detail": detail}
+            case Deferred(detail=detail, retry_after=retry_after) if (
+                row["state"] in OPEN and report.attempt >= row["attempts"] and report.attempt > 0
+            ):
+                if row["state"] == PENDING and report.attempt == row["attempts"]:
+                    return None  # the same report again: its retry stands already
+                fraction = int.from_bytes(batch.randomness(4), "big") / 2**32
+                delay = self._backoff.delay(attempt=attempts, fraction=fraction, retry_after=retry_after)
+                return {
+                    "attempts": attempts,
+                    "due_ms": batch.now_ms + int(delay * 1000),
+                    "settled_ms": None,
+                    "state": PENDING,
+                    "detail": detail,
+                }
+            case Delivered() | Refused() | Deferred():
+                return None  # settled already, or a report of an earlier attempt
+            case unreachable:
+                assert_never(unreachable)
+
+
+class ExpiryWriter:
+    """Ends dispatches whose deadline has passed: negative evidence instead of silence."""
+
+    async def write(self, batch: Batch, items: Sequence[DeliveryId]) -> Sequence[Settled | None]:
+        """Return what became of each dispatch; None where it was settled before, or its deadline is yet to come."""
+        rows = await _rows_of(batch.connection, set(items))
+        results: list[Settled | None] = []
+        changes: list[dict[str, Any]] = []
+        for delivery_id in items:
+            row = rows.get(delivery_id)
+            if row is None or row["state"] not in OPEN or row["deadline_ms"] > batch.now_ms:
+                results.append(None)
+                continue
+            row["state"] = EXPIRED
+            results.append(Settled(delivery_id, ParticipantId(row["recipient"]), EXPIRED, changed=True))
+            deadline = utc_text_of_ms(row["deadline_ms"])
+            batch.log.append(_evidence(Kind.EXPIRED, row, {"deadline": deadline, "detail": row["detail"] or ""}))
+            changes.append(
+                {
+                    "of": delivery_id,
+                    "new_state": EXPIRED,
+                    "new_attempts": row["attempts"],
+                    "new_due_ms": row["due_ms"],
+                    "new_settled_ms": batch.now_ms,
+                    "new_detail": row["detail"],
+                }
+            )
+        if changes:
+            await batch.connection.execute(_SETTLE, changes)
+        return results
+
+
+class ReopenWriter:
+    """Makes what was published due again: for a bus that forgets, when its process starts."""
+
+    async def write(self, batch: Batch, items: Sequence[None]) -> Sequence[int]:
+        """Return for each call how many dispatches are due again."""
+        result = await batch.connection.execute(
+            update(dispatches).where(dispatches.c.state == PUBLISHED).values(state=PENDING, due_ms=batch.now_ms)
+        )
+        return [result.rowcount] * len(items)
+
+
+async def due(
+    connection: AsyncConnection,
+    *,
+    lane: Lane,
+    now_ms: int,
+    limit: int,
+    except_for: Collection[ParticipantId],
+) -> Sequence[Row[Any]]:
+    """Return the dispatches of one lane that are due, in log order, with what a parcel is made of."""
+    earlier = dispatches.alias("earlier")
+    statement = (
+        select(
+            dispatches,
+            alerts.c.sender,
+            alerts.c.type,
+            alerts.c.status,
+            alerts.c.received_ms,
+            alerts.c.submission,
+        )
+        .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
+        .where(
+            dispatches.c.state == PENDING,
+            dispatches.c.lane == lane,
+            dispatches.c.due_ms <= now_ms,
+            dispatches.c.deadline_ms > now_ms,
+            dispatches.c.recipient.not_in(sorted(except_for)),
+            ~exists().where(
+                earlier.c.thread == dispatches.c.thread,
+                earlier.c.recipient == dispatches.c.recipient,
+                earlier.c.log_index < dispatches.c.log_index,
+                earlier.c.state.in_(OPEN),
+            ),
+        )
+        .order_by(dispatches.c.log_index)
+        .limit(limit)
+    )
+    return (await connection.execute(statement)).all()
+
+
+async def overdue(connection: AsyncConnection, *, now_ms: int, limit: int) -> Sequence[DeliveryId]:
+    """Return open dispatches whose deadline has passed, earliest first."""
+    statement = (
+        select(dispatches.c.delivery_id)
+        .where(dispatches.c.state.in_(OPEN), dispatches.c.deadline_ms <= now_ms)
+        .order_by(dispatches.c.deadline_ms)
+        .limit(limit)
+    )
+    return [DeliveryId(value) for value in (await connection.execute(statement)).scalars()]
+
+
+_SETTLE = (
+    update(dispatches)
+    .where(dispatches.c.delivery_id == bindparam("of"))
+    .values(
+        state=bindparam("new_state"),
+        attempts=bindparam("new_attempts"),
+        due_ms=bindparam("new_due_ms"),
+        settled_ms=bindparam("new_settled_ms"),
+        detail=bindparam("new_detail"),
+    )
+)
+
+
+async def _rows_of(connection: AsyncConnection, deliveries: set[DeliveryId]) -> dict[str, dict[str, Any]]:
+    statement = (
+        select(dispatches, alerts.c.sender)
+        .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
+        .where(dispatches.c.delivery_id.in_(sorted(deliveries)))
+    )
+    return {row.delivery_id: dict(row._mapping) for row in await connection.execute(statement)}  # noqa: SLF001 - Row's public name for its columns
+
+
+def _append_evidence(batch: Batch, row: dict[str, Any], report: OutcomeReport) -> None:
+    evidence = {"detail": row["detail"] or ""}
+    match report.outcome:
+        case Delivered():
+            batch.log.append(_evidence(Kind.DELIVERED, row, evidence))
+        case Refused():
+            batch.log.append(_evidence(Kind.UNDELIVERABLE, row, evidence))
+        case Deferred():
+            pass  # an attempt is a row of the exchange; the evidence is how the delivery ends
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _evidence(kind: Kind, row: dict[str, Any], content: dict[str, Any]) -> Draft:
+    sender, recipient = ParticipantId(row["sender"]), ParticipantId(row["recipient"])
+    return Draft(
+        kind=kind,
+        actor=recipient,
+        jurisdictions=(home_of(sender), home_of(recipient)),
+        alert_id=AlertId(row["alert_id"]),
+        agreement=AgreementId(row["agreement"]),
+        content={
+            "delivery_id": row["delivery_id"],
+            "recipient": recipient,
+            "attempt": row["attempts"],
+            **content,
+        },
+    )

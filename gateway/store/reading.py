@@ -1,0 +1,193 @@
+"""Reading an alert back: what its sender, its recipients and their auditors may see of it.
+
+Who may see an alert is part of the query, so an alert that is not there and one that is another's cost the same and
+are the same: no row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Row, and_, exists, false, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from audit.entry import Kind
+from audit.tables import log_entries
+from gateway.store.decisions import in_words
+from gateway.store.dispatches import OPEN
+from gateway.store.tables import acknowledgements, alerts, dispatches
+from schemas.ids import AlertId, JurisdictionCode, ParticipantId, home_of
+from schemas.timestamps import utc_text_of_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who asks: a participant, its jurisdiction, and whether it audits for that jurisdiction."""
+
+    participant: ParticipantId
+    jurisdiction: JurisdictionCode
+    auditor: bool
+
+
+async def read_alert(connection: AsyncConnection, reader: Reader, *, alert_id: AlertId) -> dict[str, Any] | None:
+    """Return what the reader may see of one alert, by the exchange's own id; None where that is nothing."""
+    return await _read(connection, reader, alerts.c.alert_id == alert_id)
+
+
+async def read_alert_by_name(
+    connection: AsyncConnection, reader: Reader, *, sender: ParticipantId, identifier: str
+) -> dict[str, Any] | None:
+    """Return what the reader may see of one alert, by its sender and identifier; None where that is nothing."""
+    return await _read(connection, reader, and_(alerts.c.sender == sender, alerts.c.identifier == identifier))
+
+
+async def first_answer(
+    connection: AsyncConnection, *, sender: ParticipantId, identifier: str, payload_digest: bytes
+) -> tuple[AlertId, bytes] | None:
+    """Return the id and first answer of an alert that was accepted before with this very payload; None else."""
+    row = (
+        await connection.execute(
+            select(alerts.c.alert_id, alerts.c.answer).where(
+                alerts.c.sender == sender,
+                alerts.c.identifier == identifier,
+                alerts.c.payload_digest == payload_digest,
+            )
+        )
+    ).one_or_none()
+    return None if row is None else (AlertId(row.alert_id), row.answer)
+
+
+async def _read(connection: AsyncConnection, reader: Reader, which: ColumnElement[bool]) -> dict[str, Any] | None:
+    alert = (await connection.execute(select(alerts).where(which, _visible(reader)))).one_or_none()
+    if alert is None:
+        return None
+    sees_all = alert.sender == reader.participant or (
+        reader.auditor and home_of(ParticipantId(alert.sender)) == reader.jurisdiction
+    )
+    deliveries = await _deliveries(connection, alert, reader, sees_all=sees_all)
+    entries = await _decision_entries(connection, alert)
+    return {
+        "alert_id": alert.alert_id,
+        "thread": alert.thread,
+        "sender": alert.sender,
+        "identifier": alert.identifier,
+        "type": alert.type,
+        "status": alert.status,
+        "msgType": alert.msg_type,
+        "received": utc_text_of_ms(alert.received_ms),
+        "log_index": alert.log_index,
+        "state": _state(deliveries),
+        "decisions": _decisions(entries, reader, sees_all=sees_all),
+        "deliveries": deliveries,
+        "log_entry": _log_entry(entries) if sees_all else None,
+    }
+
+
+def _visible(reader: Reader) -> ColumnElement[bool]:
+    mine = dispatches.c.recipient == reader.participant
+    home = f"{reader.jurisdiction.lower()}."
+    audited: ColumnElement[bool] = false()
+    if reader.auditor:
+        mine = or_(mine, dispatches.c.recipient.startswith(home, autoescape=True))
+        audited = alerts.c.sender.startswith(home, autoescape=True)
+    reached = exists().where(dispatches.c.alert_id == alerts.c.alert_id, mine)
+    return or_(alerts.c.sender == reader.participant, audited, reached)
+
+
+def _concerns(reader: Reader, recipient: str) -> bool:
+    if recipient == reader.participant:
+        return True
+    return reader.auditor and home_of(ParticipantId(recipient)) == reader.jurisdiction
+
+
+def _state(deliveries: list[dict[str, Any]]) -> str:
+    """Return ``in-progress`` while a delivery is open, ``settled`` else."""
+    return "in-progress" if any(delivery["state"] in OPEN for delivery in deliveries) else "settled"
+
+
+async def _deliveries(
+    connection: AsyncConnection, alert: Row[Any], reader: Reader, *, sees_all: bool
+) -> list[dict[str, Any]]:
+    rows = await connection.execute(
+        select(dispatches).where(dispatches.c.alert_id == alert.alert_id).order_by(dispatches.c.recipient)
+    )
+    said = await connection.execute(
+        select(acknowledgements)
+        .where(acknowledgements.c.alert_id == alert.alert_id)
+        .order_by(acknowledgements.c.log_index)
+    )
+    words: dict[str, list[dict[str, Any]]] = {}
+    for word in said:
+        words.setdefault(word.delivery_id, []).append(
+            {"status": word.status, "at": word.at, "log_index": word.log_index, "signed": word.compact.decode("ascii")}
+        )
+    return [
+        {
+            "delivery_id": row.delivery_id,
+            "participant": row.recipient,
+            "lane": row.lane,
+            "agreement": f"{row.agreement}/{row.version}",
+            "clause": row.clause,
+            "state": row.state,
+            "attempts": row.attempts,
+            "detail": row.detail,
+            "settled": None if row.settled_ms is None else utc_text_of_ms(row.settled_ms),
+            "deadline": utc_text_of_ms(row.deadline_ms),
+            "acknowledgements": words.get(row.delivery_id, []),
+        }
+        for row in rows
+        if sees_all or _concerns(reader, row.recipient)
+    ]
+
+
+async def _decision_entries(connection: AsyncConnection, alert: Row[Any]) -> list[Row[Any]]:
+    kinds = [str(kind) for kind in (Kind.ACCEPTED, Kind.ROUTED, Kind.WITHHELD)]
+    rows = await connection.execute(
+        select(log_entries)
+        .where(log_entries.c.alert_id == alert.alert_id, log_entries.c.kind.in_(kinds))
+        .order_by(log_entries.c.log_index)
+    )
+    return list(rows)
+
+
+def _decisions(entries: list[Row[Any]], reader: Reader, *, sees_all: bool) -> list[dict[str, Any]]:
+    decisions = []
+    for entry in entries:
+        content = orjson.loads(entry.content)["content"]
+        if entry.kind == Kind.ROUTED and (sees_all or _concerns(reader, content["recipient"])):
+            decisions.append(
+                {
+                    "participant": content["recipient"],
+                    "decision": "permit",
+                    "under": content["clause"],
+                    "lane": content["lane"],
+                    "reason": in_words(content["reason"]),
+                }
+            )
+        elif entry.kind == Kind.WITHHELD and sees_all:
+            decisions.extend(
+                {
+                    "participant": denial["recipient"],
+                    "decision": "deny",
+                    "reason": in_words(denial["reason"]),
+                    "considered": [
+                        {"clause": considered["clause"], "reason": in_words(considered["reason"])}
+                        for considered in denial["considered"]
+                    ],
+                }
+                for denial in content["withheld"]
+            )
+    return sorted(decisions, key=lambda decision: str(decision["participant"]))
+
+
+def _log_entry(entries: list[Row[Any]]) -> dict[str, Any]:
+    """Return the ``accepted`` entry with its salt, so that its reader can compute the public commitment."""
+    accepted = next(entry for entry in entries if entry.kind == Kind.ACCEPTED)
+    return {
+        "index": accepted.log_index,
+        "salt": accepted.salt.hex(),
+        "commitment": accepted.commitment.hex(),
+        "entry": orjson.loads(accepted.content),
+    }

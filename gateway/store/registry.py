@@ -1,0 +1,216 @@
+"""The registry's rows: pinned jurisdictions, authority statements, signed agreements, each with its entry."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agreements.signed import VerifiedAgreement
+from audit.entry import Draft, Kind
+from gateway.errors import StatementRefusedError
+from gateway.store.committer import Batch
+from gateway.store.tables import agreements, authority_statements, jurisdictions
+from schemas.ids import JurisdictionCode, home_of
+from schemas.registry import Jurisdiction, KeyRevocation, ParticipantStatement, VerifiedStatement
+from schemas.signing.canonical import PlainValue, canonical_bytes
+from schemas.signing.jws import join_signatures
+from schemas.timestamps import utc_text
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRegistry:
+    """What the database holds, as signed: nothing in it is trusted before its signatures are verified again."""
+
+    jurisdictions: dict[JurisdictionCode, bytes]
+    statements: tuple[bytes, ...]
+    agreements: tuple[bytes, ...]
+
+
+async def read_registry(connection: AsyncConnection) -> StoredRegistry:
+    """Return every jurisdiction, statement and agreement, in the order in which they were logged."""
+    pinned = await connection.execute(select(jurisdictions.c.code, jurisdictions.c.document))
+    said = await connection.execute(select(authority_statements.c.compact).order_by(authority_statements.c.log_index))
+    agreed = await connection.execute(
+        select(agreements.c.signed).order_by(agreements.c.log_index, agreements.c.agreement)
+    )
+    return StoredRegistry(
+        jurisdictions={JurisdictionCode(row.code): row.document for row in pinned},
+        statements=tuple(said.scalars()),
+        agreements=tuple(agreed.scalars()),
+    )
+
+
+def jurisdiction_document(jurisdiction: Jurisdiction) -> bytes:
+    """Return the canonical bytes under which a jurisdiction and its authority keys are pinned."""
+    return canonical_bytes(jurisdiction.model_dump(mode="json"))
+
+
+class JurisdictionWriter:
+    """Pins jurisdictions when an exchange is set up."""
+
+    async def write(self, batch: Batch, items: Sequence[Jurisdiction]) -> Sequence[int]:
+        """Return the index of each pin's entry."""
+        indices = []
+        for item in items:
+            document = jurisdiction_document(item)
+            index = batch.log.append(
+                Draft(
+                    kind=Kind.JURISDICTION_PINNED,
+                    actor=None,
+                    jurisdictions=(item.code,),
+                    alert_id=None,
+                    agreement=None,
+                    content={
+                        "jurisdiction": item.code,
+                        "authority_keys": [key.kid for key in item.authority_keys],
+                        "digest": f"sha-256:{hashlib.sha256(document).hexdigest()}",
+                    },
+                )
+            )
+            await batch.connection.execute(
+                insert(jurisdictions), [{"code": item.code, "document": document, "log_index": index}]
+            )
+            indices.append(index)
+        return indices
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRecorded:
+    """Where a statement stands in the log; ``replayed`` where it stood there before."""
+
+    log_index: int
+    replayed: bool
+
+
+class StatementWriter:
+    """Stores authority statements, each once, and lets the registry take them at their commit."""
+
+    def __init__(self, check: Callable[[VerifiedStatement], None]) -> None:
+        self._check = check
+
+    async def write(
+        self, batch: Batch, items: Sequence[VerifiedStatement]
+    ) -> Sequence[StatementRecorded | StatementRefusedError]:
+        """Return the index of each statement's entry, or why the registry does not take it."""
+        return [await self._write_one(batch, item) for item in items]
+
+    async def _write_one(self, batch: Batch, item: VerifiedStatement) -> StatementRecorded | StatementRefusedError:
+        digest = hashlib.sha256(item.compact).digest()
+        statement = select(authority_statements.c.log_index).where(authority_statements.c.digest == digest)
+        known = (await batch.connection.execute(statement)).scalar_one_or_none()
+        if known is not None:
+            return StatementRecorded(known, replayed=True)
+        try:
+            self._check(item)
+        except StatementRefusedError as refusal:
+            return refusal
+        index = batch.log.append(_statement_entry(item, digest))
+        await batch.connection.execute(
+            insert(authority_statements),
+            [
+                {
+                    "digest": digest,
+                    "participant": item.statement.participant,
+                    "compact": item.compact,
+                    "log_index": index,
+                }
+            ],
+        )
+        return StatementRecorded(index, replayed=False)
+
+
+class AgreementWriter:
+    """Stores agreements that every party has signed: an entry for each signature, and one for the whole."""
+
+    async def write(self, batch: Batch, items: Sequence[VerifiedAgreement]) -> Sequence[int]:
+        """Return the index of the entry that says each agreement binds."""
+        indices = []
+        for item in items:
+            for draft in _signature_entries(item):
+                batch.log.append(draft)
+            index = batch.log.append(_in_force_entry(item))
+            await batch.connection.execute(
+                insert(agreements),
+                [
+                    {
+                        "agreement": item.document.id,
+                        "version": item.document.version,
+                        "signed": join_signatures([signature.compact for signature in item.signed.signatures]),
+                        "log_index": index,
+                    }
+                ],
+            )
+            indices.append(index)
+        return indices
+
+
+def _statement_entry(item: VerifiedStatement, digest: bytes) -> Draft:
+    said = item.statement
+    common: dict[str, PlainValue] = {
+        "participant": said.participant,
+        "statement": f"sha-256:{digest.hex()}",
+        "authority_kid": item.authority_kid,
+        "issued_at": utc_text(item.issued_at),
+    }
+    match said:
+        case ParticipantStatement():
+            kind = Kind.PARTICIPANT_REGISTERED
+            content = {**common, "roles": [str(role) for role in said.roles], "keys": [key.kid for key in said.keys]}
+        case KeyRevocation():
+            kind = Kind.KEY_REVOKED
+            content = {**common, "kid": said.kid, "revoked_at": said.revoked_at}
+        case unreachable:
+            assert_never(unreachable)
+    return Draft(
+        kind=kind,
+        actor=said.participant,
+        jurisdictions=(home_of(said.participant),),
+        alert_id=None,
+        agreement=None,
+        content=content,
+    )
+
+
+def _signature_entries(item: VerifiedAgreement) -> list[Draft]:
+    return [
+        Draft(
+            kind=Kind.AGREEMENT_SIGNED,
+            actor=None,
+            jurisdictions=tuple(item.document.parties),
+            alert_id=None,
+            agreement=item.document.id,
+            content={
+                "version": item.document.version,
+                "digest": _agreement_digest(item),
+                "jurisdiction": signature.party,
+                "kid": signature.kid,
+                "signed_at": utc_text(signature.signed_at),
+            },
+        )
+        for signature in item.signed.signatures
+    ]
+
+
+def _in_force_entry(item: VerifiedAgreement) -> Draft:
+    return Draft(
+        kind=Kind.AGREEMENT_IN_FORCE,
+        actor=None,
+        jurisdictions=tuple(item.document.parties),
+        alert_id=None,
+        agreement=item.document.id,
+        content={
+            "version": item.document.version,
+            "digest": _agreement_digest(item),
+            "from": item.document.valid.start,
+            "until": item.document.valid.until,
+        },
+    )
+
+
+def _agreement_digest(item: VerifiedAgreement) -> str:
+    return f"sha-256:{hashlib.sha256(item.signed.payload).hexdigest()}"

@@ -1,0 +1,104 @@
+"""The exchange's own tables, beside the log's in one ``MetaData``: a transaction writes both or neither.
+
+Every row here is a projection of the log or of a signed document. Instants are integers, milliseconds since the Unix
+epoch, UTC; the texts that people read are made from them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
+
+from audit.tables import metadata
+
+jurisdictions = Table(
+    "jurisdictions",
+    metadata,
+    Column("code", String(6), primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+    Column("log_index", BigInteger, nullable=False),
+)
+"""The jurisdictions whose authority keys were pinned when the exchange was set up, as canonical JSON."""
+
+authority_statements = Table(
+    "authority_statements",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("participant", String(70), nullable=False),
+    Column("compact", LargeBinary, nullable=False),
+    Column("log_index", BigInteger, nullable=False, unique=True),
+)
+"""Every authority statement ever taken, as signed; participants and keys are read from these, in log order."""
+
+agreements = Table(
+    "agreements",
+    metadata,
+    Column("agreement", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("signed", LargeBinary, nullable=False),
+    Column("log_index", BigInteger, nullable=False),
+)
+"""Agreements as every party signed them (JWS General JSON Serialization)."""
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String(36), primary_key=True),
+    Column("log_index", BigInteger, nullable=False),
+    Column("thread", String(36), nullable=False),
+    Column("sender", String(70), nullable=False),
+    Column("identifier", String(256), nullable=False),
+    Column("payload_digest", LargeBinary(32), nullable=False),
+    Column("type", String(100), nullable=False),
+    Column("status", String(8), nullable=False),
+    Column("msg_type", String(8), nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("submission", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    UniqueConstraint("sender", "identifier"),
+)
+"""What was accepted: the submission byte for byte, and the answer that its sender got."""
+
+dispatches = Table(
+    "dispatches",
+    metadata,
+    Column("delivery_id", String(36), primary_key=True),
+    Column("alert_id", String(36), nullable=False),
+    Column("log_index", BigInteger, nullable=False),
+    Column("thread", String(36), nullable=False),
+    Column("recipient", String(70), nullable=False),
+    Column("lane", String(7), nullable=False),
+    Column("agreement", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("clause", String(32), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("deadline_ms", BigInteger, nullable=False),
+    Column("settled_ms", BigInteger),
+    Column("detail", String(200)),
+    Index("ix_dispatches_alert", "alert_id"),
+    Index("ix_dispatches_open", "state", "lane", "log_index"),
+    Index("ix_dispatches_thread", "thread", "recipient", "log_index"),
+)
+"""One recipient's copy on its way: see ``gateway.store.dispatches`` for its states."""
+
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("delivery_id", String(36), primary_key=True),
+    Column("status", String(8), primary_key=True),
+    Column("alert_id", String(36), nullable=False, index=True),
+    Column("participant", String(70), nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("compact", LargeBinary, nullable=False),
+    Column("log_index", BigInteger, nullable=False),
+)
+"""The partners' own signed words, one per delivery and status; the first one stands."""
+
+client_assertions = Table(
+    "client_assertions",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("expires_ms", BigInteger, nullable=False, index=True),
+)
+"""Digests of the client assertions that were spent for a token and have not expired (RFC 7523 section 3, ``jti``)."""

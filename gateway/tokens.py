@@ -1,0 +1,206 @@
+"""Bearer tokens for reading: OAuth 2.0 client credentials with ``private_key_jwt``.
+
+A participant proves itself with an assertion signed by a registered key (RFC 7523 section 3, RFC 7521 section 4.2); the
+exchange answers with a short-lived access token in RFC 9068's form. A token is bound to the key that asked for it: when
+that key is revoked or ends, so does the token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeGuard
+
+from pydantic import BaseModel, ConfigDict
+
+from gateway.clock import Clock
+from gateway.errors import TokenRefusedError
+from gateway.registry import CurrentRegistry
+from gateway.store.committer import Committer
+from gateway.store.entries import AssertionWriter, SpentAssertion
+from schemas.ids import KeyId, ParticipantId
+from schemas.registry import ParticipantStatement, Role
+from schemas.signing.canonical import canonical_plain_bytes
+from schemas.signing.jws import (
+    ACCESS_TOKEN,
+    ASSERTION,
+    MalformedJwsError,
+    SignatureNotTrustedError,
+    read_compact,
+    sign_compact,
+    verify,
+)
+from schemas.signing.keys import SigningKey
+from schemas.signing.strict_json import JsonError, parse_json
+
+TOKEN_SECONDS = 300
+ASSERTION_SECONDS = 300
+CLOCK_SKEW_SECONDS = 30
+_LONGEST_JTI = 256
+
+
+class Scope(StrEnum):
+    """What a token lets its bearer do."""
+
+    ALERTS_READ = "alerts:read"
+    LOG_READ = "log:read"
+
+
+class _Claims(BaseModel):
+    """The claims of an access token (RFC 9068 section 2.2); ``assertion_kid`` is the key that asked for it."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    iss: str
+    aud: str
+    sub: str
+    client_id: str
+    iat: int
+    exp: int
+    jti: str
+    scope: str
+    assertion_kid: str
+
+
+class OAuthError(Exception):
+    """The token endpoint's refusal (RFC 6749 section 5.2)."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(description)
+        self.error = error
+        self.description = description
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A token, its scopes, and for how many seconds it lasts."""
+
+    token: str
+    scopes: tuple[Scope, ...]
+    expires_in: int
+
+
+class TokenIssuer:
+    """Gives out access tokens and reads them back."""
+
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        key: SigningKey,
+        registry: CurrentRegistry,
+        committer: Committer,
+        clock: Clock,
+        randomness: Callable[[int], bytes],
+    ) -> None:
+        self.issuer = issuer
+        self._key = key
+        self._registry = registry
+        self._committer = committer
+        self._clock = clock
+        self._randomness = randomness
+        self._assertions = AssertionWriter()
+
+    async def issue(self, *, assertion: bytes, scopes: tuple[str, ...]) -> AccessToken:
+        """Return a token for the participant that signed ``assertion``.
+
+        No ``scopes`` means all that its roles allow. Raises ``OAuthError``: ``invalid_client`` for every fault of the
+        assertion, one answer for all, and ``invalid_scope``; ``LogUnavailableError`` where its use can't be recorded.
+        """
+        now = self._clock()
+        participant, kid, claims = self._authenticate(assertion, now)
+        granted = _grant(participant, scopes)
+        spent = SpentAssertion(
+            digest=hashlib.sha256(f"{participant.participant}\n{claims['jti']}".encode()).digest(),
+            expires_ms=(int(claims["exp"]) + CLOCK_SKEW_SECONDS) * 1000,
+        )
+        if not await self._committer.submit(self._assertions, spent):
+            raise _INVALID_CLIENT
+        issued = int(now.timestamp())
+        claims_of_token = _Claims(
+            iss=self.issuer,
+            aud=self.issuer,
+            sub=participant.participant,
+            client_id=participant.participant,
+            iat=issued,
+            exp=issued + TOKEN_SECONDS,
+            jti=self._randomness(16).hex(),
+            scope=" ".join(granted),
+            assertion_kid=kid,
+        )
+        payload = canonical_plain_bytes(claims_of_token.model_dump())
+        token = sign_compact(payload, key=self._key, profile=ACCESS_TOKEN).decode("ascii")
+        return AccessToken(token=token, scopes=granted, expires_in=TOKEN_SECONDS)
+
+    def read(self, authorization: str | None, *, scope: Scope) -> ParticipantStatement:
+        """Return the participant that an ``Authorization`` field speaks for.
+
+        Raises ``TokenRefusedError`` where the token is missing, not ours, spent, of a key that no longer counts, or
+        lacks the scope.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise TokenRefusedError(scope=scope)
+        now = self._clock()
+        try:
+            claims = parse_json(verify(read_compact(token.strip().encode("ascii"), ACCESS_TOKEN), self._key.public))
+        except (MalformedJwsError, SignatureNotTrustedError, JsonError, UnicodeEncodeError) as error:
+            raise TokenRefusedError(scope=scope) from error
+        ours = _Claims.model_validate(claims)  # signed with our own key, so of our own making
+        known = self._registry.registry.trusted_key(KeyId(ours.assertion_kid), now)
+        if ours.exp <= now.timestamp() or ours.aud != self.issuer or known is None or known[0].participant != ours.sub:
+            raise TokenRefusedError(scope=scope)
+        if scope not in ours.scope.split():
+            raise TokenRefusedError(scope=scope, insufficient=True)
+        return known[0]
+
+    def _authenticate(self, assertion: bytes, now: datetime) -> tuple[ParticipantStatement, KeyId, dict[str, Any]]:
+        try:
+            unverified = read_compact(assertion, ASSERTION)
+            known = self._registry.registry.trusted_key(unverified.kid, now)
+            claims = parse_json(verify(unverified, None if known is None else known[1]))
+        except (MalformedJwsError, SignatureNotTrustedError, JsonError) as error:
+            raise _INVALID_CLIENT from error
+        if known is None or not isinstance(claims, dict) or not self._acceptable(claims, known[0].participant, now):
+            raise _INVALID_CLIENT
+        return known[0], unverified.kid, claims
+
+    def _acceptable(self, claims: dict[str, Any], participant: ParticipantId, now: datetime) -> bool:
+        """Say whether the claims are RFC 7523 section 3's: this client, this server alone, once, and soon over."""
+        audience, expires, identifier = claims.get("aud"), claims.get("exp"), claims.get("jti")
+        if isinstance(audience, list) and len(audience) == 1:
+            audience = audience[0]
+        if not isinstance(identifier, str) or not 0 < len(identifier) <= _LONGEST_JTI:
+            return False
+        seconds = now.timestamp()
+        for early in (claims.get("iat"), claims.get("nbf")):
+            if early is not None and (not _is_integer(early) or early > seconds + CLOCK_SKEW_SECONDS):
+                return False
+        return (
+            claims.get("iss") == participant
+            and claims.get("sub") == participant
+            and audience == self.issuer
+            and _is_integer(expires)
+            and seconds < expires <= seconds + ASSERTION_SECONDS + CLOCK_SKEW_SECONDS
+        )
+
+
+_INVALID_CLIENT = OAuthError("invalid_client", "the client assertion is not acceptable")
+
+
+def _is_integer(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _grant(participant: ParticipantStatement, wanted: tuple[str, ...]) -> tuple[Scope, ...]:
+    allowed = {Scope.ALERTS_READ}
+    if Role.AUDITOR in participant.roles:
+        allowed.add(Scope.LOG_READ)
+    if not wanted:
+        return tuple(sorted(allowed))
+    if not set(wanted) <= {str(scope) for scope in allowed}:
+        raise OAuthError("invalid_scope", "the participant's roles do not allow a scope that was asked for")
+    return tuple(sorted(Scope(scope) for scope in set(wanted)))

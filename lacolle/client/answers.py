@@ -1,0 +1,167 @@
+"""What an exchange answers, typed. Members that this version does not know are ignored, so that exchanges may grow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import httpx2
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lacolle.errors import UnexpectedAnswerError
+from schemas.bilingual import Bilingual
+from schemas.decisions import Lane
+from schemas.evidence import AcknowledgementStatus, Receipt
+from schemas.ids import AlertIdField, DeliveryIdField, ParticipantField
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Words(_Answer):
+    """A sentence in both languages."""
+
+    fr: str
+    en: str
+
+    @property
+    def bilingual(self) -> Bilingual:
+        """The sentence as text that a person reads."""
+        return Bilingual(fr=self.fr, en=self.en)
+
+
+class Recipient(_Answer):
+    """Whom an accepted alert goes to, and under which clause of which version of which agreement."""
+
+    participant: ParticipantField
+    agreement: str
+    clause: str
+    lane: Lane
+
+
+class AcceptedAnswer(_Answer):
+    """The answer to a submission, nothing in it verified; ``receipt`` is a compact JWS."""
+
+    alert_id: AlertIdField
+    log_index: int
+    receipt: str
+    recipients: tuple[Recipient, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A submission that the exchange has stored for good; its receipt was verified.
+
+    ``replayed`` says that the exchange had this alert already: the answer is the first one, and where the alert has
+    been signed anew since, the receipt's digest is of the submission that came first. ``receipt_jws`` is the receipt
+    as it was signed: keep it, it is the proof.
+    """
+
+    alert_id: str
+    log_index: int
+    receipt: Receipt
+    receipt_jws: str
+    recipients: tuple[Recipient, ...]
+    replayed: bool
+    warnings: tuple[str, ...]
+
+
+class Considered(_Answer):
+    """A clause that was looked at and did not permit, and why."""
+
+    clause: str
+    reason: Words
+
+
+class Decision(_Answer):
+    """Whether one participant receives an alert: ``under`` is the clause that lets it, ``id/version#clause``."""
+
+    participant: ParticipantField
+    decision: Literal["permit", "deny"]
+    reason: Words
+    under: str | None = None
+    lane: Lane | None = None
+    considered: tuple[Considered, ...] = ()
+
+
+class Preview(_Answer):
+    """What a submission would lead to now. ``deadline`` is RFC 3339, UTC; ``thread`` the first alert of the chain."""
+
+    sender: ParticipantField
+    identifier: str
+    thread: AlertIdField | None = None
+    deadline: str
+    decisions: tuple[Decision, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class RecordedAcknowledgement(_Answer):
+    """A recipient's word as the exchange holds it; ``signed`` is the compact JWS it was given in."""
+
+    status: AcknowledgementStatus
+    at: str
+    log_index: int
+    signed: str
+
+
+class Delivery(_Answer):
+    """One recipient's copy: where it stands, after how many attempts, and what its recipient said of it."""
+
+    delivery_id: DeliveryIdField
+    participant: ParticipantField
+    lane: Lane
+    agreement: str
+    clause: str
+    state: str
+    attempts: int
+    detail: str | None = None
+    settled: str | None = None
+    deadline: str
+    acknowledgements: tuple[RecordedAcknowledgement, ...] = ()
+
+
+class Status(_Answer):
+    """What the exchange lets its reader see of an alert. Times are RFC 3339, UTC."""
+
+    alert_id: AlertIdField
+    thread: AlertIdField
+    sender: ParticipantField
+    identifier: str
+    type: str
+    status: str
+    msgType: str  # noqa: N815 - CAP's name
+    received: str
+    log_index: int
+    state: str
+    decisions: tuple[Decision, ...]
+    deliveries: tuple[Delivery, ...]
+
+
+class Acknowledged(_Answer):
+    """Where the exchange logged an acknowledgement."""
+
+    alert_id: AlertIdField
+    delivery_id: DeliveryIdField
+    status: AcknowledgementStatus
+    log_index: int
+
+
+A = TypeVar("A", bound=BaseModel)
+
+
+def read_answer(answer: httpx2.Response, model: type[A]) -> A:
+    """Return the content of a 2xx answer. Raises ``UnexpectedAnswerError`` where it is not what the contract says."""
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError:
+        raise UnexpectedAnswerError(_NOT_AN_EXCHANGE) from None
+
+
+_NOT_AN_EXCHANGE = Bilingual(
+    fr="La réponse n'est pas celle d'une plateforme Lacolle. Vérifiez l'adresse; si une alerte vient d'être envoyée, "
+    "renvoyez les mêmes octets une fois l'adresse corrigée.",
+    en="The answer is not that of a Lacolle exchange. Check the address; if an alert was just sent, send the same "
+    "bytes again once the address is right.",
+)

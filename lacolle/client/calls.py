@@ -1,0 +1,182 @@
+"""Calls to an exchange over HTTPS, made again while that is safe and there is time.
+
+Every call of the wire contract may be made twice: a submission is known by its sender and identifier, an
+acknowledgement by its delivery. So a call is repeated when no answer came, and when the answer is 429 or 503, after
+``Retry-After`` or else an exponential, jittered wait; never past the time allowed, and never where the answer is any
+other. Redirects are not followed: a signed submission goes where its sender said.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import httpx2
+
+from lacolle.client.problems import problem_in
+from lacolle.client.surroundings import Surroundings
+from lacolle.client.waiting import retry_after
+from lacolle.errors import ConfigurationError, ExchangeUnreachableError
+from schemas.bilingual import Bilingual, Language
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_COME_AGAIN: Final = frozenset({429, 503})
+_FIRST_WAIT: Final = 0.2
+_LONGEST_WAIT: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: ``path`` is below the base URL."""
+
+    method: str
+    path: str
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class Caller:
+    """Makes calls to one exchange. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        ca_file: Path | None,
+        language: Language,
+        timeout: float,
+        patience: float,
+        surroundings: Surroundings,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._patience = patience
+        self._surroundings = surroundings
+        self._http = httpx2.Client(
+            base_url=self.base_url,
+            verify=_trust(ca_file),
+            timeout=timeout,
+            headers={"Accept-Language": language, "User-Agent": "lacolle"},
+            # a proxy of the environment has no business between two processes of one machine
+            trust_env=not _is_loopback(_checked(base_url)),
+        )
+
+    def answer(self, call: Callable[[], Call]) -> httpx2.Response:
+        """Return the 2xx answer to a call; ``call`` is made anew for every attempt.
+
+        Raises ``ProblemError`` for any other answer and ``ExchangeUnreachableError`` where none came in time.
+        """
+        deadline = self._surroundings.monotonic() + self._patience
+        attempt = 0
+        while True:
+            attempt += 1
+            outcome = self._attempt(call())
+            if isinstance(outcome, httpx2.Response) and outcome.is_success:
+                return outcome
+            wait = self._wait_before_next(outcome, attempt)
+            if wait is None or self._surroundings.monotonic() + wait > deadline:
+                raise self._failure(outcome)
+            self._surroundings.sleep(wait)
+
+    def close(self) -> None:
+        """Release every connection. Idempotent."""
+        self._http.close()
+
+    def _attempt(self, call: Call) -> httpx2.Response | httpx2.TransportError:
+        try:
+            return self._http.request(
+                call.method, call.path, content=call.content, headers=dict(call.headers), params=dict(call.parameters)
+            )
+        except httpx2.TransportError as error:
+            return error
+
+    def _wait_before_next(self, outcome: httpx2.Response | httpx2.TransportError, attempt: int) -> float | None:
+        """Return how many seconds to wait before another attempt; None where there must be none."""
+        if isinstance(outcome, httpx2.Response):
+            if outcome.status_code not in _COME_AGAIN:
+                return None
+            named = retry_after(outcome.headers.get("retry-after"), now=self._surroundings.now())
+            if named is not None:
+                return named
+        elif _is_untrusted_certificate(outcome):
+            return None
+        share = int.from_bytes(self._surroundings.randomness(2)) / 0xFFFF
+        return min(_FIRST_WAIT * 2.0 ** (attempt - 1), _LONGEST_WAIT) * (0.5 + share / 2)
+
+    def _failure(self, outcome: httpx2.Response | httpx2.TransportError) -> Exception:
+        if isinstance(outcome, httpx2.Response):
+            return problem_in(outcome, now=self._surroundings.now())
+        if _is_untrusted_certificate(outcome):
+            return ExchangeUnreachableError(_untrusted_certificate(self.base_url))
+        return ExchangeUnreachableError(_unreachable(self.base_url, type(outcome).__name__))
+
+
+def _checked(base_url: str) -> httpx2.URL:
+    """Return the exchange's address. Raises ``ConfigurationError`` where it is none, or would travel in clear."""
+    try:
+        url = httpx2.URL(base_url)
+    except httpx2.InvalidURL:
+        raise ConfigurationError(_NO_ADDRESS) from None
+    if not url.host or url.query or url.fragment or url.userinfo or url.scheme not in ("https", "http"):
+        raise ConfigurationError(_NO_ADDRESS)
+    if url.scheme == "http" and not _is_loopback(url):
+        raise ConfigurationError(_IN_CLEAR)
+    return url
+
+
+def _is_loopback(url: httpx2.URL) -> bool:
+    return url.host in _LOOPBACK
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError:  # ssl.SSLError is one
+        raise ConfigurationError(_no_authority(ca_file)) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _is_untrusted_certificate(error: httpx2.TransportError) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+_NO_ADDRESS: Final = Bilingual(
+    fr="L'adresse de la plateforme doit être une URL comme https://echange.exemple.ca:8443 (--url ou LACOLLE_URL).",
+    en="The exchange's address must be a URL such as https://exchange.example.ca:8443 (--url or LACOLLE_URL).",
+)
+_IN_CLEAR: Final = Bilingual(
+    fr="Sans TLS, seule une plateforme de cette machine peut être jointe : utilisez une adresse https.",
+    en="Without TLS only an exchange on this machine can be called: use an https address.",
+)
+
+
+def _no_authority(ca_file: Path | None) -> Bilingual:
+    return Bilingual(
+        fr=f"{ca_file} ne contient pas de certificat d'autorité lisible (PEM) : vérifiez --ca-file.",
+        en=f"{ca_file} holds no certificate authority that can be read (PEM): check --ca-file.",
+    )
+
+
+def _untrusted_certificate(base_url: str) -> Bilingual:
+    return Bilingual(
+        fr=f"Le certificat de {base_url} n'est pas d'une autorité reconnue ici : indiquez la sienne avec --ca-file.",
+        en=f"The certificate of {base_url} is not of an authority trusted here: name its own with --ca-file.",
+    )
+
+
+def _unreachable(base_url: str, cause: str) -> Bilingual:
+    return Bilingual(
+        fr=f"{base_url} n'a pas répondu ({cause}). Vérifiez l'adresse et le réseau, puis renvoyez les mêmes octets : "
+        "aucun double n'en résultera.",
+        en=f"{base_url} did not answer ({cause}). Check the address and the network, then send the same bytes again: "
+        "no duplicate will come of it.",
+    )

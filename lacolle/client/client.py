@@ -1,0 +1,205 @@
+"""The client: what an agency's system uses to send alerts, follow them, and answer for those it receives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import httpx2
+
+from lacolle.client.answers import (
+    Accepted,
+    AcceptedAnswer,
+    Acknowledged,
+    Preview,
+    Status,
+    read_answer,
+)
+from lacolle.client.calls import Call, Caller
+from lacolle.client.documents import (
+    AlertDocument,
+    acknowledgement,
+    cancellation_of,
+    signed_acknowledgement,
+    signed_alert,
+    update_of,
+)
+from lacolle.client.surroundings import MACHINE, Surroundings
+from lacolle.client.tokens import Tokens
+from lacolle.client.trust import ExchangeKeys, verify_receipt
+from lacolle.errors import ProblemError
+from lacolle.keyfiles import load_key_file
+from schemas.bilingual import Language
+from schemas.evidence import AcknowledgementStatus
+from schemas.ids import ParticipantId
+from schemas.signing.jws import ALERT, read_compact
+from schemas.signing.keys import SigningKey
+from schemas.signing.strict_json import parse_json
+
+_JOSE: Final = {"Content-Type": "application/jose"}
+_READ_SCOPE: Final = "alerts:read"
+_REPLAYED: Final = 200
+
+
+class Client:
+    """Speaks to one exchange as one participant. Safe to use from several threads.
+
+    Every method but ``sign`` calls the exchange and raises ``ExchangeUnreachableError``, ``ProblemError`` and
+    ``UnexpectedAnswerError`` of ``lacolle.errors``. Calls are repeated where the exchange asks for it or does not
+    answer, with the same bytes, for at most ``patience`` seconds: one alert comes of it, however often it was sent.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        participant: str,
+        key: SigningKey | Path | str,
+        ca_file: Path | str | None = None,
+        issuer: str | None = None,
+        exchange_keys: Path | str | None = None,
+        language: Language = "en",
+        timeout: float = 10.0,
+        patience: float = 30.0,
+        surroundings: Surroundings = MACHINE,
+    ) -> None:
+        """Set the client up; nothing is called yet.
+
+        ``key`` is the participant's private key or its file. ``ca_file`` (PEM) replaces the system's certificate
+        authorities. ``issuer`` is the exchange's, where it is not ``base_url``. ``exchange_keys`` is a JWK Set file
+        of the keys that may sign receipts, written the first time where it does not exist. ``language`` is that of
+        the exchange's messages; ``timeout`` is one attempt's. Raises ``ConfigurationError`` and ``KeyFileError``.
+        """
+        self.participant = ParticipantId(participant)
+        self._key = key if isinstance(key, SigningKey) else load_key_file(Path(key))
+        self._surroundings = surroundings
+        self._caller = Caller(
+            base_url,
+            ca_file=None if ca_file is None else Path(ca_file),
+            language=language,
+            timeout=timeout,
+            patience=patience,
+            surroundings=surroundings,
+        )
+        self._exchange_keys = ExchangeKeys(self._caller, file=None if exchange_keys is None else Path(exchange_keys))
+        self._tokens = Tokens(
+            self._caller,
+            participant=self.participant,
+            key=self._key,
+            issuer=issuer or self._caller.base_url,
+            scope=_READ_SCOPE,
+            surroundings=surroundings,
+        )
+
+    def sign(self, alert: AlertDocument, *, unchecked: bool = False) -> bytes:
+        """Return the submission of an alert in its native form: a compact JWS, to be sent within five minutes.
+
+        The alert is validated first, unless ``unchecked``. Raises ``InvalidAlertError``.
+        """
+        return signed_alert(alert, key=self._key, now=self._surroundings.now(), unchecked=unchecked)
+
+    def send(self, alert: AlertDocument | bytes) -> Accepted:
+        """Send an alert, or a submission signed before, and return the exchange's answer with its receipt verified.
+
+        Raises ``InvalidAlertError``, ``ReceiptNotTrustedError``, and what every call raises.
+        """
+        submission = self._submission(alert)
+        keys = self._exchange_keys.pinned()
+        answer = self._caller.answer(lambda: Call("POST", "/v1/alerts", content=submission, headers=_JOSE))
+        told = read_answer(answer, AcceptedAnswer)
+        replayed = answer.status_code == _REPLAYED
+        receipt = verify_receipt(told, submission, keys=keys, named=_named(submission), replayed=replayed)
+        return Accepted(
+            alert_id=told.alert_id,
+            log_index=told.log_index,
+            receipt=receipt,
+            receipt_jws=told.receipt,
+            recipients=told.recipients,
+            replayed=replayed,
+            warnings=told.warnings,
+        )
+
+    def preview(self, alert: AlertDocument | bytes) -> Preview:
+        """Return what sending would lead to, decision by decision; nothing is stored or passed on.
+
+        Raises ``InvalidAlertError``, and what every call raises.
+        """
+        submission = self._submission(alert)
+        answer = self._caller.answer(lambda: Call("POST", "/v1/alerts/preview", content=submission, headers=_JOSE))
+        return read_answer(answer, Preview)
+
+    def update(self, original: AlertDocument, alert: AlertDocument) -> Accepted:
+        """Send ``alert`` as the Update of ``original``; raises as ``send`` does."""
+        return self.send(update_of(original, alert))
+
+    def cancel(self, original: AlertDocument, *, identifier: str) -> Accepted:
+        """Recall ``original`` with a Cancel of this new ``identifier``; raises as ``send`` does."""
+        return self.send(cancellation_of(original, identifier=identifier, now=self._surroundings.now()))
+
+    def status(
+        self, alert_id: str | None = None, *, sender: str | None = None, identifier: str | None = None
+    ) -> Status:
+        """Return what this participant may see of an alert: by its id, or by its identifier and sender.
+
+        The sender is this participant where none is named. Raises ``ValueError`` unless exactly one of ``alert_id``
+        and ``identifier`` is given.
+        """
+        if (alert_id is None) == (identifier is None):
+            raise ValueError("name the alert by its alert_id, or by its identifier")
+        if alert_id is not None:
+            return self._read(f"/v1/alerts/{alert_id}", {})
+        return self._read("/v1/alerts", {"sender": sender or self.participant, "identifier": identifier or ""})
+
+    def acknowledge(
+        self, alert_id: str, delivery_id: str, status: AcknowledgementStatus | str, *, note: str | None = None
+    ) -> Acknowledged:
+        """Say, signed, what this participant did with an alert that was delivered to it.
+
+        Raises ``InvalidAcknowledgementError`` for a word or an id that can't be one, and what every call raises.
+        """
+        now = self._surroundings.now()
+        word = acknowledgement(
+            alert_id=alert_id, delivery_id=delivery_id, participant=self.participant, status=status, at=now, note=note
+        )
+        signed = signed_acknowledgement(word, key=self._key, now=now)
+        path = f"/v1/alerts/{alert_id}/acknowledgements"
+        return read_answer(self._caller.answer(lambda: Call("POST", path, content=signed, headers=_JOSE)), Acknowledged)
+
+    def close(self) -> None:
+        """Release every connection. Idempotent."""
+        self._caller.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _submission(self, alert: AlertDocument | bytes) -> bytes:
+        return alert if isinstance(alert, bytes) else self.sign(alert)
+
+    def _read(self, path: str, parameters: Mapping[str, str]) -> Status:
+        token = self._tokens.token()
+        try:
+            return read_answer(self._get(path, parameters, token), Status)
+        except ProblemError as error:
+            if error.name != "token-refused":
+                raise
+        # the exchange may have been restarted with another key since it gave the token
+        self._tokens.forget(token)
+        return read_answer(self._get(path, parameters, self._tokens.token()), Status)
+
+    def _get(self, path: str, parameters: Mapping[str, str], token: str) -> httpx2.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        return self._caller.answer(lambda: Call("GET", path, headers=headers, parameters=parameters))
+
+
+def _named(submission: bytes) -> tuple[str, str]:
+    """Return the sender and identifier that a submission's payload names, for its receipt to repeat."""
+    document = parse_json(read_compact(submission, ALERT).payload)
+    named = document if isinstance(document, dict) else {}
+    return str(named.get("sender")), str(named.get("identifier"))

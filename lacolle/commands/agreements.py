@@ -1,0 +1,156 @@
+"""``lacolle agreement lint``, ``sign``, ``explain``: what a jurisdiction's authority does with agreements."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from agreements.document import Agreement
+from agreements.lint import Finding, Severity, lint
+from agreements.render import render
+from agreements.signed import agreement_bytes
+from agreements.written import read_agreement
+from lacolle.client.surroundings import MACHINE
+from lacolle.commands.frame import KeyOption, framed
+from lacolle.commands.inputs import InputError, read_input, write_output
+from lacolle.commands.registry import read_registry
+from lacolle.commands.voice import Voice
+from lacolle.keyfiles import load_key_file
+from schemas.bilingual import Bilingual
+from schemas.signing.jws import AGREEMENT, join_signatures, sign_compact, split_signatures
+
+FileArgument = Annotated[Path, typer.Argument(help="The agreement: YAML, or a signed file. - is standard input.")]
+ExchangeOption = Annotated[
+    Path,
+    typer.Option("--exchange", envvar="LACOLLE_EXCHANGE", help="The exchange's folder: who takes part in it."),
+]
+
+_SIGNED_FILE: Final = b'{"payload":'
+"""How a signed agreement begins: it is canonical JSON, its members in order."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands to an application, under ``agreement``."""
+    group = typer.Typer(help="Write, read and sign agreements.", no_args_is_help=True)
+    for name, command in (("lint", check), ("sign", sign), ("explain", explain)):
+        group.command(name)(framed(command))
+    app.add_typer(group, name="agreement")
+
+
+def check(*, voice: Voice, file: FileArgument, exchange: ExchangeOption) -> None:
+    """Find what is wrong in an agreement, or odd, line by line."""
+    registry = read_registry(exchange)
+    findings = lint(
+        _text(read_input(file)),
+        file=str(file),
+        now=MACHINE.now(),
+        jurisdictions=registry.jurisdictions,
+        participants=[participant.statement for participant in registry.participants.values()],
+    )
+    voice.answer(
+        {"file": str(file), "findings": [_finding_document(finding) for finding in findings]},
+        _findings(file, findings),
+    )
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        raise typer.Exit(1)
+
+
+def sign(
+    *,
+    voice: Voice,
+    file: FileArgument,
+    key: KeyOption,
+    out: Annotated[Path, typer.Option("--out", help="Where to write the signed agreement.")],
+) -> None:
+    """Sign an agreement for your jurisdiction, beside the signatures it has already."""
+    content = read_input(file)
+    document, payload, signatures = _agreement_in(content, file)
+    signer = load_key_file(key)
+    signed = sign_compact(payload, key=signer, profile=AGREEMENT, iat=int(MACHINE.now().timestamp()))
+    write_output(out, join_signatures([*signatures, signed]))
+    digest = f"sha-256:{hashlib.sha256(payload).hexdigest()}"
+    voice.answer(
+        {
+            "file": str(out),
+            "agreement": document.id,
+            "version": document.version,
+            "digest": digest,
+            "kid": signer.kid,
+            "signatures": len(signatures) + 1,
+            "parties": len(document.parties),
+        },
+        [
+            Bilingual(
+                fr=f"Signée avec {signer.kid} : {document.id}, version {document.version} ({digest})",
+                en=f"Signed with {signer.kid}: {document.id}, version {document.version} ({digest})",
+            ),
+            Bilingual(
+                fr=f"Signatures : {len(signatures) + 1} sur {len(document.parties)}, dans {out}. L'entente ne lie "
+                "personne avant que toutes les parties aient signé.",
+                en=f"Signatures: {len(signatures) + 1} of {len(document.parties)}, in {out}. The agreement binds "
+                "nobody until every party has signed.",
+            ),
+        ],
+    )
+
+
+def explain(*, voice: Voice, file: FileArgument) -> None:
+    """Show an agreement in words, each clause with what it permits and on which conditions."""
+    document, _, _ = _agreement_in(read_input(file), file)
+    text = render(document, voice.language)
+    voice.answer({"agreement": document.id, "version": document.version, "text": text}, [text])
+
+
+def _agreement_in(content: bytes, file: Path) -> tuple[Agreement, bytes, list[bytes]]:
+    """Return an agreement, the bytes that its parties sign, and the signatures that its file holds, unverified.
+
+    Raises ``InvalidAgreementError``, ``MalformedJwsError`` and ``InputError``.
+    """
+    if not content.startswith(_SIGNED_FILE):
+        document = read_agreement(_text(content), file=str(file))
+        return document, agreement_bytes(document), []
+    signatures = split_signatures(content.strip())
+    payload = signatures[0].payload
+    document = read_agreement(_text(payload), file=str(file))
+    if agreement_bytes(document) != payload:
+        raise InputError(_NOT_CANONICAL)
+    return document, payload, [signature.compact for signature in signatures]
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(_NOT_TEXT) from None
+
+
+def _finding_document(finding: Finding) -> dict[str, Any]:
+    reason = {"fr": finding.reason.fr, "en": finding.reason.en}
+    return {"line": finding.line, "path": finding.path, "severity": str(finding.severity), "reason": reason}
+
+
+def _findings(file: Path, findings: tuple[Finding, ...]) -> Iterator[Bilingual]:
+    for finding in findings:
+        place = f"{finding.file}:{finding.line}: " + (f"{finding.path}: " if finding.path else "")
+        kind = _KINDS[finding.severity]
+        yield Bilingual(fr=f"{place}{kind.fr} : {finding.reason.fr}", en=f"{place}{kind.en}: {finding.reason.en}")
+    if not findings:
+        yield Bilingual(fr=f"{file} : rien à signaler.", en=f"{file}: nothing to report.")
+
+
+_KINDS: Final = {
+    Severity.ERROR: Bilingual(fr="erreur", en="error"),
+    Severity.WARNING: Bilingual(fr="avertissement", en="warning"),
+}
+_NOT_CANONICAL: Final = Bilingual(
+    fr="Ce qui est signé n'est pas la forme canonique de l'entente : demandez le fichier d'origine.",
+    en="What is signed is not the canonical form of the agreement: ask for the original file.",
+)
+_NOT_TEXT: Final = Bilingual(
+    fr="Le fichier n'est pas du texte UTF-8 : enregistrez-le sous cet encodage.",
+    en="The file is not UTF-8 text: save it in that encoding.",
+)

@@ -1,0 +1,74 @@
+"""What commands read and write: alerts from files or standard input, results to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from lacolle.commands.voice import standard_input
+from lacolle.errors import LacolleError
+from schemas.bilingual import Bilingual
+from schemas.formats.cap import read_cap
+from schemas.ids import ParticipantId
+from schemas.signing.strict_json import JsonValue, parse_json
+
+_STANDARD_INPUT: Final = Path("-")
+
+
+class InputError(LacolleError):
+    """A file can't be read or written, or does not hold what it should."""
+
+
+def read_alert(file: Path | None, *, cap: Path | None, participant: str) -> dict[str, JsonValue] | bytes:
+    """Return the alert in a native file or on standard input (``-``), or in a CAP file that ``participant`` sends.
+
+    One that was signed before is returned as it is, a compact JWS. Raises ``InputError``, ``JsonError`` and
+    ``CapError``, and ``typer.BadParameter`` unless exactly one file was named.
+    """
+    if cap is not None and file is None:
+        return read_cap(read_input(cap), sender=ParticipantId(participant))
+    if file is None or cap is not None:
+        raise typer.BadParameter("name one alert: FILE, - or --cap FILE.xml / nommez une alerte")
+    content = read_input(file).strip()
+    if not content.startswith(b"{"):
+        return content
+    document = parse_json(content)
+    if not isinstance(document, dict):
+        raise InputError(_NO_ALERT)
+    return document
+
+
+def read_input(file: Path) -> bytes:
+    """Return what a file holds, or standard input where it is ``-``. Raises ``InputError``."""
+    try:
+        return standard_input() if file == _STANDARD_INPUT else file.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InputError(
+            Bilingual(
+                fr=f"{file} ne peut être lu ({reason}) : vérifiez le chemin et ses droits.",
+                en=f"{file} can't be read ({reason}): check the path and its permissions.",
+            )
+        ) from None
+
+
+def write_output(file: Path, content: bytes) -> None:
+    """Write a result to a file, over what it held. Raises ``InputError``."""
+    try:
+        file.write_bytes(content + b"\n")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InputError(
+            Bilingual(
+                fr=f"{file} ne peut être écrit ({reason}) : choisissez un dossier où vous pouvez écrire.",
+                en=f"{file} can't be written ({reason}): choose a folder you may write to.",
+            )
+        ) from None
+
+
+_NO_ALERT: Final = Bilingual(
+    fr="Le fichier ne contient pas d'alerte : il y faut un objet JSON.",
+    en="The file holds no alert: it must be a JSON object.",
+)

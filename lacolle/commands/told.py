@@ -1,0 +1,124 @@
+"""An exchange's answers in words, for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from lacolle.client import Accepted, Acknowledged, Decision, Delivery, Preview, Recipient, Status
+from schemas.bilingual import Bilingual
+from schemas.decisions import Lane
+
+Lines = Iterator[Bilingual | str]
+
+_LANES: Final = {
+    Lane.URGENT: Bilingual(fr="urgent", en="urgent"),
+    Lane.ROUTINE: Bilingual(fr="ordinaire", en="routine"),
+}
+_WARNINGS: Final = {
+    "unknown-reference": Bilingual(
+        fr="Avertissement : la plateforme ne connaît pas l'alerte que celle-ci met à jour; elle ouvre donc un fil.",
+        en="Warning: the exchange does not know the alert that this one updates, so it starts a thread.",
+    )
+}
+
+
+def accepted_document(accepted: Accepted) -> dict[str, Any]:
+    """Return an accepted submission as JSON has it."""
+    return {
+        "alert_id": accepted.alert_id,
+        "log_index": accepted.log_index,
+        "replayed": accepted.replayed,
+        "recipients": [recipient.model_dump(mode="json") for recipient in accepted.recipients],
+        "warnings": list(accepted.warnings),
+        "receipt": accepted.receipt.model_dump(mode="json"),
+        "receipt_jws": accepted.receipt_jws,
+    }
+
+
+def accepted(told: Accepted) -> Lines:
+    """Say that an alert was accepted, and whom it goes to."""
+    where = f"{told.alert_id}, {told.receipt.log_origin} #{told.log_index}"
+    if told.replayed:
+        yield Bilingual(fr=f"Déjà acceptée auparavant : {where}", en=f"Accepted before: {where}")
+    else:
+        yield Bilingual(fr=f"Acceptée : {where}", en=f"Accepted: {where}")
+    yield Bilingual(
+        fr=f"Reçu vérifié, daté du {told.receipt.received}", en=f"Receipt verified, dated {told.receipt.received}"
+    )
+    yield from _warnings(told.warnings)
+    if not told.recipients:
+        yield Bilingual(
+            fr="Aucun destinataire : aucune entente ne le permet. « lacolle preview » dit pourquoi.",
+            en="No recipients: no agreement lets it pass. “lacolle preview” says why.",
+        )
+    yield from (_recipient(recipient) for recipient in told.recipients)
+
+
+def preview(told: Preview) -> Lines:
+    """Say what sending would lead to, decision by decision."""
+    yield Bilingual(
+        fr=f"Si vous l'envoyez maintenant, à remettre avant {told.deadline} :",
+        en=f"If you send it now, to be delivered before {told.deadline}:",
+    )
+    yield from _warnings(told.warnings)
+    for decision in told.decisions:
+        yield from _decision(decision)
+
+
+def status(told: Status) -> Lines:
+    """Say where an alert stands."""
+    yield f"{told.sender} {told.identifier} ({told.type}, {told.status}, {told.msgType})"
+    yield Bilingual(
+        fr=f"Acceptée le {told.received}, inscription {told.log_index} : {told.alert_id}",
+        en=f"Accepted {told.received}, entry {told.log_index}: {told.alert_id}",
+    )
+    for delivery in told.deliveries:
+        yield from _delivery(delivery)
+    for decision in told.decisions:
+        if decision.decision == "deny":
+            yield from _decision(decision)
+
+
+def acknowledged(told: Acknowledged) -> Lines:
+    """Say that an acknowledgement is in the log."""
+    yield Bilingual(
+        fr=f"Accusé « {told.status} » inscrit au journal, inscription {told.log_index}.",
+        en=f"Acknowledgement “{told.status}” logged, entry {told.log_index}.",
+    )
+
+
+def _recipient(recipient: Recipient) -> Bilingual:
+    lane = _LANES[recipient.lane]
+    clause = f"{recipient.agreement}#{recipient.clause}"
+    return Bilingual(
+        fr=f"  → {recipient.participant} (voie {lane.fr}), selon {clause}",
+        en=f"  → {recipient.participant} ({lane.en} lane), under {clause}",
+    )
+
+
+def _decision(decision: Decision) -> Lines:
+    mark = "→" if decision.decision == "permit" else "✗"
+    reason = decision.reason.bilingual
+    yield Bilingual(
+        fr=f"  {mark} {decision.participant} : {reason.fr}", en=f"  {mark} {decision.participant}: {reason.en}"
+    )
+    for considered in decision.considered:
+        why = considered.reason.bilingual
+        yield Bilingual(fr=f"      {considered.clause} : {why.fr}", en=f"      {considered.clause}: {why.en}")
+
+
+def _delivery(delivery: Delivery) -> Lines:
+    state = f"{delivery.state}{'' if delivery.settled is None else f' {delivery.settled}'}"
+    yield Bilingual(
+        fr=f"  → {delivery.participant} : {state}, tentatives : {delivery.attempts} ({delivery.delivery_id})",
+        en=f"  → {delivery.participant}: {state}, attempts: {delivery.attempts} ({delivery.delivery_id})",
+    )
+    for word in delivery.acknowledgements:
+        yield Bilingual(
+            fr=f"      accusé « {word.status} » le {word.at}", en=f"      acknowledged “{word.status}” {word.at}"
+        )
+
+
+def _warnings(codes: tuple[str, ...]) -> Lines:
+    yield from (_WARNINGS.get(code, code) for code in codes)

@@ -1,0 +1,202 @@
+"""An exchange's folder: everything one exchange is made of, as files.
+
+    lacolle.yaml         settings
+    jurisdictions.yaml   the jurisdictions and their public authority keys, pinned at the first start
+    partners.yaml        how each partner is reached, and in which format
+    statements/*.jws     authority statements: participants and revocations, as signed
+    agreements/*.json    signed agreements (JWS General JSON Serialization)
+    keys/*.jwk           the exchange's own private keys, mode 0600
+    data/                the database, and the last published checkpoint
+
+``create_folder`` makes one with new keys; ``read_folder`` checks one whole before anything is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adapters.registry import PartnerProfile
+from audit.note import LogSigner
+from gateway.exchange import ExchangeKeys, Founding
+from gateway.settings import Settings, read_settings
+from lacolle.errors import ConfigurationError
+from lacolle.keyfiles import load_key_file, write_key_file
+from schemas.bilingual import Bilingual
+from schemas.ids import KeyId
+from schemas.located_yaml import LocatedDocument, YamlError, load_yaml, errors_of
+from schemas.registry import Jurisdiction
+from schemas.signing.keys import SigningKey
+
+SETTINGS: Final = "lacolle.yaml"
+DATABASE: Final = "exchange.sqlite3"
+PUBLISHED: Final = "published-checkpoint"
+KEYS: Final = ("receipt", "transport", "log")
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeFolder:
+    """What a folder holds, read and checked."""
+
+    path: Path
+    settings: Settings
+    keys: ExchangeKeys
+    founding: Founding
+    partners: tuple[PartnerProfile, ...]
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.path / self.settings.files.data / DATABASE
+
+    @property
+    def published_checkpoint(self) -> Path:
+        """The last checkpoint that was given out, kept apart from the database."""
+        return self.path / self.settings.files.data / PUBLISHED
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class _Jurisdictions(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    jurisdictions: Annotated[tuple[Jurisdiction, ...], Field(strict=False)]
+
+
+class _Partners(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    partners: Annotated[tuple[PartnerProfile, ...], Field(strict=False)]
+
+
+def create_folder(path: Path, *, base_url: str, origin: str, host: str, port: int) -> Path:
+    """Make a new exchange's folder and return its settings file.
+
+    ``base_url`` is how the outside will reach the exchange, ``origin`` the name of its log. Raises
+    ``ConfigurationError`` where the folder holds anything already.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigurationError(
+            Bilingual(
+                fr=f"{path} existe déjà et n'est pas vide : choisissez un autre dossier.",
+                en=f"{path} exists already and is not empty: choose another folder.",
+            )
+        )
+    for folder in ("keys", "data", "statements", "agreements"):
+        (path / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in KEYS:
+        write_key_file(
+            path / "keys" / f"{name}.jwk", SigningKey.generate(KeyId(f"{origin}:{name}".replace("/", ".")), "Ed25519")
+        )
+    settings = path / SETTINGS
+    settings.write_text(_SETTINGS.format(base_url=base_url, origin=origin, host=host, port=port), encoding="utf-8")
+    (path / "jurisdictions.yaml").write_text(_JURISDICTIONS, encoding="utf-8")
+    (path / "partners.yaml").write_text(_PARTNERS, encoding="utf-8")
+    return settings
+
+
+def read_folder(path: Path) -> ExchangeFolder:
+    """Return what an exchange's folder holds.
+
+    Raises ``SettingsError``, ``ConfigurationError`` or ``KeyFileError``; each names the file, and the line where it
+    can, and says what to do.
+    """
+    settings = read_settings(path / SETTINGS)
+    files = settings.files
+    keys = {name: load_key_file(path / files.keys / f"{name}.jwk") for name in KEYS}
+    return ExchangeFolder(
+        path=path,
+        settings=settings,
+        keys=ExchangeKeys(
+            receipt=keys["receipt"], transport=keys["transport"], log=LogSigner(settings.origin, keys["log"])
+        ),
+        founding=Founding(
+            jurisdictions=read_jurisdictions(path / files.jurisdictions),
+            statements=_contents(path / files.statements, "*.jws"),
+            agreements=_contents(path / files.agreements, "*.json"),
+        ),
+        partners=read_partners(path / files.partners),
+    )
+
+
+def read_jurisdictions(path: Path) -> tuple[Jurisdiction, ...]:
+    """Return the jurisdictions in a file. Raises ``ConfigurationError`` with file, line and reason."""
+    return _read(path, _Jurisdictions).jurisdictions
+
+
+def read_partners(path: Path) -> tuple[PartnerProfile, ...]:
+    """Return the partners' profiles in a file. Raises ``ConfigurationError`` with file, line and reason."""
+    return _read(path, _Partners).partners
+
+
+def _read(path: Path, model: type[ModelT]) -> ModelT:
+    document: LocatedDocument | None = None
+    try:
+        document = load_yaml(path.read_text(encoding="utf-8"), file=str(path))
+        return model.model_validate(document.value)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            Bilingual(
+                fr=f"{path} ne peut être lu ({type(error).__name__}).",
+                en=f"{path} can't be read ({type(error).__name__}).",
+            )
+        ) from error
+    except YamlError as error:
+        raise ConfigurationError(_joined([error])) from error
+    except ValidationError as error:
+        raise ConfigurationError(_joined(errors_of(document, error))) from error
+
+
+def _joined(problems: Sequence[YamlError]) -> Bilingual:
+    return Bilingual(
+        fr="\n".join(problem.in_language("fr") for problem in problems),
+        en="\n".join(problem.in_language("en") for problem in problems),
+    )
+
+
+def _contents(folder: Path, pattern: str) -> tuple[bytes, ...]:
+    return tuple(path.read_bytes().strip() for path in sorted(folder.glob(pattern)))
+
+
+_SETTINGS: Final = """\
+# The settings of one exchange; every member and its default stands in docs/settings.md.
+# How the outside reaches the exchange: links, and the audience of client assertions.
+base_url: {base_url}
+# The name of the exchange log, for good: no scheme, unique to this log.
+origin: {origin}
+listen:
+  host: {host}
+  port: {port}
+  # The server's certificate chain and key, PEM, relative to this folder. Without them `lacolle serve` needs
+  # --insecure-http, and listens on loopback alone.
+  # tls: {{certificate: tls/server.pem, key: tls/server.key}}
+"""
+
+_JURISDICTIONS: Final = """\
+# The jurisdictions of this exchange and their authorities' public keys. What stands here at the first start is
+# pinned: a later start refuses another key. Example (the public half of a key made by `lacolle keygen`):
+#
+# jurisdictions:
+#   - code: CA-QC
+#     name: {fr: Québec, en: Québec}
+#     parent: CA
+#     authority_keys:
+#       - {kid: ca-qc.authority, alg: Ed25519, kty: OKP, crv: Ed25519, x: ...}
+jurisdictions: []
+"""
+
+_PARTNERS: Final = """\
+# How partners are reached, and in which format they read. Example:
+#
+# partners:
+#   - participant: us-ny.nysp
+#     format: native                     # native (the signed submission) or cap (CAP 1.2)
+#     transport: {transport: https, url: "https://partner.example/alerts"}
+#   - participant: us-vt.vsp
+#     format: cap
+#     transport: {transport: directory, path: /srv/outbox/us-vt.vsp}
+partners: []
+"""

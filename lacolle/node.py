@@ -1,0 +1,260 @@
+"""The all-in-one node: gateway, relay and adapters of one exchange in one process, on SQLite and the in-process bus."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+import uvicorn
+
+from adapters.formats import writer_of
+from adapters.registry import PartnerProfile, open_transport
+from adapters.transports import https
+from adapters.worker import Partner, Worker, WorkerSettings
+from audit.checkpoints import PublishedState
+from bus.contract import Bus
+from bus.embedded import EmbeddedBus
+from bus.topics import OUTCOMES, adapter_group, parcels_topics
+from gateway.clock import system_clock
+from gateway.exchange import Exchange, open_exchange
+from gateway.outcomes import GROUP
+from gateway.store.engine import open_sqlite
+from lacolle.errors import ConfigurationError
+from lacolle.folder import SETTINGS, ExchangeFolder
+from schemas.bilingual import Bilingual
+
+log = structlog.get_logger(__name__)
+
+BACKLOG: Final = 1024
+GRACE_SECONDS: Final = 10
+"""How long requests and deliveries in hand may take when the node is told to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the node listens."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+class Node:
+    """A node whose parts are open and whose port is bound; ``run`` serves."""
+
+    def __init__(
+        self, *, exchange: Exchange, bound: socket.socket, tls: ssl.SSLContext | None, workers: Sequence[Worker]
+    ) -> None:
+        host, port = bound.getsockname()[:2]
+        self.address = Address("http" if tls is None else "https", host, port)
+        self._exchange = exchange
+        self._bound = bound
+        self._workers = workers
+        self._server = _Server(_config(exchange, tls))
+
+    async def run(self) -> None:
+        """Serve until ``stop``. Raises what made the node end by itself."""
+        keeping = asyncio.create_task(self._exchange.run(), name="exchange")
+        working = [asyncio.create_task(worker.run(), name="adapter") for worker in self._workers]
+        serving = asyncio.create_task(self._server.serve(sockets=[self._bound]), name="http")
+        try:
+            done, _ = await asyncio.wait({keeping, serving, *working}, return_when=asyncio.FIRST_COMPLETED)
+            self.stop()
+            await serving
+            for worker in self._workers:
+                worker.stop()
+            await asyncio.gather(*working, return_exceptions=True)
+            for task in done:
+                task.result()
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, *working, return_exceptions=True)
+
+    def stop(self) -> None:
+        """Take no new request; ``run`` returns when what is in hand is finished. Idempotent."""
+        self._server.should_exit = True
+
+
+@asynccontextmanager
+async def open_node(folder: ExchangeFolder, *, insecure_http: bool) -> AsyncIterator[Node]:
+    """Open everything that a folder's exchange is made of and yield it, ready to run.
+
+    ``insecure_http`` lets a node without a certificate serve plain HTTP, on a loopback address alone. Raises
+    ``ConfigurationError`` and ``StoreError``.
+    """
+    settings = folder.settings
+    tls = _tls(folder, insecure_http=insecure_http)
+    bus = EmbeddedBus()
+    exchange = await open_exchange(
+        settings,
+        store=open_sqlite(folder.database),
+        bus=bus,
+        keys=folder.keys,
+        founding=folder.founding,
+        published=PublishedState(folder.published_checkpoint),
+        clock=system_clock,
+        randomness=os.urandom,
+    )
+    try:
+        workers = _workers(folder, exchange, bus)
+        await _join_groups(folder.partners, bus)
+        with _bind(settings.listen.host, settings.listen.port) as bound:
+            yield Node(exchange=exchange, bound=bound, tls=tls, workers=workers)
+    finally:
+        await exchange.close()
+        await bus.close()
+
+
+async def serve(folder: ExchangeFolder, *, insecure_http: bool) -> None:
+    """Run a folder's exchange until SIGINT or SIGTERM."""
+    async with open_node(folder, insecure_http=insecure_http) as node:
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(each, node.stop)
+        log.info("serving", address=str(node.address), origin=folder.settings.origin)
+        await node.run()
+        log.info("stopped")
+
+
+def _config(exchange: Exchange, tls: ssl.SSLContext | None) -> uvicorn.Config:
+    config = uvicorn.Config(
+        exchange.app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    config.load()
+    config.ssl = tls
+    return config
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the node."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _tls(folder: ExchangeFolder, *, insecure_http: bool) -> ssl.SSLContext | None:
+    """Return the server's TLS context; None for plain HTTP, which loopback alone may have, and only when asked."""
+    listen = folder.settings.listen
+    if listen.tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(folder.path / listen.tls.certificate, folder.path / listen.tls.key)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(_NO_CERTIFICATE) from error
+        return context
+    if not insecure_http:
+        raise ConfigurationError(_NO_TLS)
+    if not _is_loopback(listen.host):
+        raise ConfigurationError(_NOT_LOOPBACK)
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        raise ConfigurationError(
+            Bilingual(
+                fr=f"Impossible d'écouter sur {host}:{port} ({error.strerror}) : choisissez un autre port dans "
+                f"{SETTINGS}, ou arrêtez ce qui l'occupe.",
+                en=f"Can't listen on {host}:{port} ({error.strerror}): choose another port in {SETTINGS}, or stop "
+                "what occupies it.",
+            )
+        ) from error
+    return bound
+
+
+def _workers(folder: ExchangeFolder, exchange: Exchange, bus: Bus) -> list[Worker]:
+    """Return a worker for each partner that has a profile; the hosts it may call are its authority's to say."""
+    delivery = folder.settings.delivery
+    ca_file = None if delivery.ca_file is None else folder.path / delivery.ca_file
+    sender = https.Exchange(
+        origin=folder.settings.origin,
+        key=folder.keys.transport,
+        tls=ssl.create_default_context(cafile=ca_file),
+        now=system_clock,
+        randomness=os.urandom,
+    )
+    settings = WorkerSettings(
+        origin=folder.settings.origin, places=delivery.concurrency, timeout=delivery.timeout, grace=GRACE_SECONDS
+    )
+    workers = []
+    for profile in folder.partners:
+        participant = exchange.registry.participant(profile.participant)
+        if participant is None:
+            raise ConfigurationError(_unknown_partner(profile))
+        transport = open_transport(profile, hosts=participant.hosts, exchange=sender)
+        partner = Partner(participant=profile.participant, write=writer_of(profile.format), transport=transport)
+        workers.append(Worker(partner, bus=bus, settings=settings, now=system_clock))
+    return workers
+
+
+async def _join_groups(partners: Sequence[PartnerProfile], bus: Bus) -> None:
+    """Let the bus know every group before the relay publishes: what comes before a group's first member is lost."""
+    groups = [(adapter_group(profile.participant), parcels_topics(profile.participant)) for profile in partners]
+    for group, topics in [*groups, (GROUP, (OUTCOMES,))]:
+        for topic in topics:
+            subscription = await bus.subscribe([topic], group=group)
+            await subscription.close()
+
+
+_NO_TLS: Final = Bilingual(
+    fr=f"Aucun certificat TLS n'est configuré : indiquez listen.tls dans {SETTINGS}, ou, pour un essai sur cette "
+    "machine, lancez « lacolle serve » avec --insecure-http.",
+    en=f"No TLS certificate is configured: name one under listen.tls in {SETTINGS}, or, to try things out on this "
+    "machine, run “lacolle serve” with --insecure-http.",
+)
+_NOT_LOOPBACK: Final = Bilingual(
+    fr=f"HTTP sans TLS n'est servi que sur une adresse de bouclage : mettez listen.host à 127.0.0.1 dans {SETTINGS}, "
+    "ou indiquez un certificat.",
+    en=f"HTTP without TLS is served on a loopback address alone: set listen.host to 127.0.0.1 in {SETTINGS}, or name "
+    "a certificate.",
+)
+_NO_CERTIFICATE: Final = Bilingual(
+    fr=f"Le certificat TLS ou sa clé ne peut être lu : vérifiez les fichiers nommés sous listen.tls dans {SETTINGS}.",
+    en=f"The TLS certificate or its key can't be read: check the files named under listen.tls in {SETTINGS}.",
+)
+
+
+def _unknown_partner(profile: PartnerProfile) -> Bilingual:
+    return Bilingual(
+        fr=f"partners.yaml nomme {profile.participant}, qu'aucune attestation n'inscrit : ajoutez l'attestation de son "
+        "autorité dans statements/, ou retirez le profil.",
+        en=f"partners.yaml names {profile.participant}, whom no statement registers: add its authority's statement to "
+        "statements/, or remove the profile.",
+    )

@@ -1,0 +1,291 @@
+"""Who may speak: jurisdictions and their pinned authority keys, and what each authority says of its own agencies.
+
+A jurisdiction's authority signs statements: *participant* (this agency, these keys, these roles, from-until) and
+*key-revocation*. The registry is what all of them together say. It is a value: a new statement makes a new registry.
+
+* Only an authority key pinned for the participant's own jurisdiction can have made a statement about it.
+* A participant's newer statement replaces its older one whole; an older or equally old one is never taken again.
+* A ``kid`` names one key of one participant, for good; a revocation is for good too.
+* A key is trusted from its ``from`` until, and not at, its ``until``; the same goes for the statement around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from schemas.bilingual import Bilingual
+from schemas.faults import BrokenRuleError, first_fault
+from schemas.fields import HostField, Name, Part, PublicKeyField, TypePattern, Window
+from schemas.ids import (
+    AlertType,
+    JurisdictionCode,
+    JurisdictionField,
+    KeyId,
+    KeyIdField,
+    ParticipantField,
+    ParticipantId,
+    home_of,
+)
+from schemas.signing.jws import STATEMENT, MalformedJwsError, SignatureNotTrustedError, read_compact, verify
+from schemas.signing.keys import PublicKey
+from schemas.signing.strict_json import JsonError, JsonValue, parse_json
+from schemas.timestamps import UtcText, read_utc
+
+
+class StatementError(Exception):
+    """A statement does not count, or contradicts one that does; ``reason`` says why."""
+
+    def __init__(self, reason: Bilingual) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
+
+
+class Role(StrEnum):
+    """What a participant may do in the exchange."""
+
+    SENDER = "sender"
+    RECEIVER = "receiver"
+    AUDITOR = "auditor"
+
+
+def _each_once(values: tuple[Role, ...]) -> tuple[Role, ...]:
+    if len(set(values)) != len(values):
+        raise BrokenRuleError(Bilingual(fr="La même valeur figure deux fois.", en="The same value occurs twice."))
+    return values
+
+
+class Jurisdiction(Part):
+    """A jurisdiction as it is pinned when an exchange is set up."""
+
+    code: JurisdictionField
+    name: Name
+    parent: JurisdictionField | None = None
+    authority_keys: Annotated[tuple[PublicKeyField, ...], Field(strict=False, min_length=1, max_length=8)]
+
+
+class RegisteredKey(Window):
+    """A participant's key, and when it may be used."""
+
+    public: Annotated[PublicKeyField, Field(alias="jwk")]
+
+    @property
+    def kid(self) -> KeyId:
+        """The key's name."""
+        return self.public.kid
+
+
+class ParticipantStatement(Window):
+    """An authority's word that an agency takes part: with which keys, in which roles, sending what, reached where."""
+
+    statement: Literal["participant"]
+    participant: ParticipantField
+    jurisdiction: JurisdictionField
+    name: Name
+    roles: Annotated[
+        tuple[Annotated[Role, Field(strict=False)], ...], Field(strict=False, min_length=1), AfterValidator(_each_once)
+    ]
+    sends: Annotated[tuple[TypePattern, ...], Field(strict=False, max_length=200)]
+    keys: Annotated[tuple[RegisteredKey, ...], Field(strict=False, max_length=16)]
+    hosts: Annotated[tuple[HostField, ...], Field(strict=False, max_length=32)]
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if home_of(self.participant) != self.jurisdiction:
+            raise BrokenRuleError(
+                Bilingual(
+                    fr="L'identifiant du participant doit commencer par le code de sa juridiction.",
+                    en="The participant's identifier must begin with its jurisdiction's code.",
+                )
+            )
+        if len({key.kid for key in self.keys}) != len(self.keys):
+            raise BrokenRuleError(Bilingual(fr="Deux clés portent le même kid.", en="Two keys have the same kid."))
+        return self
+
+
+class KeyRevocation(Part):
+    """An authority's word that a key is no longer its participant's, for good, as of ``revoked_at``."""
+
+    statement: Literal["key-revocation"]
+    participant: ParticipantField
+    kid: KeyIdField
+    revoked_at: UtcText
+    reason: Name
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedStatement:
+    """A statement that the participant's own authority signed; ``issued_at`` is its ``iat``, to the second, UTC."""
+
+    compact: bytes
+    issued_at: datetime
+    authority_kid: KeyId
+    statement: ParticipantStatement | KeyRevocation
+
+
+def read_statement(compact: bytes, jurisdictions: Mapping[JurisdictionCode, Jurisdiction]) -> VerifiedStatement:
+    """Return a statement whose signature is that of an authority key pinned for the participant's own jurisdiction.
+
+    Raises ``StatementError``.
+    """
+    authorities = {key.kid: (home.code, key) for home in jurisdictions.values() for key in home.authority_keys}
+    try:
+        unverified = read_compact(compact, STATEMENT)
+        signer, key = authorities.get(unverified.kid, (None, None))
+        statement = _statement(parse_json(verify(unverified, key)))
+    except (MalformedJwsError, JsonError) as error:
+        raise StatementError(error.reason) from None
+    except SignatureNotTrustedError:
+        raise StatementError(_UNTRUSTED) from None
+    if home_of(statement.participant) != signer:
+        raise StatementError(_FOREIGN)
+    issued_at = unverified.issued_at
+    if isinstance(statement, KeyRevocation) and read_utc(statement.revoked_at).replace(microsecond=0) > issued_at:
+        raise StatementError(_REVOKED_LATER)
+    return VerifiedStatement(compact, issued_at, unverified.kid, statement)
+
+
+def _statement(document: JsonValue) -> ParticipantStatement | KeyRevocation:
+    kind = document.get("statement") if isinstance(document, dict) else None
+    model = KeyRevocation if kind == "key-revocation" else ParticipantStatement
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise StatementError(first_fault(error)) from None
+
+
+_UNTRUSTED: Final = Bilingual(
+    fr="Aucune clé d'autorité épinglée n'a signé cette attestation.",
+    en="No pinned authority key signed this statement.",
+)
+_FOREIGN: Final = Bilingual(
+    fr="Une autorité n'atteste que des participants de sa propre juridiction.",
+    en="An authority speaks for participants of its own jurisdiction only.",
+)
+_REVOKED_LATER: Final = Bilingual(
+    fr="Une révocation vaut aussitôt : revoked_at ne peut suivre la signature. Pour une fin future, utilisez until.",
+    en="A revocation counts at once: revoked_at can't come after the signature. For a later end, use until.",
+)
+_NOT_NEWER: Final = Bilingual(
+    fr="Une attestation aussi récente ou plus récente de ce participant est déjà inscrite.",
+    en="A statement about this participant that is as new or newer is registered already.",
+)
+_KID_TAKEN: Final = Bilingual(
+    fr="Ce kid appartient déjà à une autre clé : choisissez-en un nouveau.",
+    en="This kid belongs to another key already: choose a new one.",
+)
+_NO_SUCH_KEY: Final = Bilingual(fr="Ce participant n'a pas de telle clé.", en="This participant has no such key.")
+_REVOKED_ALREADY: Final = Bilingual(fr="Cette clé est déjà révoquée.", en="This key is revoked already.")
+
+
+def may_send(patterns: Sequence[str], alert_type: AlertType) -> bool:
+    """Whether a statement's ``sends`` allow an alert type; an empty list allows none."""
+    return any(
+        alert_type.startswith(pattern.removesuffix("*")) if pattern.endswith("/*") else alert_type == pattern
+        for pattern in patterns
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentParticipant:
+    """The statement that stands for a participant, and when it was signed."""
+
+    statement: ParticipantStatement
+    issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """A key that a participant's current statement holds; trusted from ``first`` until, and not at, ``end``."""
+
+    holder: ParticipantStatement
+    key: PublicKey
+    first: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What all verified statements together say. Build it with ``of``.
+
+    ``keys`` holds the current statements' keys by ``kid``; ``owners`` whose every key is, or ever was.
+    """
+
+    jurisdictions: Mapping[JurisdictionCode, Jurisdiction]
+    participants: Mapping[ParticipantId, CurrentParticipant]
+    keys: Mapping[KeyId, HeldKey]
+    owners: Mapping[KeyId, tuple[ParticipantId, PublicKey]]
+    revoked: Mapping[KeyId, datetime]
+
+    @classmethod
+    def of(
+        cls, jurisdictions: Mapping[JurisdictionCode, Jurisdiction], statements: Iterable[VerifiedStatement]
+    ) -> Registry:
+        """Return the registry of pinned jurisdictions after statements, in the order in which they were taken.
+
+        Raises ``StatementError`` where one of them would not be taken.
+        """
+        registry = cls(
+            jurisdictions=MappingProxyType(dict(jurisdictions)), participants={}, keys={}, owners={}, revoked={}
+        )
+        for statement in statements:
+            registry = registry.with_statement(statement)
+        return registry
+
+    def with_statement(self, verified: VerifiedStatement) -> Registry:
+        """Return the registry once a statement counts. Raises ``StatementError``; this one stays as it is."""
+        match verified.statement:
+            case ParticipantStatement() as statement:
+                return self._with_participant(statement, verified.issued_at)
+            case KeyRevocation() as revocation:
+                return self._with_revocation(revocation)
+
+    def trusted_key(self, kid: KeyId, now: datetime) -> tuple[ParticipantStatement, PublicKey] | None:
+        """Return whose a key is and the key itself, where it is to be trusted at ``now``.
+
+        None for a key that is unknown, not yet valid, expired or revoked: all alike.
+        """
+        held = self.keys.get(kid)
+        if held is None or not held.first <= now < held.end:
+            return None
+        revoked = self.revoked.get(kid)
+        if revoked is not None and now >= revoked:
+            return None
+        return held.holder, held.key
+
+    def _with_participant(self, statement: ParticipantStatement, issued_at: datetime) -> Registry:
+        current = self.participants.get(statement.participant)
+        if current is not None and issued_at <= current.issued_at:
+            raise StatementError(_NOT_NEWER)
+        owned = {key.kid: (statement.participant, key.public) for key in statement.keys}
+        if any(self.owners.get(kid, owner) != owner for kid, owner in owned.items()):
+            raise StatementError(_KID_TAKEN)
+        others = {kid: held for kid, held in self.keys.items() if held.holder.participant != statement.participant}
+        return replace(
+            self,
+            participants=MappingProxyType(
+                {**self.participants, statement.participant: CurrentParticipant(statement, issued_at)}
+            ),
+            keys=MappingProxyType({**others, **{key.kid: _held(key, statement) for key in statement.keys}}),
+            owners=MappingProxyType({**self.owners, **owned}),
+        )
+
+    def _with_revocation(self, revocation: KeyRevocation) -> Registry:
+        owner = self.owners.get(revocation.kid)
+        if owner is None or owner[0] != revocation.participant:
+            raise StatementError(_NO_SUCH_KEY)
+        if revocation.kid in self.revoked:
+            raise StatementError(_REVOKED_ALREADY)
+        return replace(
+            self, revoked=MappingProxyType({**self.revoked, revocation.kid: read_utc(revocation.revoked_at)})
+        )
+
+
+def _held(key: RegisteredKey, holder: ParticipantStatement) -> HeldKey:
+    return HeldKey(holder, key.public, max(key.first, holder.first), min(key.end, holder.end))
