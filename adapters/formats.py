@@ -17,9 +17,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
+from schemas.formats.cap import CapError, write_cap
+
 from adapters.contract import Message
 from schemas.alerts.catalogue import InvalidAlertError, parse_alert
-from schemas.formats.cap import CapError, write_cap
 from schemas.parcels import Parcel
 from schemas.signing.jws import ALERT, MalformedJwsError, read_compact
 from schemas.signing.strict_json import JsonError, parse_json

@@ -10,6 +10,7 @@ Partners use ``verify_request``; a nonce counts once, so whoever records a reque
 from __future__ import annotations
 
 import heapq
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -50,33 +51,12 @@ class SentRequest:
     body: bytes
 
 
-def sign_request(
-    request: SentRequest,
-    *,
-    key: SigningKey,
-    created: datetime,
-    nonce: str,
-    components: Sequence[str] = COMPONENTS,
-) -> dict[str, str]:
+def sign_request(request: SentRequest, *, key: SigningKey, created: datetime, nonce: str) -> dict[str, str]:
     """Return the fields that sign a request: Content-Digest, Signature-Input and Signature.
 
     ``created`` counts to the second; ``nonce`` must be new for every request of the key.
     """
-    fields = dict(request.headers)
-    message = _Message(request.method, request.url, fields)
-    signer = HTTPMessageSigner(signature_algorithm=_RegisteredKey)
-    prepared = signer.prepare(
-        message,
-        key_id=key.kid,
-        created=created,
-        nonce=nonce,
-        label=LABEL,
-        include_alg=False,
-        covered_component_ids=components,
-        body=request.body,
-    )
-    signer.apply(message, prepared, key.sign(prepared.signature_base))
-    return {name: fields[name] for name in ("Content-Digest", "Signature-Input", "Signature")}
+    return _signature_of(request, COMPONENTS, key=key, created=created, nonce=nonce)
 
 
 class NonceMemory:
@@ -124,6 +104,28 @@ def verify_request(request: SentRequest, *, keys: KeyLookup, nonces: NonceMemory
     if not nonces.take(key_id, result.nonce, until=created + MAX_AGE, now=now):
         raise RequestNotTrustedError
     return key_id
+
+
+def _signature_of(
+    request: SentRequest, components: Sequence[str], *, key: SigningKey, created: datetime, nonce: str | None
+) -> dict[str, str]:
+    fields = dict(request.headers)
+    message = _Message(request.method, request.url, fields)
+    signer = HTTPMessageSigner(signature_algorithm=_RegisteredKey)
+    prepared = signer.prepare(
+        message,
+        key_id=key.kid,
+        created=created,
+        nonce=nonce,
+        include_alg=False,
+        label=LABEL,
+        covered_component_ids=components,
+        body=request.body if "content-digest" in components else None,
+    )
+    # signer.apply would build the same base a second time, for signers that take long enough to let it change.
+    signature = b64encode(key.sign(prepared.signature_base)).decode()
+    fields |= {"Signature-Input": f"{LABEL}={prepared.signature_params}", "Signature": f"{LABEL}=:{signature}:"}
+    return {name: fields[name] for name in ("Content-Digest", "Signature-Input", "Signature") if name in fields}
 
 
 def _signed_by(result: VerifyResult) -> tuple[KeyId, datetime]:

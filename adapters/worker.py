@@ -194,7 +194,8 @@ class _LaneWorker:
         except TimeoutError:
             return Deferred("timed out")
         except Exception as error:  # noqa: BLE001 - what breaks on one parcel must not hold back the partner's others
-            self._log.error("adapter_fault", delivery_id=parcel.delivery_id, error=type(error).__name__)  # noqa: TRY400 - a traceback may repeat the parcel
+            # Its type alone: its message, or a traceback, may repeat the parcel.
+            self._log.error("adapter_fault", delivery_id=parcel.delivery_id, error=type(error).__name__)
             return Deferred("adapter fault")
 
     async def _subscribe(self) -> Subscription:

@@ -20,17 +20,15 @@ All of them fail closed:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, Field
 
 from agreements import reasons
+from agreements.lists import some_once
 from agreements.reasons import Code
 from schemas.alerts.header import Alert, Category, Certainty, Severity, Status, Tlp, Urgency
-from schemas.bilingual import Bilingual
 from schemas.decisions import Reason
-from schemas.faults import BrokenRuleError
 from schemas.fields import Part
 
 _Item = TypeVar("_Item")
@@ -41,16 +39,7 @@ TLP_ORDER: Final[tuple[Tlp, ...]] = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", 
 _STRICTNESS: Final = {label: rank for rank, label in enumerate(TLP_ORDER)}
 
 
-def named_once(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
-    """Refuse a list that names an item twice: two readers would wonder what the second one means."""
-    if len(set(items)) != len(items):
-        raise BrokenRuleError(
-            Bilingual(fr="Un élément figure deux fois dans cette liste.", en="An item stands twice in this list.")
-        )
-    return items
-
-
-Allowed: TypeAlias = Annotated[tuple[_Item, ...], Field(alias="in", min_length=1), AfterValidator(named_once)]
+Allowed: TypeAlias = Annotated[tuple[_Item, ...], Field(alias="in"), AfterValidator(some_once)]
 """The values that a condition allows: one at least, each once."""
 
 
@@ -98,7 +87,8 @@ class SeverityCondition(_Condition):
         """Return why the alert does not meet this, or nothing where it does."""
         if not alert.info:
             return reasons.no_info(self.condition)
-        return _outside(Code.SEVERITY_NOT_ALLOWED, (block.severity for block in alert.info), self.allowed)
+        refused = [block.severity for block in alert.info if block.severity not in self.allowed]
+        return reasons.not_allowed(Code.SEVERITY_NOT_ALLOWED, refused, self.allowed) if refused else None
 
 
 class UrgencyCondition(_Condition):
@@ -111,7 +101,8 @@ class UrgencyCondition(_Condition):
         """Return why the alert does not meet this, or nothing where it does."""
         if not alert.info:
             return reasons.no_info(self.condition)
-        return _outside(Code.URGENCY_NOT_ALLOWED, (block.urgency for block in alert.info), self.allowed)
+        refused = [block.urgency for block in alert.info if block.urgency not in self.allowed]
+        return reasons.not_allowed(Code.URGENCY_NOT_ALLOWED, refused, self.allowed) if refused else None
 
 
 class CertaintyCondition(_Condition):
@@ -124,7 +115,8 @@ class CertaintyCondition(_Condition):
         """Return why the alert does not meet this, or nothing where it does."""
         if not alert.info:
             return reasons.no_info(self.condition)
-        return _outside(Code.CERTAINTY_NOT_ALLOWED, (block.certainty for block in alert.info), self.allowed)
+        refused = [block.certainty for block in alert.info if block.certainty not in self.allowed]
+        return reasons.not_allowed(Code.CERTAINTY_NOT_ALLOWED, refused, self.allowed) if refused else None
 
 
 class CategoryCondition(_Condition):
@@ -137,8 +129,8 @@ class CategoryCondition(_Condition):
         """Return why the alert does not meet this, or nothing where it does."""
         if not alert.info:
             return reasons.no_info(self.condition)
-        named = (category for block in alert.info for category in block.category)
-        return _outside(Code.CATEGORY_NOT_ALLOWED, named, self.allowed)
+        refused = [each for block in alert.info for each in block.category if each not in self.allowed]
+        return reasons.not_allowed(Code.CATEGORY_NOT_ALLOWED, refused, self.allowed) if refused else None
 
 
 Condition: TypeAlias = Annotated[
@@ -146,8 +138,3 @@ Condition: TypeAlias = Annotated[
     Field(discriminator="condition"),
 ]
 """Every condition there is, told apart by its ``condition`` member."""
-
-
-def _outside(code: Code, found: Iterable[str], allowed: tuple[str, ...]) -> Reason | None:
-    refused = [value for value in found if value not in allowed]
-    return reasons.not_allowed(code, refused, allowed) if refused else None

@@ -16,16 +16,16 @@ agreement, no recipient; whatever can't be established is a denial. For each can
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final
 
 from agreements import reasons
-from agreements.snapshot import Clause, Snapshot
+from agreements.routes import Clause, Considered, Route, Standing
+from agreements.snapshot import Snapshot
 from schemas.alerts.header import Alert
 from schemas.decisions import ClauseRef, Decision, Deny, Permit, Reason
-from schemas.ids import JurisdictionCode, ParticipantId, home_of
+from schemas.ids import ParticipantId
 
 
 def decide(
@@ -34,113 +34,70 @@ def decide(
     """Return one decision for each candidate but the sender, ordered by recipient.
 
     ``now`` is the instant of acceptance, with its offset. ``reached`` names whom earlier alerts of the thread reached,
-    each with the clause that let the latest of them through; it is empty for a first alert, and counts for Update and
-    Cancel alone. The module's docstring is the specification.
+    each with the clause that let the latest of them through; it counts for Update and Cancel alone. The module's
+    docstring is the specification.
     """
-    case = _Case(alert, snapshot, now, reached if alert.msgType in _FOLLOWING else {})
-    return tuple(
-        [
-            case.decision(participant, jurisdiction)
-            for participant, jurisdiction in snapshot.candidates
-            if participant != alert.sender
-        ]
-    )
+    route = snapshot.route(alert.type, alert.sender, now)
+    case = _Case(alert, route, reached if alert.msgType in _FOLLOWING else {})
+    return tuple([case.decision(standing) for standing in route.standings])
 
 
 _FOLLOWING: Final = frozenset({"Update", "Cancel"})
 _NOT_REACHED: Final = reasons.not_reached()
 _NOT_ADDRESSED: Final = reasons.not_addressed()
 
-_Refusal: TypeAlias = tuple[Reason, tuple[tuple[ClauseRef, Reason], ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """What one clause says of the alert, whoever the recipient: the same for all whom it names."""
-
-    clause: Clause
-    in_force: bool
-    unmet: tuple[Reason, ...]
-    holds_thread: bool
-
-
-def _find(clause: Clause, alert: Alert, now: datetime) -> _Finding:
-    outside = clause.term.outside(now)
-    if outside is not None:
-        return _Finding(clause, in_force=False, unmet=(outside,), holds_thread=False)
-    unmet: list[Reason] = []
-    holds_thread = True
-    for condition in clause.conditions:
-        reason = condition.unmet(alert)
-        if reason is not None:
-            unmet.append(reason)
-            holds_thread = holds_thread and not condition.binds_thread
-    return _Finding(clause, in_force=True, unmet=tuple(unmet), holds_thread=holds_thread)
-
 
 class _Case:
-    """One alert before the agreements: what each clause says of it is found once, then asked for each candidate."""
+    """One alert before the clauses of its route; what each says of it is found once, when a candidate first asks."""
 
-    def __init__(
-        self, alert: Alert, snapshot: Snapshot, now: datetime, reached: Mapping[ParticipantId, ClauseRef]
-    ) -> None:
+    def __init__(self, alert: Alert, route: Route, reached: Mapping[ParticipantId, ClauseRef]) -> None:
         self._alert = alert
-        self._snapshot = snapshot
-        self._now = now
+        self._clauses = route.clauses
         self._reached = reached
         self._cancels = alert.msgType == "Cancel"
         self._addresses = frozenset(alert.addresses)
-        route = snapshot.route(alert.type, alert.sender)
-        self._naming = route.naming
-        self._findings = [_find(clause, alert, now) if clause.term.governs(now) else None for clause in route.clauses]
-        self._refusals: dict[tuple[tuple[int, ...], JurisdictionCode], _Refusal] = {}
+        self._unmet: list[tuple[Reason, ...] | None] = [None] * len(route.clauses)
+        self._refusals: dict[int, tuple[Reason, Considered]] = {}
 
-    def decision(self, participant: ParticipantId, jurisdiction: JurisdictionCode) -> Decision:
+    def decision(self, standing: Standing) -> Decision:
         """Decide for one candidate, as the module says."""
+        participant, jurisdiction = standing.participant, standing.jurisdiction
         under = self._reached.get(participant)
         if self._cancels and under is None:
             return Deny(participant, jurisdiction, _NOT_REACHED)
-        addresses = self._addresses
-        addressed = not addresses or participant in addresses or jurisdiction in addresses
-        naming = self._naming.get(participant, ())
-        for index in naming:
-            finding = self._findings[index]
-            if finding is None:
-                continue
-            clause = finding.clause
-            if addressed and not finding.unmet:
+        addressed = not self._addresses or participant in self._addresses or jurisdiction in self._addresses
+        for index in standing.clauses:
+            clause = self._clauses[index]
+            if addressed and not self._unmet_of(index):
                 return Permit(participant, jurisdiction, clause.ref, clause.lane, clause.granted)
-            if finding.holds_thread and clause.ref == under:
-                return Permit(participant, jurisdiction, clause.ref, clause.lane, clause.follows_thread)
+            if under is not None and clause.ref == under and _holds_thread(clause, self._alert):
+                return Permit(participant, jurisdiction, under, clause.lane, reasons.follows_thread(under))
         if not addressed:
             return Deny(participant, jurisdiction, _NOT_ADDRESSED)
-        reason, considered = self._refusal(naming, jurisdiction)
+        if not standing.clauses:
+            return standing.ungranted
+        reason, considered = self._refusal(standing)
         return Deny(participant, jurisdiction, reason, considered)
 
-    def _refusal(self, naming: tuple[int, ...], jurisdiction: JurisdictionCode) -> _Refusal:
-        """Return why the clauses that name a candidate do not permit; worked out once for all candidates alike."""
-        known = self._refusals.get((naming, jurisdiction))
+    def _refusal(self, standing: Standing) -> tuple[Reason, Considered]:
+        """Return why no clause in force permits; worked out once for the candidates of a group."""
+        known = self._refusals.get(standing.group)
         if known is None:
-            findings = [finding for index in naming if (finding := self._findings[index]) is not None]
-            findings.sort(key=lambda finding: finding.clause.ref)
-            considered = tuple([(finding.clause.ref, reason) for finding in findings for reason in finding.unmet])
-            known = (_foremost(findings) or self._ungranted(jurisdiction), considered)
-            self._refusals[naming, jurisdiction] = known
+            clauses = self._clauses
+            unmet = [(clauses[index].ref, reason) for index in standing.clauses for reason in self._unmet_of(index)]
+            refs = sorted({ref for ref, _ in unmet})
+            considered = sorted([*unmet, *standing.lapsed], key=lambda pair: pair[0])
+            known = self._refusals[standing.group] = reasons.conditions_unmet(refs), tuple(considered)
         return known
 
-    def _ungranted(self, jurisdiction: JurisdictionCode) -> Reason:
-        home = home_of(self._alert.sender)
-        if home == jurisdiction:
-            return reasons.no_grant_at_home(home, self._alert.type)
-        binding = self._snapshot.binding(home, jurisdiction, self._now)
-        if not binding:
-            return reasons.no_agreement(home, jurisdiction)
-        return reasons.no_grant(self._alert.sender, self._alert.type, binding)
+    def _unmet_of(self, index: int) -> tuple[Reason, ...]:
+        """Return why the alert does not meet each condition of a clause that it does not meet."""
+        known = self._unmet[index]
+        if known is None:
+            reasons_of = [condition.unmet(self._alert) for condition in self._clauses[index].conditions]
+            known = self._unmet[index] = tuple([reason for reason in reasons_of if reason is not None])
+        return known
 
 
-def _foremost(findings: Sequence[_Finding]) -> Reason | None:
-    """Return the reason that stands for all: unmet conditions of clauses in force, else the first clause's term."""
-    in_force = [finding.clause.ref for finding in findings if finding.in_force]
-    if in_force:
-        return reasons.conditions_unmet(in_force)
-    return findings[0].unmet[0] if findings else None
+def _holds_thread(clause: Clause, alert: Alert) -> bool:
+    return all(condition.unmet(alert) is None for condition in clause.conditions if condition.binds_thread)

@@ -22,7 +22,8 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from agreements.conditions import Condition, named_once
+from agreements.conditions import Condition
+from agreements.lists import some, some_once, two_or_more
 from agreements.obligations import Obligation
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
@@ -129,9 +130,9 @@ class Grant(Part):
     """One clause: who may send which types to whom, on which conditions, with which obligations."""
 
     clause: Clause
-    origins: Annotated[tuple[Side, ...], Field(alias="from", min_length=1, max_length=500), AfterValidator(named_once)]
-    recipients: Annotated[tuple[Side, ...], Field(alias="to", min_length=1, max_length=500), AfterValidator(named_once)]
-    types: Annotated[tuple[TypePattern, ...], Field(min_length=1, max_length=200), AfterValidator(named_once)]
+    origins: Annotated[tuple[Side, ...], Field(alias="from", max_length=500), AfterValidator(some_once)]
+    recipients: Annotated[tuple[Side, ...], Field(alias="to", max_length=500), AfterValidator(some_once)]
+    types: Annotated[tuple[TypePattern, ...], Field(max_length=200), AfterValidator(some_once)]
     conditions: Annotated[tuple[Condition, ...], Field(max_length=32)]
     obligations: Annotated[tuple[Obligation, ...], Field(max_length=32)] = ()
 
@@ -156,10 +157,10 @@ class Agreement(Part):
     purpose: Text
     legal_basis: Text
     privacy_assessment: Text
-    parties: Annotated[tuple[JurisdictionField, ...], Field(min_length=2, max_length=100), AfterValidator(named_once)]
+    parties: Annotated[tuple[JurisdictionField, ...], Field(max_length=64), AfterValidator(two_or_more)]
     valid: Validity
     contacts: Annotated[tuple[Contact, ...], Field(max_length=200)] = ()
-    grants: Annotated[tuple[Grant, ...], Field(min_length=1, max_length=1_000)]
+    grants: Annotated[tuple[Grant, ...], Field(max_length=1_000), AfterValidator(some)]
 
     @model_validator(mode="after")
     def _is_between_its_parties(self) -> Self:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.errors import NotInLogError
@@ -74,11 +74,7 @@ async def read_tile(connection: AsyncConnection, level: int, index: int, width: 
     if level == 0:
         return b"".join([leaf_hash(commitment) for commitment in await _commitments(connection, index, width)])
     first, last = _range_of(index, width)
-    roots = await connection.scalars(
-        select(log_tiles.c.root)
-        .where(log_tiles.c.level == level - 1, log_tiles.c.tile.between(first, last))
-        .order_by(log_tiles.c.tile)
-    )
+    roots = await connection.scalars(_ROOTS, {"level": level - 1, "first": first, "last": last})
     return b"".join(_exactly(width, roots.all()))
 
 
@@ -93,9 +89,7 @@ async def read_entry_bundle(connection: AsyncConnection, index: int, width: int 
 
 async def _full_tile(connection: AsyncConnection, level: int, index: int) -> bytes:
     _range_of(index, TILE_WIDTH)
-    tile = await connection.scalar(
-        select(log_tiles.c.data).where(log_tiles.c.level == level, log_tiles.c.tile == index)
-    )
+    tile = await connection.scalar(_TILE, {"level": level, "tile": index})
     if tile is None:
         raise NotInLogError(_NO_SUCH_TILE)
     return bytes(tile)
@@ -103,12 +97,7 @@ async def _full_tile(connection: AsyncConnection, level: int, index: int) -> byt
 
 async def _commitments(connection: AsyncConnection, index: int, width: int) -> Sequence[bytes]:
     first, last = _range_of(index, width)
-    rows = await connection.scalars(
-        select(log_entries.c.commitment)
-        .where(log_entries.c.log_index.between(first, last))
-        .order_by(log_entries.c.log_index)
-    )
-    return _exactly(width, rows.all())
+    return _exactly(width, (await connection.scalars(_COMMITMENTS, {"first": first, "last": last})).all())
 
 
 def _range_of(index: int, width: int) -> tuple[int, int]:
@@ -126,7 +115,7 @@ def _exactly(width: int, hashes: Sequence[bytes]) -> Sequence[bytes]:
 
 
 async def _require_size(connection: AsyncConnection, size: int) -> None:
-    if await connection.scalar(select(log_entries.c.log_index).where(log_entries.c.log_index == size - 1)) is None:
+    if await connection.scalar(_ENTRY, {"index": size - 1}) is None:
         raise NotInLogError(_NO_SUCH_SIZE)
 
 
@@ -139,6 +128,21 @@ async def _hashes(connection: AsyncConnection, nodes: Iterable[Node], size: int)
     }
     return lambda node: spans[node].root(tiles[spans[node].level, spans[node].index])
 
+
+_ENTRY: Final = select(log_entries.c.log_index).where(log_entries.c.log_index == bindparam("index"))
+_TILE: Final = select(log_tiles.c.data).where(
+    log_tiles.c.level == bindparam("level"), log_tiles.c.tile == bindparam("tile")
+)
+_ROOTS: Final = (
+    select(log_tiles.c.root)
+    .where(log_tiles.c.level == bindparam("level"), log_tiles.c.tile.between(bindparam("first"), bindparam("last")))
+    .order_by(log_tiles.c.tile)
+)
+_COMMITMENTS: Final = (
+    select(log_entries.c.commitment)
+    .where(log_entries.c.log_index.between(bindparam("first"), bindparam("last")))
+    .order_by(log_entries.c.log_index)
+)
 
 _NO_SUCH_SIZE: Final = Bilingual(
     fr="Le journal n'a pas cette taille, ou pas d'inscription à cette place.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, or_, select, text
+from sqlalchemy import ColumnElement, Text, and_, bindparam, cast, func, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,22 +48,15 @@ class StoredLog:
             raise _unreadable(error, Subject.PARTIES) from None
 
     async def parties(self, jurisdictions: Sequence[str], start: int, stop: int) -> Mapping[str, Sequence[int]]:
-        """Return the entries in the range that each jurisdiction may read."""
-        return {
-            jurisdiction: (
-                await self._connection.scalars(_PARTIES, {"jurisdiction": jurisdiction, "start": start, "stop": stop})
-            ).all()
-            for jurisdiction in jurisdictions
-        }
+        """Return the entries in the range that each jurisdiction may read, in order."""
+        among = {"jurisdictions": jurisdictions, "start": start, "stop": stop}
+        rows = await self._connection.execute(_PARTIES, among)
+        return {jurisdiction: sorted(map(int, indexes.split(","))) for jurisdiction, indexes in rows}
 
     async def tiles(self, level: int, start: int, stop: int) -> Mapping[int, tuple[bytes, bytes]]:
         """Return root and data of the level's full tiles in the range."""
-        rows = await self._connection.execute(
-            select(log_tiles.c.tile, log_tiles.c.root, log_tiles.c.data).where(
-                log_tiles.c.level == level, log_tiles.c.tile >= start, log_tiles.c.tile < stop
-            )
-        )
-        return {row.tile: (row.root, row.data) for row in rows}
+        rows = await self._connection.execute(_TILES, {"level": level, "start": start, "stop": stop})
+        return {tile: (root, data) for tile, root, data in rows}
 
     async def require_nothing_beyond(self, size: int) -> None:
         """Refuse rows that a log of this size can't have: no tree covers them, yet a reader might believe them."""
@@ -115,8 +108,22 @@ _ENTRIES: Final = (
     " WHERE log_index >= :start AND log_index < :stop ORDER BY log_index"
 )
 _CHECKPOINTS: Final = "SELECT size, root, note FROM checkpoints WHERE size >= :start AND size < :stop ORDER BY size"
-_PARTIES: Final = text(
-    "SELECT log_index FROM log_parties WHERE jurisdiction = :jurisdiction AND log_index >= :start AND log_index < :stop"
+
+# One text for each jurisdiction: a row for each of its entries would take as long as the entries themselves.
+_PARTIES: Final = (
+    select(log_parties.c.jurisdiction, func.aggregate_strings(cast(log_parties.c.log_index, Text), ","))
+    .where(
+        log_parties.c.jurisdiction.in_(bindparam("jurisdictions", expanding=True)),
+        log_parties.c.log_index >= bindparam("start"),
+        log_parties.c.log_index < bindparam("stop"),
+    )
+    .group_by(log_parties.c.jurisdiction)
+)
+
+_TILES: Final = select(log_tiles.c.tile, log_tiles.c.root, log_tiles.c.data).where(
+    log_tiles.c.level == bindparam("level"),
+    log_tiles.c.tile >= bindparam("start"),
+    log_tiles.c.tile < bindparam("stop"),
 )
 
 _NO_HEAD: Final = Bilingual(

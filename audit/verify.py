@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 Fetch = Callable[[str], Awaitable[bytes]]
 """Gets a file below the log's prefix: ``checkpoint``, ``tile/0/000``, ``tile/entries/x001/234.p/5``."""
 
-_CHUNK: Final = 20 * TILE_WIDTH
+_CHUNK: Final = 64 * TILE_WIDTH
 
 
 @dataclass(frozen=True, slots=True)

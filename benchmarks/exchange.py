@@ -1,4 +1,4 @@
-"""The exchange under measurement: a sample world with four agreements, served by the product's own command."""
+"""The exchange under measurement: the sample world with its four agreements, served by the product's own command."""
 
 from __future__ import annotations
 
@@ -7,41 +7,60 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import urlsplit
 
 from benchmarks.partner import Endpoint
-from benchmarks.process import Server, serving
+from benchmarks.process import HOST, Server, free_port, serving
 from benchmarks.sample import Jwk
+from lacolle.certificates import LocalAuthority
+from lacolle.samples import WorldOptions, build_world, participants
+from schemas.ids import ParticipantId
+
+SENDER = ParticipantId("ca-qc.sq")
+_UNLIMITED = {"rate_per_second": 1e6, "burst": 1_000_000}
+"""What a participant may post: more than the load can, for it is the exchange that is measured, not its limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """A prepared exchange, and one agency that may post stolen-vehicle alerts to it.
 
-    ``keys`` are the agency's private keys as JWKs with ``kid`` and ``alg``, one of each algorithm; ``partners`` is
-    where the load is to listen as the agency's partners. The agency's rate limit lies above what can be posted.
+    ``keys`` are the agency's private keys as JWKs, one of each algorithm; ``partners`` is where the load is to
+    listen as everyone the agency's alerts may reach.
     """
 
-    base_url: str
+    folder: Path
+    port: int
     sender: str
     keys: tuple[Jwk, ...]
     partners: tuple[Endpoint, ...]
 
 
-class BuildWorld(Protocol):
-    """Makes a world."""
-
-    def __call__(self, directory: Path) -> World:
-        """Prepare a new exchange in an empty directory, so that ``lacolle serve`` can serve it on loopback."""
+def prepare_exchange(directory: Path) -> World:
+    """Make a new sample world in an empty directory, every partner of which listens at one HTTPS endpoint."""
+    port = free_port()
+    authority = LocalAuthority(directory / "tls")
+    certificate = authority.issue("partners")
+    endpoint = Endpoint(port=free_port(), certificate=certificate.chain, private_key=certificate.key)
+    url = f"https://{HOST}:{endpoint.port}/alerts"
+    options = WorldOptions(
+        host=HOST,
+        port=port,
+        endpoints={ParticipantId(entry["participant"]): url for entry in participants()},
+        settings={"limits": _UNLIMITED, "delivery": {"ca_file": str(authority.ca_file)}},
+    )
+    world = build_world(directory, options)
+    return World(
+        folder=world.folder,
+        port=port,
+        sender=SENDER,
+        keys=tuple(key.to_jwk() for key in world.members[SENDER].keys),
+        partners=(endpoint,),
+    )
 
 
 @contextmanager
-def serving_exchange(world: World, directory: Path) -> Iterator[Server]:
-    """Run ``lacolle serve`` on a prepared directory for as long as the block lasts; raises ``ServerDiedError``."""
-    port = urlsplit(world.base_url).port
-    if port is None:
-        raise ValueError("a world's base_url names its port")
-    command = [sys.executable, "-m", "lacolle", "serve", str(directory), "--insecure-http"]
-    with serving(command, port=port, log=directory / "serve.log", ready="/readyz") as server:
+def serving_exchange(world: World) -> Iterator[Server]:
+    """Run ``lacolle serve`` for as long as the block lasts; raises ``ServerDiedError``."""
+    command = [sys.executable, "-m", "lacolle", "serve", str(world.folder), "--insecure-http"]
+    with serving(command, port=world.port, log=world.folder.parent / "serve.log", ready="/readyz") as server:
         yield server

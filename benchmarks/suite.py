@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from statistics import fmean
 
-from benchmarks.exchange import BuildWorld, World, serving_exchange
+from benchmarks.exchange import World, prepare_exchange, serving_exchange
 from benchmarks.load import Result
 from benchmarks.naive import serving_naive
 from benchmarks.partner import Endpoint
@@ -87,7 +87,6 @@ class Suite:
     """
 
     scale: Scale
-    build_world: BuildWorld
     directory: Path
     clock: Callable[[], datetime]
     say: Callable[[str], None]
@@ -98,12 +97,12 @@ class Suite:
         delivery = self._delivery()
         for turn in range(1, self.scale.rounds + 1):
             directory = self._fresh(f"exchange-{turn}")
-            world = self.build_world(directory)
+            world = prepare_exchange(directory)
             submissions = self._sign(world, count=int(ACCEPTED_CEILING * (self.scale.warmup + self.scale.seconds)))
             self.say(f"round {turn} of {self.scale.rounds}: naive")
             naive.each.append(self._naive(world, submissions, self._fresh(f"naive-{turn}")))
             self.say(f"round {turn} of {self.scale.rounds}: exchange")
-            with serving_exchange(world, directory) as server:
+            with serving_exchange(world) as server:
                 exchange.each.append(self._measure(server, submissions, partners=world.partners))
             shutil.rmtree(directory)
         return Comparison(naive=naive, exchange=exchange, delivery=delivery)
@@ -119,10 +118,10 @@ class Suite:
     def _delivery(self) -> Result:
         self.say(f"deliveries at {DELIVERY_RATE} alerts/s")
         directory = self._fresh("delivery")
-        world = self.build_world(directory)
+        world = prepare_exchange(directory)
         count = int(DELIVERY_RATE * (self.scale.warmup + self.scale.seconds)) + 1
         submissions = self._sign(world, count=count)
-        with serving_exchange(world, directory) as server:
+        with serving_exchange(world) as server:
             window = self._measure(server, submissions, partners=world.partners, rate=DELIVERY_RATE)
         shutil.rmtree(directory)
         return window.load

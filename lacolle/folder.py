@@ -28,7 +28,7 @@ from lacolle.errors import ConfigurationError
 from lacolle.keyfiles import load_key_file, write_key_file
 from schemas.bilingual import Bilingual
 from schemas.ids import KeyId
-from schemas.located_yaml import LocatedDocument, YamlError, load_yaml, errors_of
+from schemas.located_yaml import YamlError, errors_of, load_yaml
 from schemas.registry import Jurisdiction
 from schemas.signing.keys import SigningKey
 
@@ -133,19 +133,19 @@ def read_partners(path: Path) -> tuple[PartnerProfile, ...]:
 
 
 def _read(path: Path, model: type[ModelT]) -> ModelT:
-    document: LocatedDocument | None = None
     try:
-        document = load_yaml(path.read_text(encoding="utf-8"), file=str(path))
-        return model.model_validate(document.value)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        name = type(error).__name__
         raise ConfigurationError(
-            Bilingual(
-                fr=f"{path} ne peut être lu ({type(error).__name__}).",
-                en=f"{path} can't be read ({type(error).__name__}).",
-            )
+            Bilingual(fr=f"{path} ne peut être lu ({name}).", en=f"{path} can't be read ({name}).")
         ) from error
+    try:
+        document = load_yaml(text, file=str(path))
     except YamlError as error:
         raise ConfigurationError(_joined([error])) from error
+    try:
+        return model.model_validate(document.value)
     except ValidationError as error:
         raise ConfigurationError(_joined(errors_of(document, error))) from error
 

@@ -8,13 +8,12 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
-import uvicorn
 
 from adapters.formats import writer_of
 from adapters.registry import PartnerProfile, open_transport
@@ -30,11 +29,11 @@ from gateway.outcomes import GROUP
 from gateway.store.engine import open_sqlite
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder
+from lacolle.serving import http_server, tls_context
 from schemas.bilingual import Bilingual
 
 log = structlog.get_logger(__name__)
 
-BACKLOG: Final = 1024
 GRACE_SECONDS: Final = 10
 """How long requests and deliveries in hand may take when the node is told to stop."""
 
@@ -63,7 +62,7 @@ class Node:
         self._exchange = exchange
         self._bound = bound
         self._workers = workers
-        self._server = _Server(_config(exchange, tls))
+        self._server = http_server(exchange.app, tls=tls, grace=GRACE_SECONDS)
 
     async def run(self) -> None:
         """Serve until ``stop``. Raises what made the node end by itself."""
@@ -129,42 +128,14 @@ async def serve(folder: ExchangeFolder, *, insecure_http: bool) -> None:
         log.info("stopped")
 
 
-def _config(exchange: Exchange, tls: ssl.SSLContext | None) -> uvicorn.Config:
-    config = uvicorn.Config(
-        exchange.app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    config.load()
-    config.ssl = tls
-    return config
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the node."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def _tls(folder: ExchangeFolder, *, insecure_http: bool) -> ssl.SSLContext | None:
     """Return the server's TLS context; None for plain HTTP, which loopback alone may have, and only when asked."""
     listen = folder.settings.listen
     if listen.tls is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
-            context.load_cert_chain(folder.path / listen.tls.certificate, folder.path / listen.tls.key)
-        except (OSError, ssl.SSLError) as error:
+            return tls_context(folder.path / listen.tls.certificate, folder.path / listen.tls.key)
+        except OSError as error:
             raise ConfigurationError(_NO_CERTIFICATE) from error
-        return context
     if not insecure_http:
         raise ConfigurationError(_NO_TLS)
     if not _is_loopback(listen.host):

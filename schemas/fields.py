@@ -82,10 +82,11 @@ def _host(text: str) -> str:
     try:
         spelling = str(ipaddress.ip_address(text))
     except ValueError:
-        # A last label of digits alone would be read as a number, and so as another address, by some resolvers.
-        sound = len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) and not text.rpartition(".")[2].isdecimal()
+        # Some resolvers read a last label that is a number, 0x7f too, as one of an address (WHATWG URL, section 3.5).
+        sound = len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) and not _NUMERIC.fullmatch(text.rpartition(".")[2])
     else:
-        sound = spelling == text
+        # A zone ("fe80::1%eth0") means something on one machine only.
+        sound = spelling == text and "%" not in text
     if not sound:
         raise BrokenRuleError(
             Bilingual(
@@ -98,6 +99,7 @@ def _host(text: str) -> str:
 
 _LONGEST_NAME: Final = 253
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NUMERIC: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 PublicKeyField = Annotated[

@@ -126,7 +126,7 @@ class _Reading:
     """Turns the events of one text into its value, and notes the lines."""
 
     def __init__(self, file: str) -> None:
-        self.lines: dict[Path, int] = {(): 1}
+        self.lines: dict[Path, int] = {}
         self._file = file
 
     def document(self, events: Iterator[Event]) -> JsonValue:
@@ -139,6 +139,7 @@ class _Reading:
                     raise self._refused(event, (), _SECOND_DOCUMENT)
             elif isinstance(event, NodeEvent):
                 value = self._node(event, events, ())
+        self.lines.setdefault((), 1)  # an empty file
         return value
 
     def _node(self, event: Event, events: Iterator[Event], path: Path) -> JsonValue:

@@ -82,7 +82,10 @@ class RegisteredKey(Window):
 
 
 class ParticipantStatement(Window):
-    """An authority's word that an agency takes part: with which keys, in which roles, sending what, reached where."""
+    """An authority's word that an agency takes part: with which keys, in which roles, sending what, reached where.
+
+    Empty ``sends`` or ``hosts`` mean none. A partner's endpoint is used only on one of ``hosts``, to the letter.
+    """
 
     statement: Literal["participant"]
     participant: ParticipantField
@@ -152,14 +155,22 @@ def read_statement(compact: bytes, jurisdictions: Mapping[JurisdictionCode, Juri
 
 
 def _statement(document: JsonValue) -> ParticipantStatement | KeyRevocation:
-    kind = document.get("statement") if isinstance(document, dict) else None
-    model = KeyRevocation if kind == "key-revocation" else ParticipantStatement
     try:
-        return model.model_validate(document)
+        match document:
+            case {"statement": "participant"}:
+                return ParticipantStatement.model_validate(document)
+            case {"statement": "key-revocation"}:
+                return KeyRevocation.model_validate(document)
+            case _:
+                raise StatementError(_UNKNOWN_KIND)
     except ValidationError as error:
         raise StatementError(first_fault(error)) from None
 
 
+_UNKNOWN_KIND: Final = Bilingual(
+    fr="Le membre statement doit valoir participant ou key-revocation.",
+    en="The member statement must be participant or key-revocation.",
+)
 _UNTRUSTED: Final = Bilingual(
     fr="Aucune clé d'autorité épinglée n'a signé cette attestation.",
     en="No pinned authority key signed this statement.",

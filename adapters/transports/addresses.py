@@ -8,7 +8,7 @@ could then point it anywhere (server-side request forgery by DNS rebinding).
 Public is a list of what is, not of what is not:
 
 * IPv4: what IANA's special-purpose registry calls globally reachable (RFC 6890), without multicast, reserved space,
-  the 6to4 relay's anycast prefix, and the one metadata address that lies in public space;
+  protocol assignments, the 6to4 relay's anycast prefix, and the one metadata address that lies in public space;
 * IPv6: global unicast, 2000::/3, where that registry calls it globally reachable, without 6to4 (RFC 3056), which
   embeds an IPv4 address, and the documentation prefix 3fff::/20 (RFC 9637).
 
@@ -31,6 +31,7 @@ Resolver: TypeAlias = Callable[[str, int], Awaitable[tuple[Address, ...]]]
 """Returns the addresses of a host and port, the preferred one first; raises ``OSError`` where there are none."""
 
 _NOT_FOR_PARTNERS_4: Final = (
+    IPv4Network("192.0.0.0/24"),  # protocol assignments, of which some are reachable; Oracle's metadata lies here too
     IPv4Network("192.88.99.0/24"),  # 6to4 relay anycast, deprecated by RFC 7526
     IPv4Network("168.63.129.16/32"),  # Azure's metadata and DNS, the same address in every customer's network
 )

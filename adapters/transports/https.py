@@ -143,8 +143,8 @@ class HttpsTransport:
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 # Nothing was sent yet, so the next address is not a second try at the message.
                 detail = "tls" if _is_tls(error) else "connection failed"
-            except httpx2.TransportError as error:
-                raise _NoAnswerError("tls" if _is_tls(error) else "no answer") from None
+            except httpx2.TransportError:
+                raise _NoAnswerError("no answer") from None
         raise _NoAnswerError(detail)
 
     async def _addresses(self) -> tuple[Address, ...]:

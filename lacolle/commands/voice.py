@@ -10,12 +10,15 @@ from typing import Any, Final
 
 import orjson
 import typer
+from schemas.formats.cap import CapError
 
 from agreements.written import InvalidAgreementError
+from audit.errors import AuditError
+from gateway.errors import StoreError
+from gateway.settings import SettingsError
 from lacolle.errors import LacolleError
 from schemas.alerts.catalogue import Fault, InvalidAlertError
 from schemas.bilingual import Bilingual, Language
-from schemas.formats.cap import CapError
 from schemas.located_yaml import YamlError
 from schemas.signing.jws import MalformedJwsError
 from schemas.signing.strict_json import JsonError
@@ -25,6 +28,9 @@ _LOCALE_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 EXPECTED: Final = (
     LacolleError,
+    AuditError,
+    SettingsError,
+    StoreError,
     InvalidAlertError,
     CapError,
     InvalidAgreementError,
@@ -72,7 +78,9 @@ class Voice:
                 yield from (each.in_language(self.language) for each in errors)
             case LacolleError() | YamlError():
                 yield error.in_language(self.language)
-            case MalformedJwsError(reason=reason):
+            case SettingsError() | StoreError():
+                yield str(error)
+            case AuditError(reason=reason) | MalformedJwsError(reason=reason):
                 yield self.words(reason)
             case JsonError(reason=reason, pointer=pointer):
                 yield self.words(reason) + ("" if pointer is None else f" ({pointer})")
@@ -80,7 +88,8 @@ class Voice:
                 raise error
 
     def _fault(self, fault: Fault) -> str:
-        return f"  {fault.pointer or '/'}: {self.words(fault.message)}"
+        line = "" if fault.line is None else f" ({self.words(_LINE)} {fault.line})"
+        return f"  {fault.pointer or '/'}{line}: {self.words(fault.message)}"
 
 
 def machine_language() -> Language:
@@ -94,6 +103,7 @@ def standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
+_LINE: Final = Bilingual(fr="ligne", en="line")
 _INVALID: Final = Bilingual(
     fr="L'alerte n'est pas valide, et rien n'a été envoyé. Corrigez ces endroits :",
     en="The alert is not valid, and nothing was sent. Correct these places:",

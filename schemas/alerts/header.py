@@ -175,7 +175,8 @@ class Alert(Part):
             yield _EXPIRES_BEFORE_SENT
         if self.handling.caveat is None and "H3" in self.handling.codes:
             yield _WITHOUT_CAVEAT
-        yield from self._area_rules()
+        if any(area.polygon or area.ceiling is not None for info in self.info for area in info.area):
+            yield from self._area_rules()
         for rule in self.body.rules():
             yield BrokenRule(("body", *rule.path), rule.code, rule.reason)
 
@@ -190,11 +191,10 @@ class Alert(Part):
             if area.ceiling is not None and area.altitude is None:
                 place = ("info", block, "area", number, "ceiling")
                 yield BrokenRule(place, "ceiling-without-altitude", _CEILING_WITHOUT_ALTITUDE)
-        if any(area.polygon for area in areas):
-            for position, index, flaw in geometry.flaws([area.polygon for area in areas]):
-                block, number = places[position]
-                path = ("info", block, "area", number, "polygon", index)
-                yield BrokenRule(path, flaw.value, geometry.SENTENCES[flaw])
+        for position, index, flaw in geometry.flaws([area.polygon for area in areas]):
+            block, number = places[position]
+            path = ("info", block, "area", number, "polygon", index)
+            yield BrokenRule(path, flaw.value, geometry.SENTENCES[flaw])
 
     @model_validator(mode="after")
     def _hold_rules(self) -> Self:

@@ -116,7 +116,11 @@ class PartnerServer:
 
     async def start(self) -> None:
         """Listen on loopback, on the port of the last time."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
+        # A client that keeps a connection need not answer its closing, and asyncio would wait for that.
+        patience = None if self._tls is None else 0.1
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, ssl=self._tls, ssl_shutdown_timeout=patience
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -214,13 +218,29 @@ def allowed() -> AllowList:
     return AllowList.of([NAME, "127.0.0.1"])
 
 
+Serve = Callable[[ssl.SSLContext | None], Awaitable[PartnerServer]]
+
+
 @pytest.fixture
-async def server(authority: Authority) -> AsyncIterator[PartnerServer]:
-    """Yield the partner's server, which has a certificate for its name."""
-    server = PartnerServer(authority.server_context(NAME, "127.0.0.1"))
-    await server.start()
-    yield server
-    await server.stop()
+async def serve() -> AsyncIterator[Serve]:
+    """Yield a starter of partners' servers, which are stopped at the end."""
+    started: list[PartnerServer] = []
+
+    async def start(tls: ssl.SSLContext | None) -> PartnerServer:
+        server = PartnerServer(tls)
+        started.append(server)
+        await server.start()
+        return server
+
+    yield start
+    for server in started:
+        await server.stop()
+
+
+@pytest.fixture
+async def server(authority: Authority, serve: Serve) -> PartnerServer:
+    """Return the partner's server, which has a certificate for its name."""
+    return await serve(authority.server_context(NAME, "127.0.0.1"))
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Final
+from typing import Final, TypeAlias, cast
 
 from agreements.document import Agreement
+from agreements.routes import Candidate
 from agreements.signed import VerifiedAgreement, agreement_bytes, in_force_candidates, read_signed
-from agreements.snapshot import Candidate, Snapshot
+from agreements.snapshot import Snapshot
 from schemas.alerts.catalogue import parse_alert
 from schemas.alerts.header import Alert
 from schemas.decisions import ClauseRef
@@ -28,7 +29,7 @@ SQ, MSP, NYSP, DOH, VSP, MAINE = (
 )
 EVERYONE: Final = (SQ, MSP, NYSP, DOH, VSP, MAINE)
 
-Json = dict[str, JsonValue]
+Json: TypeAlias = dict[str, object]
 
 
 @cache
@@ -53,10 +54,10 @@ def condition(tag: str, *allowed: str) -> Json:
     return {"condition": tag, "ceiling": allowed[0]} if tag == "tlp" else {"condition": tag, "in": list(allowed)}
 
 
-ALWAYS: Final[list[JsonValue]] = [condition("status", "Actual"), condition("tlp", "AMBER")]
+ALWAYS: Final[tuple[Json, ...]] = (condition("status", "Actual"), condition("tlp", "AMBER"))
 
 
-def grant(clause: str = "1.1", *conditions: Json, lane: str | None = None, **changes: JsonValue) -> Json:
+def grant(clause: str = "1.1", *conditions: Json, lane: str | None = None, **changes: object) -> Json:
     """Return a clause from Québec to New York, for actual public warnings up to AMBER, with more conditions."""
     value: Json = {
         "clause": clause,
@@ -70,9 +71,9 @@ def grant(clause: str = "1.1", *conditions: Json, lane: str | None = None, **cha
     return {**value, **changes}
 
 
-def document(*grants: Json, **changes: JsonValue) -> Json:
+def document(*grants: Json, **changes: object) -> Json:
     """Return an agreement between Québec and New York, in force in 2026, with these clauses."""
-    text: Json = {"fr": "Texte.", "en": "Text."}
+    text = {"fr": "Texte.", "en": "Text."}
     return {
         "agreement": "lacolle.agreement/v1",
         "id": "ca-qc.us-ny.test",
@@ -88,9 +89,14 @@ def document(*grants: Json, **changes: JsonValue) -> Json:
     }
 
 
-def agreement(value: JsonValue) -> Agreement:
+def canonical(value: Json) -> bytes:
+    """Return the bytes that a value is signed as."""
+    return canonical_bytes(cast("JsonValue", value))
+
+
+def agreement(value: Json) -> Agreement:
     """Return the agreement that a value says."""
-    return Agreement.model_validate_json(canonical_bytes(value))
+    return Agreement.model_validate_json(canonical(value))
 
 
 def signature(payload: bytes, code: JurisdictionCode, *, key: SigningKey | None = None) -> bytes:
@@ -98,13 +104,13 @@ def signature(payload: bytes, code: JurisdictionCode, *, key: SigningKey | None 
     return sign_compact(payload, key=key or authority(code), profile=AGREEMENT, iat=SIGNED_AT)
 
 
-def signed_file(value: JsonValue) -> bytes:
+def signed_file(value: Json) -> bytes:
     """Return an agreement's file, signed by every party."""
     read = agreement(value)
     return join_signatures([signature(agreement_bytes(read), party) for party in read.parties])
 
 
-def verified(value: JsonValue) -> VerifiedAgreement:
+def verified(value: Json) -> VerifiedAgreement:
     """Return an agreement that every party signed, read back from its file."""
     (complete,) = in_force_candidates([read_signed(signed_file(value), jurisdictions())])
     return complete
@@ -115,12 +121,12 @@ def candidates(*names: ParticipantId) -> tuple[Candidate, ...]:
     return tuple((name, home_of(name)) for name in names)
 
 
-def snapshot(*values: JsonValue, receivers: tuple[ParticipantId, ...] = EVERYONE) -> Snapshot:
+def snapshot(*values: Json, receivers: tuple[ParticipantId, ...] = EVERYONE) -> Snapshot:
     """Return the snapshot of complete agreements."""
     return Snapshot.of(candidates(*receivers), [verified(value) for value in values])
 
 
-def info(**changes: JsonValue) -> Json:
+def info(**changes: object) -> Json:
     """Return an info block."""
     return {
         "language": "fr-CA",
@@ -133,9 +139,9 @@ def info(**changes: JsonValue) -> Json:
     }
 
 
-def alert(*blocks: Json, tlp: str = "GREEN", **changes: JsonValue) -> Alert:
+def alert(*blocks: Json, tlp: str = "GREEN", **changes: object) -> Alert:
     """Return a public warning of Québec's police with these info blocks, none unless given."""
-    return parse_alert({
+    value: Json = {
         "type": WARNING,
         "identifier": "SQ-1",
         "sender": SQ,
@@ -147,13 +153,14 @@ def alert(*blocks: Json, tlp: str = "GREEN", **changes: JsonValue) -> Alert:
         "info": list(blocks),
         "body": {},
         **changes,
-    })
+    }
+    return parse_alert(cast("JsonValue", value))
 
 
-def following(kind: str, *blocks: Json, **changes: JsonValue) -> Alert:
+def following(kind: str, *blocks: Json, tlp: str = "GREEN", **changes: object) -> Alert:
     """Return an Update or a Cancel of the alert."""
     reference = f"{SQ},SQ-1,2026-06-01T08:00:00-04:00"
-    return alert(*blocks, identifier="SQ-2", msgType=kind, references=[reference], **changes)
+    return alert(*blocks, tlp=tlp, identifier="SQ-2", msgType=kind, references=[reference], **changes)
 
 
 def ref(clause: str = "1.1", *, version: int = 1, name: str = "ca-qc.us-ny.test") -> ClauseRef:

@@ -9,8 +9,7 @@ from agreements.conditions import TLP_ORDER, Condition
 from agreements.reasons import Code
 from schemas.alerts.header import Alert
 from schemas.decisions import Reason
-from schemas.signing.canonical import canonical_bytes
-from tests.unit.agreements.builders import Json, agreement, alert, condition, document, grant, info
+from tests.unit.agreements.builders import Json, agreement, alert, canonical, condition, document, grant, info
 
 STATUSES = ("Actual", "Exercise", "System", "Test", "Draft")
 
@@ -20,7 +19,7 @@ READER: TypeAdapter[Condition] = TypeAdapter(Condition)
 
 def unmet(stated: Json, of: Alert) -> Reason | None:
     """Read a condition as it is signed and ask it about an alert."""
-    return READER.validate_json(canonical_bytes(stated)).unmet(of)
+    return READER.validate_json(canonical(stated)).unmet(of)
 
 
 @pytest.mark.parametrize("status", STATUSES)

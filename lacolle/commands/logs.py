@@ -1,0 +1,130 @@
+"""``lacolle log verify``: recompute the whole exchange log, from its database or from what it shows the public."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from audit.verify import Progress as Report
+from audit.verify import VerifiedLog, verify_database, verify_remote
+from lacolle.client.public import fetching
+from lacolle.commands.frame import framed
+from lacolle.commands.inputs import InputError, read_input
+from lacolle.commands.voice import Voice
+from schemas.bilingual import Bilingual
+
+LogKey = Annotated[
+    str, typer.Option("--log-key", envvar="LACOLLE_LOG_KEY", help="The log's verifier key, name+id+key, as published.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(help="The exchange log.", no_args_is_help=True)
+    group.command("verify")(framed(verify))
+    app.add_typer(group, name="log")
+
+
+def verify(
+    *,
+    voice: Voice,
+    log_key: LogKey,
+    url: Annotated[
+        str | None, typer.Option("--url", envvar="LACOLLE_URL", help="A running exchange, read over HTTP.")
+    ] = None,
+    database: Annotated[Path | None, typer.Option("--database", help="The exchange's SQLite file.")] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option("--ca-file", envvar="LACOLLE_CA_FILE", help="Certificate authority of the exchange (PEM)."),
+    ] = None,
+    known: Annotated[
+        Path | None, typer.Option("--known", help="A checkpoint kept from earlier, which the log must continue.")
+    ] = None,
+) -> None:
+    """Recompute every entry, every tile and every root, and check the signatures. Nobody needs to be trusted for it."""
+    if (url is None) == (database is None):
+        raise InputError(_ONE_SOURCE)
+    earlier = None if known is None else read_input(known)
+    with _watched(voice) as progress:
+        if database is not None:
+            log = asyncio.run(_from_database(database, log_key, progress, earlier))
+        else:
+            log = asyncio.run(_from_exchange(url or "", ca_file, log_key, progress, earlier))
+    voice.answer(
+        {
+            "verified": True,
+            "origin": log.origin,
+            "log_size": log.size,
+            "root": log.root.hex(),
+            "signed_size": log.signed_size,
+            "checkpoints": log.checkpoints,
+        },
+        [
+            Bilingual(
+                fr=f"Le journal {log.origin} est vérifié : {log.size} inscriptions, racine {log.root.hex()}.",
+                en=f"The log {log.origin} verifies: {log.size} entries, root {log.root.hex()}.",
+            ),
+            Bilingual(
+                fr=f"Signatures : {log.checkpoints} points de contrôle, le dernier à {log.signed_size} inscriptions.",
+                en=f"Signatures: {log.checkpoints} checkpoints, the last for {log.signed_size} entries.",
+            ),
+        ],
+    )
+
+
+async def _from_database(database: Path, log_key: str, progress: Report, known: bytes | None) -> VerifiedLog:
+    from gateway.store.engine import open_sqlite  # noqa: PLC0415 - verifying over HTTP needs no database
+
+    if not database.is_file():
+        raise InputError(
+            Bilingual(
+                fr=f"{database} n'existe pas : indiquez la base de la plateforme (data/exchange.sqlite3).",
+                en=f"{database} does not exist: name the exchange's database (data/exchange.sqlite3).",
+            )
+        )
+    store = open_sqlite(database)
+    try:
+        async with store.reading() as connection:
+            return await verify_database(connection, vkey=log_key, progress=progress, known=known)
+    finally:
+        await store.close()
+
+
+async def _from_exchange(
+    url: str, ca_file: Path | None, log_key: str, progress: Report, known: bytes | None
+) -> VerifiedLog:
+    async with fetching(f"{url.rstrip('/')}/log", ca_file=ca_file) as fetch:
+        return await verify_remote(fetch, vkey=log_key, progress=progress, known=known)
+
+
+@contextmanager
+def _watched(voice: Voice) -> Iterator[Report]:
+    """Yield what shows how far the work is, on standard error, where a person watches."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=voice.as_json) as progress:
+        task = progress.add_task(voice.words(_VERIFYING), total=None)
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield report
+
+
+_VERIFYING: Final = Bilingual(fr="vérification", en="verifying")
+_ONE_SOURCE: Final = Bilingual(
+    fr="Indiquez une source : --url d'une plateforme en marche, ou --database d'un fichier.",
+    en="Name one source: --url of a running exchange, or --database of a file.",
+)

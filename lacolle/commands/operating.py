@@ -1,0 +1,69 @@
+"""``lacolle init`` and ``lacolle serve``: what an operator runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from lacolle.commands.frame import framed
+from lacolle.commands.voice import Voice
+from lacolle.folder import create_folder, read_folder
+from lacolle.logs import write_logs
+from schemas.bilingual import Bilingual
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("init")(framed(init))
+    app.command("serve")(framed(serve))
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    voice: Voice,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8443,
+    base_url: Annotated[
+        str | None, typer.Option(help="How the outside reaches the exchange. Default: https://HOST:PORT.")
+    ] = None,
+    origin: Annotated[str, typer.Option(help="The name of the exchange log, for good.")] = "lacolle.example/log",
+) -> None:
+    """Make an exchange's folder: new keys, settings, and a place for jurisdictions, statements and agreements."""
+    settings = create_folder(
+        directory, base_url=base_url or f"https://{host}:{port}", origin=origin, host=host, port=port
+    )
+    keys = read_folder(directory).keys
+    voice.answer(
+        {"settings": str(settings), "log_verifier_key": keys.log.vkey},
+        [
+            Bilingual(fr=f"Dossier créé : {directory}", en=f"Folder made: {directory}"),
+            Bilingual(
+                fr=f"Clé de vérification du journal, à publier : {keys.log.vkey}",
+                en=f"The log's verifier key, to be published: {keys.log.vkey}",
+            ),
+            Bilingual(
+                fr="Ensuite : inscrivez les administrations dans jurisdictions.yaml, déposez les attestations et les "
+                f"ententes signées, puis lancez « lacolle serve {directory} ».",
+                en="Next: name the jurisdictions in jurisdictions.yaml, put signed statements and agreements into "
+                f"their folders, then run “lacolle serve {directory}”.",
+            ),
+        ],
+    )
+
+
+def serve(
+    directory: Annotated[Path, typer.Argument(help="A folder that lacolle init made.")],
+    voice: Voice,
+    *,
+    insecure_http: Annotated[
+        bool, typer.Option("--insecure-http", help="Serve plain HTTP, on a loopback address alone.")
+    ] = False,
+) -> None:
+    """Run an exchange: gateway, relay and adapters in one process."""
+    from lacolle.node import serve as serve_node  # noqa: PLC0415 - the other commands need none of it
+
+    write_logs(as_json=voice.as_json)
+    uvloop.run(serve_node(read_folder(directory), insecure_http=insecure_http))

@@ -1,0 +1,147 @@
+"""The demonstration's world, running: the node, the partners' servers, and a client for each agency."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from lacolle.certificates import LocalAuthority
+from lacolle.client import Client
+from lacolle.demo.partners import PATH, PartnerEndpoint
+from lacolle.folder import ExchangeFolder, read_folder
+from lacolle.node import Node, open_node
+from lacolle.samples import World, WorldOptions, build_world, participants
+from schemas.ids import ParticipantId
+
+HOST: Final = "127.0.0.1"
+_SETTINGS: Final = {
+    "limits": {"rate_per_second": 500.0, "burst": 2000, "body_bytes": 8 * 1024 * 1024},
+    "delivery": {"ca_file": "tls/ca.pem"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDemo:
+    """Everything that runs, and everything that a visitor needs to talk to it."""
+
+    directory: Path
+    world: World
+    folder: ExchangeFolder
+    ca_file: Path
+    node: Node
+    clients: Mapping[ParticipantId, Client]
+    partners: Mapping[ParticipantId, PartnerEndpoint]
+
+    def description(self) -> dict[str, Any]:
+        """Return what ``demo.json`` says: addresses, the log's verifier key, and each participant's keys."""
+        return {
+            "base_url": self.world.base_url,
+            "ca_file": str(self.ca_file),
+            "log_verifier_key": self.folder.keys.log.vkey,
+            "exchange_folder": str(self.world.folder),
+            "participants": [
+                {
+                    "id": member.participant,
+                    "kid": member.keys[0].kid,
+                    "alg": member.keys[0].alg,
+                    "private_key_file": str(member.key_files[0]),
+                    "endpoint": member.endpoint,
+                    "jurisdiction": member.jurisdiction,
+                    "roles": list(member.roles),
+                    "format": member.format,
+                    "keys": [
+                        {"kid": key.kid, "alg": key.alg, "private_key_file": str(file)}
+                        for key, file in zip(member.keys, member.key_files, strict=True)
+                    ],
+                }
+                for member in self.world.members.values()
+            ],
+        }
+
+    def write_description(self) -> Path:
+        """Write ``demo.json``, whole or not at all, and return its path."""
+        path = self.directory / "demo.json"
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(orjson.dumps(self.description(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        fresh.replace(path)
+        return path
+
+
+@asynccontextmanager
+async def running_demo(directory: Path) -> AsyncIterator[RunningDemo]:
+    """Make the sample world in ``directory``, start all of it, and stop it when the block ends.
+
+    Raises what ``open_node`` raises, and ``ConfigurationError`` where the directory is not empty.
+    """
+    with ExitStack() as stack:
+        bound = {
+            ParticipantId(entry["participant"]): stack.enter_context(_bound())
+            for entry in participants()
+            if "receiver" in entry["roles"]
+        }
+        endpoints = {each: f"https://{HOST}:{sock.getsockname()[1]}{PATH}" for each, sock in bound.items()}
+        options = WorldOptions(
+            host=HOST, port=_free_port(), scheme="https", endpoints=endpoints, settings={**_SETTINGS, "listen": _TLS}
+        )
+        world = await asyncio.to_thread(build_world, directory, options)
+        authority = LocalAuthority(world.folder / "tls")
+        authority.issue("server")
+        folder = read_folder(world.folder)
+        clients = {
+            each: stack.enter_context(
+                Client(world.base_url, participant=each, key=member.keys[0], ca_file=authority.ca_file)
+            )
+            for each, member in world.members.items()
+        }
+        trusted = {key.kid: key.public for member in world.members.values() for key in member.keys}
+        trusted[folder.keys.transport.kid] = folder.keys.transport.public
+        partners = {
+            each: PartnerEndpoint(
+                world.members[each],
+                bound=sock,
+                certificate=authority.issue(each),
+                keys=trusted,
+                client=clients[each],
+            )
+            for each, sock in bound.items()
+        }
+        async with open_node(folder, insecure_http=False) as node:
+            demo = RunningDemo(directory, world, folder, authority.ca_file, node, clients, partners)
+            async with _serving(demo):
+                yield demo
+
+
+@asynccontextmanager
+async def _serving(demo: RunningDemo) -> AsyncIterator[None]:
+    """Run the servers while the block lasts; should one of them fail, the block is cancelled and its error raised."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(demo.node.run())
+        for partner in demo.partners.values():
+            group.create_task(partner.run())
+        try:
+            yield
+        finally:
+            demo.node.stop()
+            for partner in demo.partners.values():
+                partner.stop()
+
+
+_TLS: Final = {"tls": {"certificate": "tls/server.pem", "key": "tls/server.key"}}
+
+
+def _bound() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.bind((HOST, 0))
+    return sock
+
+
+def _free_port() -> int:
+    with _bound() as sock:
+        return int(sock.getsockname()[1])

@@ -1,0 +1,29 @@
+"""Where the program's log lines go: standard error, or a file; JSON for programs, words for people."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+
+
+def write_logs(*, as_json: bool, file: Path | None = None) -> None:
+    """Send log lines to ``file``, or to standard error; as JSON where asked, or where nobody watches."""
+    stream: TextIO = sys.stderr if file is None else file.open("a", encoding="utf-8", buffering=1)
+    for_program = as_json or not stream.isatty()
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if for_program else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,99 @@
+"""An exchange as its users meet it: the product's own command in a process of its own, on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from lacolle.samples import World, WorldOptions, build_world
+from schemas.ids import ParticipantId
+
+STARTS_WITHIN = 30.0
+STOPS_WITHIN = 20.0
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@dataclass
+class ServerProcess:
+    """``lacolle serve`` on a world's folder: started, stopped or killed as a test asks."""
+
+    world: World
+    log_file: Path
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    def start(self) -> None:
+        """Start the server and return once it is ready; fail with its log where it ends instead."""
+        command = [sys.executable, "-m", "lacolle", "serve", str(self.world.folder), "--insecure-http"]
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        until = time.monotonic() + STARTS_WITHIN
+        while not self._ready():
+            if self.process.poll() is not None or time.monotonic() > until:
+                pytest.fail(f"the server did not start:\n{self.log_file.read_text()[-4000:]}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End the server with SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """End the server with SIGTERM and return its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> int:
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            os.kill(self.process.pid, how)
+        status = self.process.wait(timeout=STOPS_WITHIN)
+        self.process = None
+        return status
+
+    def _ready(self) -> bool:
+        try:
+            return httpx2.get(f"{self.world.base_url}/readyz", timeout=1.0).status_code == httpx2.codes.OK
+        except httpx2.HTTPError:
+            return False
+
+
+@contextmanager
+def serving(
+    directory: Path, *, settings: dict[str, Any] | None = None, endpoints: dict[ParticipantId, str] | None = None
+) -> Iterator[ServerProcess]:
+    """Build the sample world in a directory and serve it over plain HTTP on loopback for as long as the block lasts."""
+    options = WorldOptions(port=free_port(), settings=settings or {}, endpoints=endpoints or {})
+    server = ServerProcess(build_world(directory, options), directory / "server.log")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+Serve = Callable[..., ServerProcess]
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Return an exchange without partners' endpoints, shared by the tests of a module."""
+    generous = {"limits": {"rate_per_second": 10000.0, "burst": 10000}}
+    with serving(tmp_path_factory.mktemp("exchange"), settings=generous) as server:
+        yield server
