@@ -17,10 +17,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
-from schemas.formats.cap import CapError, write_cap
-
 from adapters.contract import Message
 from schemas.alerts.catalogue import InvalidAlertError, parse_alert
+from schemas.formats.cap import write_cap
 from schemas.parcels import Parcel
 from schemas.signing.jws import ALERT, MalformedJwsError, read_compact
 from schemas.signing.strict_json import JsonError, parse_json
@@ -62,6 +61,6 @@ def cap(parcel: Parcel) -> Message:
     try:
         alert = parse_alert(parse_json(read_compact(parcel.body, ALERT).payload))
         body = write_cap(alert)
-    except (MalformedJwsError, JsonError, InvalidAlertError, CapError):
+    except (MalformedJwsError, JsonError, InvalidAlertError):
         raise UntranslatableError("format: cannot be written as cap") from None
     return Message(parcel=parcel, content_type="application/cap+xml", extension="xml", body=body)

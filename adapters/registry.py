@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, assert_never
+from typing import Annotated, Final, Literal, TypeAlias, assert_never
 
 import httpx2
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -31,6 +31,8 @@ def _partner_url(text: str) -> str:
     # A query would be sent and not signed: of the target, @path is all that the signature covers.
     if url.scheme != "https" or not url.host or url.userinfo or url.query or url.fragment:
         raise BrokenRuleError(_NOT_A_URL)
+    if url.port is not None and not 0 < url.port <= _LAST_PORT:
+        raise BrokenRuleError(_NOT_A_URL)
     return str(url)
 
 
@@ -40,11 +42,14 @@ def _absolute(path: Path) -> Path:
     return path
 
 
-_NOT_A_URL = Bilingual(
+_LAST_PORT: Final = 65_535
+_NOT_A_URL: Final = Bilingual(
     fr="Il faut une adresse https:// avec un hôte, sans nom d'utilisateur, paramètres ni fragment.",
     en="This must be an https:// address with a host, and without a user name, query or fragment.",
 )
-_NOT_ABSOLUTE = Bilingual(fr="Il faut le chemin complet du dossier.", en="This must be the directory's full path.")
+_NOT_ABSOLUTE: Final = Bilingual(
+    fr="Il faut le chemin complet du dossier.", en="This must be the directory's full path."
+)
 
 
 class _Profile(BaseModel):

@@ -171,13 +171,14 @@ SENTENCES: Final[Mapping[Code, Bilingual]] = {
         en="No agreement in force binds {from} and {to}.",
     ),
     Code.NO_GRANT: Bilingual(
-        fr="Aucune clause ne permet à {from} de transmettre une alerte {type} à ce destinataire "
+        fr="Aucune clause ne permet à {from} de transmettre à ce destinataire une alerte de type {type} "
         "(en vigueur : {agreements}).",
-        en="No clause lets {from} send a {type} alert to this recipient (in force: {agreements}).",
+        en="No clause lets {from} send this recipient an alert of type {type} (in force: {agreements}).",
     ),
     Code.NO_GRANT_AT_HOME: Bilingual(
-        fr="Aucune clause ne permet de transmettre une alerte {type} d'un participant de {jurisdiction} à un autre.",
-        en="No clause lets a {type} alert go from one participant of {jurisdiction} to another.",
+        fr="Aucune clause ne permet de transmettre une alerte de type {type} d'un participant de {jurisdiction} à un "
+        "autre.",
+        en="No clause lets an alert of type {type} go from one participant of {jurisdiction} to another.",
     ),
     Code.NOT_ADDRESSED: Bilingual(
         fr="L'expéditeur a nommé les destinataires de cette alerte, et celui-ci n'en est pas.",

@@ -56,7 +56,7 @@ def _particulars(document: Agreement, language: Language, names: Mapping[str, Bi
 
 
 def _contact(contact: Contact, language: Language, names: Mapping[str, Bilingual]) -> str:
-    reach = f", {contact.email}" if contact.email is not None else ""
+    reach = f", {_literal(contact.email)}" if contact.email is not None else ""
     between = " : " if language == "fr" else ": "
     return f"- {named(names, contact.party, language)}{between}{_prose(contact.office, language)}{reach}"
 
@@ -71,7 +71,11 @@ def _grant(grant: Grant, language: Language, names: Mapping[str, Bilingual]) -> 
 
 
 def _prose(passage: Text, language: Language) -> str:
-    return _MARKUP.sub(r"\\\g<0>", passage.bilingual.in_language(language))
+    return _literal(passage.bilingual.in_language(language))
+
+
+def _literal(text: str) -> str:
+    return _MARKUP.sub(r"\\\g<0>", text)
 
 
 _MARKUP: Final = re.compile(r"[\\`*_<>\[\]#&]")

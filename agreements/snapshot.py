@@ -71,6 +71,11 @@ class Snapshot:
             known = self._routes[key] = self._routed(alert_type, sender, now)
         return known
 
+    def binding(self, one: JurisdictionCode, other: JurisdictionCode, now: datetime) -> tuple[str, ...]:
+        """Return the agreements in force between two jurisdictions, each as ``id/version``, sorted."""
+        bonds = self._bonds.get((one, other), ())
+        return tuple(sorted(name for name, term in bonds if term.governs(now) and term.outside(now) is None))
+
     def _routed(self, alert_type: AlertType, sender: ParticipantId, now: datetime) -> Route:
         governing = {
             clause.ref: clause
@@ -93,8 +98,7 @@ class Snapshot:
         home = home_of(sender)
         if destination == home:
             return reasons.no_grant_at_home(home, alert_type)
-        bonds = self._bonds.get((home, destination), ())
-        binding = sorted(name for name, term in bonds if term.governs(now) and term.outside(now) is None)
+        binding = self.binding(home, destination, now)
         return reasons.no_grant(sender, alert_type, binding) if binding else reasons.no_agreement(home, destination)
 
 

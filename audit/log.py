@@ -70,16 +70,22 @@ class LogBatch:
         self.time_text: Final = time_text(now)
         self._connection = connection
         self._frontier = frontier
+        self._first = frontier.size
         self._randomness = randomness
         self._entries: list[tuple[int, str, str, str | None, str | None, str | None, bytes, bytes, bytes]] = []
         self._parties: list[tuple[str, int]] = []
         self._leaves: list[bytes] = []
         self._written = False
 
+    @property
+    def size(self) -> int:
+        """The log's size with what was appended so far: the index that the next entry gets."""
+        return self._first + len(self._entries)
+
     def append(self, draft: Draft) -> int:
         """Add an entry and return its index. Raises ``LogStateError`` once the batch is written."""
         self._require_unwritten()
-        index = self._frontier.size + len(self._entries)
+        index = self.size
         time, salt = self.time_text, self._randomness(SALT_SIZE)
         content = canonical_entry(draft, index=index, time=time)
         committed = commitment(salt, content)
@@ -97,7 +103,6 @@ class LogBatch:
         """
         self._require_unwritten()
         self._written = True
-        before = self._frontier.size
         await insert_rows(self._connection, log_entries, self._entries)
         await insert_rows(self._connection, log_parties, self._parties)
         tiles = await self._grow()
@@ -105,8 +110,8 @@ class LogBatch:
             self._connection, log_tiles, [(tile.level, tile.index, tile.root, tile.data) for tile in tiles]
         )
         head = Head(size=self._frontier.size, root=self._frontier.root())
-        if head.size > before:
-            await self._move_head(before, head)
+        if self._entries:
+            await self._move_head(head)
         return head
 
     def _require_unwritten(self) -> None:
@@ -124,9 +129,9 @@ class LogBatch:
         width = tile_width(level, index, size)
         return split_hashes(await read_tile(self._connection, level, index, width)) if width else []
 
-    async def _move_head(self, before: int, head: Head) -> None:
+    async def _move_head(self, head: Head) -> None:
         frontier = b"".join(self._frontier.hashes)
-        values = {"before": before, "new_size": head.size, "new_root": head.root, "new_frontier": frontier}
+        values = {"before": self._first, "new_size": head.size, "new_root": head.root, "new_frontier": frontier}
         moved = await self._connection.execute(_MOVE_HEAD, values)
         if moved.rowcount != 1:
             raise LogStateError(_MOVED)

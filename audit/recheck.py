@@ -12,10 +12,10 @@ from typing import Any, Final
 from audit.checkpoints import CheckpointBody
 from audit.entry import read_entry
 from audit.errors import AuditError, LogVerificationError, MalformedEntryError, Subject
-from audit.growth import FullTile, Growth
+from audit.growth import FullTile
 from audit.merkle import HASH_SIZE, Frontier, leaf_hash
 from audit.note import Verifier, open_note
-from audit.tiles import TILE_WIDTH
+from audit.tiles import TILE_HEIGHT, TILE_WIDTH
 from schemas.bilingual import Bilingual
 
 _LENGTH_SIZE: Final = 2
@@ -79,33 +79,27 @@ def parties_text(indexes: Mapping[str, Sequence[int]], *, first: int, count: int
     return texts
 
 
-class TreeRecheck:
-    """The tree, rebuilt from leaves that were recomputed."""
+def require_roots(
+    edge: Frontier, leaves: Sequence[bytes], tiles: Iterable[FullTile], roots: Mapping[int, bytes]
+) -> None:
+    """Compare the roots that checkpoints claim, by size, with the tree that ``leaves`` grow from ``edge`` on.
 
-    def __init__(self) -> None:
-        self.growth = Growth(Frontier())
+    ``edge`` is of whole tiles, and is used up; ``tiles`` are those that the leaves have filled.
+    """
+    filled = {tile.index: tile.root for tile in tiles if tile.level == 0}
+    for at in range(0, len(leaves), TILE_WIDTH):
+        tile = leaves[at : at + TILE_WIDTH]
+        if any(size in roots for size in range(edge.size + 1, edge.size + len(tile) + 1)):
+            _require_roots_within(edge.copy(), tile, roots)
+        if len(tile) == TILE_WIDTH:
+            edge.append(filled[edge.size // TILE_WIDTH], level=TILE_HEIGHT)
 
-    def add(self, leaves: Sequence[bytes], roots: Mapping[int, bytes]) -> list[FullTile]:
-        """Add the next leaves, whole tiles but at the end, and return the tiles that they fill.
 
-        ``roots`` are those which checkpoints claim for sizes on the way.
-        """
-        full: list[FullTile] = []
-        for at in range(0, len(leaves), TILE_WIDTH):
-            tile = leaves[at : at + TILE_WIDTH]
-            self._compare_roots(tile, roots)
-            full += self.growth.extend(tile)
-        return full
-
-    def _compare_roots(self, leaves: Sequence[bytes], roots: Mapping[int, bytes]) -> None:
-        size = self.growth.frontier.size
-        if not any(claimed in roots for claimed in range(size + 1, size + len(leaves) + 1)):
-            return
-        edge = self.growth.frontier.copy()
-        for leaf in leaves:
-            edge.append(leaf)
-            if edge.size in roots and edge.root() != roots[edge.size]:
-                raise LogVerificationError(Subject.CHECKPOINT, OTHER_ROOT, index=edge.size)
+def _require_roots_within(edge: Frontier, leaves: Iterable[bytes], roots: Mapping[int, bytes]) -> None:
+    for leaf in leaves:
+        edge.append(leaf)
+        if edge.size in roots and edge.root() != roots[edge.size]:
+            raise LogVerificationError(Subject.CHECKPOINT, OTHER_ROOT, index=edge.size)
 
 
 def require_tile(found: bytes | None, expected: bytes, *, level: int, tile: int) -> None:

@@ -16,16 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.checkpoints import CheckpointBody
 from audit.errors import LogVerificationError, Subject
-from audit.growth import FullTile
-from audit.merkle import EMPTY_ROOT
+from audit.growth import FullTile, Growth
+from audit.merkle import EMPTY_ROOT, Frontier
 from audit.note import Verifier
 from audit.recheck import (
     OTHER_ROOT,
-    TreeRecheck,
     claim_of_note,
     leaves_of_bundle,
     leaves_of_rows,
     parties_text,
+    require_roots,
     require_tile,
 )
 from audit.stored import StoredLog
@@ -64,7 +64,7 @@ async def verify_database(
     a checkpoint from elsewhere, as a note, which the log must continue. Raises ``LogVerificationError``;
     ``MalformedNoteError`` where ``vkey`` is no verifier key.
     """
-    log, verifier, tree = StoredLog(connection), Verifier.from_vkey(vkey), TreeRecheck()
+    log, verifier, growth = StoredLog(connection), Verifier.from_vkey(vkey), Growth(Frontier())
     earlier = None if known is None else claim_of_note(known, verifier)
     size, root, frontier = await log.head()
     _require_growth(earlier, size)
@@ -76,11 +76,12 @@ async def verify_database(
         claims = await _stored_claims(log, verifier, start + 1, stop + 1)
         parties = parties_text(await log.parties(jurisdictions, start, stop), first=start, count=stop - start)
         leaves = leaves_of_rows(await log.entries(start, stop), parties, start)
-        await _compare_stored(log, tree.add(leaves, _roots([*claims, *_only(earlier)])))
+        edge, tiles = growth.frontier.copy(), growth.extend(leaves)
+        await _compare_stored(log, tiles)
+        require_roots(edge, leaves, tiles, _roots([*claims, *_only(earlier)]))
         count, signed_size = count + len(claims), max([signed_size, *(claim.size for claim in claims)])
         progress(stop, size)
-    edge = tree.growth.frontier
-    if (edge.root(), b"".join(edge.hashes)) != (root, frontier):
+    if (growth.frontier.root(), b"".join(growth.frontier.hashes)) != (root, frontier):
         raise LogVerificationError(Subject.HEAD, _OTHER_HEAD, index=size)
     return VerifiedLog(verifier.name, size, root, count, signed_size)
 
@@ -92,7 +93,7 @@ async def verify_remote(fetch: Fetch, *, vkey: str, progress: Progress, known: b
     note, which the log must continue. Raises ``LogVerificationError``; ``MalformedNoteError`` where ``vkey`` is no
     verifier key.
     """
-    verifier, tree = Verifier.from_vkey(vkey), TreeRecheck()
+    verifier, growth = Verifier.from_vkey(vkey), Growth(Frontier())
     earlier = None if known is None else claim_of_note(known, verifier)
     published = claim_of_note(await fetch("checkpoint"), verifier)
     size = published.size
@@ -101,19 +102,24 @@ async def verify_remote(fetch: Fetch, *, vkey: str, progress: Progress, known: b
     if size == 0 and published.root != EMPTY_ROOT:
         raise LogVerificationError(Subject.CHECKPOINT, OTHER_ROOT, index=0)
     for start in range(0, size, _CHUNK):
-        stop = min(start + _CHUNK, size)
-        bundles = [
-            EntryBundle(index, tile_width(0, index, size))
-            for index in range(start // TILE_WIDTH, -(-stop // TILE_WIDTH))
-        ]
-        fetched = await _fetch_all(fetch, [bundle.path for bundle in bundles])
-        leaves: list[bytes] = []
-        for bundle, data in zip(bundles, fetched, strict=True):
-            leaves += leaves_of_bundle(data, width=bundle.width, first=bundle.index * TILE_WIDTH)
-        await _compare_fetched(fetch, [(Tile(full.level, full.index), full.data) for full in tree.add(leaves, roots)])
+        leaves = await _fetched_leaves(fetch, start, size)
+        edge, tiles = growth.frontier.copy(), growth.extend(leaves)
+        stop = growth.frontier.size
+        expected = [(Tile(tile.level, tile.index), tile.data) for tile in tiles]
+        await _compare_fetched(fetch, expected if stop < size else expected + growth.partial_tiles())
+        require_roots(edge, leaves, tiles, roots)
         progress(stop, size)
-    await _compare_fetched(fetch, tree.growth.partial_tiles())
     return VerifiedLog(verifier.name, size, published.root, 1, size)
+
+
+async def _fetched_leaves(fetch: Fetch, start: int, size: int) -> list[bytes]:
+    indexes = range(start // TILE_WIDTH, -(-min(start + _CHUNK, size) // TILE_WIDTH))
+    bundles = [EntryBundle(index, tile_width(0, index, size)) for index in indexes]
+    fetched = await _fetch_all(fetch, [bundle.path for bundle in bundles])
+    leaves: list[bytes] = []
+    for bundle, data in zip(bundles, fetched, strict=True):
+        leaves += leaves_of_bundle(data, width=bundle.width, first=bundle.index * TILE_WIDTH)
+    return leaves
 
 
 async def _stored_claims(log: StoredLog, verifier: Verifier, start: int, stop: int) -> list[CheckpointBody]:

@@ -35,8 +35,12 @@ class World:
     partners: tuple[Endpoint, ...]
 
 
-def prepare_exchange(directory: Path) -> World:
-    """Make a new sample world in an empty directory, every partner of which listens at one HTTPS endpoint."""
+def prepare_exchange(directory: Path, *, delivering: bool) -> World:
+    """Make a new sample world in an empty directory.
+
+    Where it is ``delivering``, every partner listens at one HTTPS endpoint; else none is connected yet, and what the
+    exchange accepts is decided, logged and kept for them.
+    """
     port = free_port()
     authority = LocalAuthority(directory / "tls")
     certificate = authority.issue("partners")
@@ -45,7 +49,7 @@ def prepare_exchange(directory: Path) -> World:
     options = WorldOptions(
         host=HOST,
         port=port,
-        endpoints={ParticipantId(entry["participant"]): url for entry in participants()},
+        endpoints={ParticipantId(entry["participant"]): url for entry in participants()} if delivering else {},
         settings={"limits": _UNLIMITED, "delivery": {"ca_file": str(authority.ca_file)}},
     )
     world = build_world(directory, options)
@@ -54,7 +58,7 @@ def prepare_exchange(directory: Path) -> World:
         port=port,
         sender=SENDER,
         keys=tuple(key.to_jwk() for key in world.members[SENDER].keys),
-        partners=(endpoint,),
+        partners=(endpoint,) if delivering else (),
     )
 
 

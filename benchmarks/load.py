@@ -61,7 +61,8 @@ class Result:
     """What was seen in the window; ``statuses`` counts every answer of the run.
 
     ``cpu_s_per_1000`` is the server's processor time in the window for each thousand it accepted there, and
-    ``load_cpu_share`` the share of one core that the load itself took: near 1, it measured itself.
+    ``load_cpu_share`` the share of one core that the load itself took: near 1, it measured itself. The delivery's
+    latencies are of alerts answered in the window, from the 201 to each partner.
     """
 
     accepted_per_s: float
@@ -72,7 +73,7 @@ class Result:
     statuses: dict[str, int]
     cpu_s_per_1000: float
     load_cpu_share: float
-    deliveries: int = 0
+    delivered_per_s: float = 0.0
     delivery_p50_ms: float = 0.0
     delivery_p99_ms: float = 0.0
 
@@ -109,11 +110,13 @@ class Load:
         after = self._cpu()
         await feeding
         await self._finish()
-        await arrivals.settled(quiet=1.0, patience=10.0)
+        if self.plan.rate is not None:
+            await arrivals.settled(quiet=0.5, patience=10.0)
         for connection in connections:
             connection.close()
         counted = [answer for answer in self._answers if start <= answer.at < end]
-        return self._result(counted, server_cpu=after[0] - before[0], own_cpu=after[1] - before[1], arrivals=arrivals)
+        cpu = (after[0] - before[0], after[1] - before[1])
+        return self._result(counted, cpu=cpu, arrivals=arrivals, window=(start, end))
 
     def answered(self, connection: Connection, answer: Answer) -> None:
         """Keep an answer, and put its connection to work again."""
@@ -173,10 +176,12 @@ class Load:
         server = 0.0 if self.plan.server_pid is None else cpu_seconds(self.plan.server_pid)
         return server, time.process_time()
 
-    def _result(self, counted: list[Answer], *, server_cpu: float, own_cpu: float, arrivals: Arrivals) -> Result:
+    def _result(
+        self, counted: list[Answer], *, cpu: tuple[float, float], arrivals: Arrivals, window: tuple[int, int]
+    ) -> Result:
         accepted = sum(answer.success for answer in counted)
         latencies = sorted(answer.at - answer.due for answer in counted)
-        delays = arrivals.delays(counted) if arrivals.count else []
+        delays = arrivals.delays(counted) if arrivals.times else []
         return Result(
             accepted_per_s=accepted / self.plan.seconds,
             answers=len(counted),
@@ -184,9 +189,9 @@ class Load:
             p99_ms=percentile_ms(latencies, 99),
             max_ms=percentile_ms(latencies, 100),
             statuses=dict(Counter(str(answer.status) for answer in self._answers)),
-            cpu_s_per_1000=server_cpu * 1000 / max(accepted, 1),
-            load_cpu_share=own_cpu / self.plan.seconds,
-            deliveries=len(delays),
+            cpu_s_per_1000=cpu[0] * 1000 / max(accepted, 1),
+            load_cpu_share=cpu[1] / self.plan.seconds,
+            delivered_per_s=arrivals.between(*window) / self.plan.seconds,
             delivery_p50_ms=percentile_ms(delays, 50),
             delivery_p99_ms=percentile_ms(delays, 99),
         )

@@ -55,6 +55,10 @@ class Arrivals:
         self.times[alert_id].append(time.monotonic_ns())
         self.count += 1
 
+    def between(self, start: int, end: int) -> int:
+        """Return how many arrivals there were from one instant until another."""
+        return sum(start <= arrival < end for arrivals in self.times.values() for arrival in arrivals)
+
     async def settled(self, *, quiet: float, patience: float) -> None:
         """Return once nothing has arrived for ``quiet`` seconds, or after ``patience`` seconds."""
         deadline = time.monotonic() + patience

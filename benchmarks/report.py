@@ -42,7 +42,9 @@ def figures(comparison: Comparison, verification: Verification, *, now: datetime
         "delivery_p50_ms": round(comparison.delivery.delivery_p50_ms, 2),
         "delivery_p99_ms": round(comparison.delivery.delivery_p99_ms, 2),
         "delivery_rate_per_s": DELIVERY_RATE,
-        "deliveries": comparison.delivery.deliveries,
+        "delivered_per_s": round(comparison.delivery.delivered_per_s, 1),
+        "delivering_accepted_per_s": round(comparison.delivering.accepted_per_s, 1),
+        "delivering_delivered_per_s": round(comparison.delivering.delivered_per_s, 1),
         "verify_entries": verification.entries,
         "verify_seconds": round(verification.seconds, 2),
         "verify_entries_per_s": round(verification.entries / verification.seconds),
@@ -76,7 +78,9 @@ def print_tables(measured: Figures, *, console: Console) -> None:
     console.print(
         f"201 to the partner's endpoint at {measured['delivery_rate_per_s']} alerts/s: "
         f"p50 {measured['delivery_p50_ms']} ms, p99 {measured['delivery_p99_ms']} ms "
-        f"({measured['deliveries']:,} deliveries)",
+        f"({measured['delivered_per_s']} deliveries/s)",
+        f"At full load with partners connected: {measured['delivering_accepted_per_s']:,} accepted/s, "
+        f"{measured['delivering_delivered_per_s']:,} deliveries/s",
         f"Log verified: {measured['verify_entries']:,} entries in {measured['verify_seconds']} s, "
         f"{measured['verify_entries_per_s']:,} entries/s, at most {measured['verify_peak_mb']} MiB",
         _circumstances(measured),

@@ -15,9 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.alerts.catalogue import Fault, InvalidAlertError, parse_alert
-from schemas.alerts.header import Alert, instant, read_references
-
 from agreements.decide import decide
 from audit.entry import Draft, Kind
 from gateway.clock import Clock
@@ -38,6 +35,8 @@ from gateway.store.engine import Store
 from gateway.store.entries import EntryWriter
 from gateway.store.reading import first_answer
 from gateway.store.threads import Thread, find_thread
+from schemas.alerts.catalogue import Fault, InvalidAlertError, parse_alert
+from schemas.alerts.header import Alert, instant, read_references
 from schemas.bilingual import Bilingual
 from schemas.decisions import Decision
 from schemas.ids import ParticipantId

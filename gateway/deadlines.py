@@ -53,5 +53,7 @@ class DeadlineWatch:
             for settled in results:
                 if settled is not None:
                     ended += 1
-                    log.warning("delivery_expired", delivery_id=settled.delivery_id, participant=settled.recipient)
+                    log.warning(
+                        "delivery_expired", delivery_id=settled.delivery_id, participant=settled.route.recipient
+                    )
                     self._on_expired(settled)

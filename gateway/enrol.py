@@ -18,7 +18,7 @@ class Enrolment:
     def __init__(self, *, registry: CurrentRegistry, committer: Committer) -> None:
         self._registry = registry
         self._committer = committer
-        self._writer = StatementWriter(registry.check)
+        self._writer = StatementWriter(check=registry.check, take=registry.take)
 
     async def record(self, compact: bytes) -> tuple[VerifiedStatement, StatementRecorded]:
         """Store a statement and let it count at once; return it with its place in the log.
@@ -29,7 +29,4 @@ class Enrolment:
             statement = read_statement(compact, self._registry.jurisdictions)
         except StatementError as error:
             raise StatementRefusedError(error.reason) from error
-        recorded = await self._committer.submit(self._writer, statement)
-        if not recorded.replayed:
-            self._registry.take(statement)
-        return statement, recorded
+        return statement, await self._committer.submit(self._writer, statement)

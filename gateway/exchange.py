@@ -17,7 +17,7 @@ import structlog
 from fastapi import FastAPI
 
 from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
-from agreements.snapshot import ConflictingVersionsError
+from agreements.succession import ConflictingVersionsError
 from audit.checkpoints import PublishedState
 from audit.entry import Draft, Kind
 from audit.errors import AuditError
@@ -205,7 +205,6 @@ def _assemble(
     def committed(items: int, seconds: float) -> None:
         metrics.committed(items, seconds)
         checkpoints.head_moved()
-        relay.wake()
 
     committer.observe = committed
     metrics.follow_log_size(lambda: 0 if checkpoints.latest is None else checkpoints.latest.size)
@@ -218,7 +217,9 @@ def _assemble(
             registry=registry,
             store=store,
             committer=committer,
-            acceptances=AcceptanceWriter(ReceiptSigner(keys.receipt, origin=settings.origin), trusted=trusted),
+            acceptances=AcceptanceWriter(
+                ReceiptSigner(keys.receipt, origin=settings.origin), trusted=trusted, on_routed=relay.routed
+            ),
             limiter=RateLimiter(Rate(settings.limits.rate_per_second, settings.limits.burst)),
             clock=clock,
             give_up_after=timedelta(seconds=settings.delivery.give_up_after),

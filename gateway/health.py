@@ -61,7 +61,7 @@ class Metrics:
     def settled(self, outcome: Settled) -> None:
         """Count how a delivery, or one attempt at it, came out."""
         if outcome.changed:
-            self._settled.labels(recipient=outcome.recipient, state=outcome.state).inc()
+            self._settled.labels(recipient=outcome.route.recipient, state=outcome.state).inc()
 
     def committed(self, items: int, seconds: float) -> None:
         """Count a transaction."""

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from agreements.signed import VerifiedAgreement
-from agreements.snapshot import ConflictingVersionsError, Snapshot
+from agreements.snapshot import Snapshot
+from agreements.succession import ConflictingVersionsError
 from gateway.errors import StatementRefusedError
 from schemas.ids import JurisdictionCode, ParticipantId
 from schemas.registry import Jurisdiction, ParticipantStatement, Registry, Role, StatementError, VerifiedStatement

@@ -1,18 +1,19 @@
 """The relay: from dispatches in the database to parcels on the bus.
 
-It takes what is due, lane by lane, urgent first, in log order; makes one record of each; publishes; and marks what it
-published. Between the two a crash leaves a dispatch pending, and it goes out again: partners deduplicate on the
+It looks at the routes (a recipient and a lane) that may have something due, urgent ones first; takes what is due there
+in log order; makes one record of each; publishes; and marks what it published. Between the two a crash leaves a dispatch pending, and it goes out again: partners deduplicate on the
 delivery id. A partner that is down is held back here and nowhere else: after a few deferrals in a row its breaker
-opens, and one dispatch at a time tries it; and no partner has more than a window of parcels between bus and outcome, so
-that what waits for it waits in the database.
+opens, and one dispatch at a time tries it; and no route has more than a window of parcels between bus and outcome, so
+that what waits for it waits in the database and delays nobody else.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -25,7 +26,17 @@ from bus.events import write_parcel
 from gateway.clock import Clock
 from gateway.errors import LogUnavailableError
 from gateway.store.committer import Committer
-from gateway.store.dispatches import EXPIRED, PENDING, Published, PublishedWriter, Settled, due
+from gateway.store.dispatches import (
+    EXPIRED,
+    PENDING,
+    Published,
+    PublishedWriter,
+    Route,
+    Settled,
+    due,
+    next_due_ms,
+    pending_routes,
+)
 from gateway.store.engine import Store
 from schemas.decisions import ClauseRef, Lane
 from schemas.ids import AgreementId, AlertId, AlertType, DeliveryId, ParticipantId
@@ -56,12 +67,6 @@ class Breaker:
             self.failures, self.open_until_ms = 0, 0
 
 
-@dataclass(slots=True)
-class _Partner:
-    breaker: Breaker = field(default_factory=Breaker)
-    in_flight: set[DeliveryId] = field(default_factory=set)
-
-
 class Relay:
     """Publishes what is due. One is active for a database."""
 
@@ -74,8 +79,7 @@ class Relay:
         origin: str,
         data_schema_base: str,
         clock: Clock,
-        batch: int = 128,
-        window: int = 256,
+        window: int = 128,
     ) -> None:
         self._store = store
         self._committer = committer
@@ -83,27 +87,32 @@ class Relay:
         self._origin = origin
         self._data_schema_base = data_schema_base
         self._clock = clock
-        self._batch = batch
         self._window = window
         self._marks = PublishedWriter()
-        self._partners: dict[ParticipantId, _Partner] = {}
+        self._look_at: dict[Route, int] = {}
+        self._in_flight: defaultdict[Route, set[DeliveryId]] = defaultdict(set)
+        self._breakers: defaultdict[ParticipantId, Breaker] = defaultdict(Breaker)
         self._wake = asyncio.Event()
         self.bus_available = True
 
-    def wake(self) -> None:
-        """Say that something may be due."""
-        self._wake.set()
+    def routed(self, routes: Iterable[Route]) -> None:
+        """Say that dispatches on these routes were stored: they are due."""
+        for route in routes:
+            self._look(route, at_ms=0)
 
     def settled(self, outcome: Settled) -> None:
-        """Take note of an outcome: it frees the partner's window, moves its breaker, and may free its thread."""
-        partner = self._partner(outcome.recipient)
-        partner.in_flight.discard(outcome.delivery_id)
+        """Take note of an outcome: it frees the route's window, moves the breaker, and may free its thread."""
+        self._in_flight[outcome.route].discard(outcome.delivery_id)
         if outcome.changed and outcome.state != EXPIRED:  # a deadline says nothing of the partner
-            partner.breaker.record(outcome)
-        self.wake()
+            self._breakers[outcome.route.recipient].record(outcome)
+        for lane in Lane:
+            self._look(Route(outcome.route.recipient, lane), at_ms=0)
 
     async def run(self) -> None:
         """Publish until cancelled."""
+        async with self._store.reading() as connection:
+            for route in await pending_routes(connection):
+                self._look(route, at_ms=0)
         while True:
             self._wake.clear()
             try:
@@ -112,69 +121,66 @@ class Relay:
             except LogUnavailableError as error:
                 log.warning("relay_waits_for_the_log")
                 await asyncio.sleep(error.retry_after)
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._wake.wait()
-            except TimeoutError:
-                continue
+
+    def _look(self, route: Route, *, at_ms: int) -> None:
+        """Have a route looked at no later than ``at_ms``, in milliseconds since the Unix epoch."""
+        self._look_at[route] = min(self._look_at.get(route, at_ms), at_ms)
+        if at_ms == 0:
+            self._wake.set()
 
     async def _publish_due(self) -> bool:
-        """Publish one batch of each lane; say whether there was anything."""
+        """Publish what is due on every route that may send now, urgent ones first; say whether there was anything."""
+        now_ms = int(self._clock().timestamp() * 1000)
+        routes = sorted(
+            (route for route, at_ms in self._look_at.items() if at_ms <= now_ms and self._room(route, now_ms) > 0),
+            key=lambda route: (route.lane is not Lane.URGENT, route.recipient),
+        )
         published = 0
-        for lane in (Lane.URGENT, Lane.ROUTINE):
-            now_ms = int(self._clock().timestamp() * 1000)
-            async with self._store.reading() as connection:
-                rows = await due(
-                    connection, lane=lane, now_ms=now_ms, limit=self._batch, except_for=self._held_back(now_ms)
-                )
-            published += await self._publish(self._admitted(rows))
+        for route in routes:
+            published += await self._publish_route(route, now_ms)
         return published > 0
 
-    def _held_back(self, now_ms: int) -> set[ParticipantId]:
-        return {
-            participant
-            for participant, partner in self._partners.items()
-            if partner.breaker.open_until_ms > now_ms or len(partner.in_flight) >= self._room(partner)
-        }
+    async def _publish_route(self, route: Route, now_ms: int) -> int:
+        del self._look_at[route]  # before the query, so that what is stored during it is looked for again
+        room = self._room(route, now_ms)
+        async with self._store.reading() as connection:
+            rows = await due(connection, route, now_ms=now_ms, limit=room)
+            later_ms = None if len(rows) == room else await next_due_ms(connection, route, after_ms=now_ms)
+        if len(rows) == room:
+            self._look(route, at_ms=now_ms)
+        elif later_ms is not None:
+            self._look(route, at_ms=later_ms)
+        # what was published and not marked yet is still pending there
+        return await self._publish(route, [row for row in rows if row.delivery_id not in self._in_flight[route]])
 
-    def _room(self, partner: _Partner) -> int:
-        """Return how many parcels may be on their way to a partner: one alone where its breaker is being tried."""
-        return 1 if partner.breaker.failures >= Breaker.THRESHOLD else self._window
-
-    def _admitted(self, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-        taken: Counter[ParticipantId] = Counter()
-        admitted = []
-        for row in rows:
-            recipient = ParticipantId(row.recipient)
-            partner = self._partner(recipient)
-            if row.delivery_id in partner.in_flight:
-                continue  # published, and its outcome is on its way
-            if len(partner.in_flight) + taken[recipient] < self._room(partner):
-                taken[recipient] += 1
-                admitted.append(row)
-        return admitted
-
-    async def _publish(self, rows: Sequence[Row[Any]]) -> int:
+    async def _publish(self, route: Route, rows: Sequence[Row[Any]]) -> int:
         marks: list[Published] = []
         for row in rows:
             parcel = self._parcel(row)
-            partner = self._partner(parcel.recipient)
-            partner.in_flight.add(parcel.delivery_id)
+            self._in_flight[route].add(parcel.delivery_id)
             try:
                 await self._bus.publish(write_parcel(parcel, origin=self._origin))
             except BusUnavailableError:
-                partner.in_flight.discard(parcel.delivery_id)
+                self._in_flight[route].discard(parcel.delivery_id)
+                self._look(route, at_ms=int(self._clock().timestamp() * 1000))
                 self.bus_available = False
                 log.warning("bus_unavailable", waiting=len(rows) - len(marks))
                 break
-            marks.append(Published(parcel.delivery_id, parcel.attempt))
-        else:
             self.bus_available = True
+            marks.append(Published(parcel.delivery_id, parcel.attempt))
         await asyncio.gather(*(self._committer.submit(self._marks, mark) for mark in marks))
         return len(marks)
 
-    def _partner(self, participant: ParticipantId) -> _Partner:
-        return self._partners.setdefault(participant, _Partner())
+    def _room(self, route: Route, now_ms: int) -> int:
+        """Return how many parcels may go on their way: none while the breaker is open, one while it is being tried."""
+        breaker = self._breakers[route.recipient]
+        if breaker.open_until_ms > now_ms:
+            return 0
+        window = 1 if breaker.failures >= Breaker.THRESHOLD else self._window
+        return max(0, window - len(self._in_flight[route]))
 
     def _parcel(self, row: Row[Any]) -> Parcel:
         return Parcel(

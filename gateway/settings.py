@@ -11,7 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from schemas.located_yaml import YamlError, load_yaml, errors_of
+from schemas.located_yaml import YamlError, errors_of, load_yaml
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^\s?#/])?$", max_length=200)]
 """An address without a trailing slash, query or fragment."""

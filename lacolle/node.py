@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import os
 import signal
@@ -66,6 +67,8 @@ class Node:
 
     async def run(self) -> None:
         """Serve until ``stop``. Raises what made the node end by itself."""
+        gc.collect()
+        gc.freeze()  # what start-up made stays; looking through it again and again is all that collections would do
         keeping = asyncio.create_task(self._exchange.run(), name="exchange")
         working = [asyncio.create_task(worker.run(), name="adapter") for worker in self._workers]
         serving = asyncio.create_task(self._server.serve(sockets=[self._bound]), name="http")

@@ -54,6 +54,7 @@ ATTRIBUTES: Final = (
 )
 """The attributes that travel as ``ce-…``. The schema is not among them: it describes the native body alone."""
 
+_PLAIN: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 _DEFERRED: Final = frozenset({408, 425, 429})
 _NONCE_BYTES: Final = 16
 _ANSWER_LIMIT: Final = 65_536
@@ -199,7 +200,7 @@ def outcome_of(status: int, retry_after: str | None, *, now: datetime) -> Outcom
 
 def percent_encoded(value: str) -> str:
     """Return an attribute's value as a field value (CloudEvents HTTP binding, section 3.1.3.2)."""
-    return quote(value, safe="".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%'))
+    return quote(value, safe=_PLAIN)
 
 
 async def _let_go(response: httpx2.Response) -> None:

@@ -6,7 +6,7 @@ payload again gets the first answer, byte for byte; another payload under the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,10 +19,10 @@ from gateway.errors import GatewayError, IdentifierReusedError, UntrustedSignatu
 from gateway.receipts import ReceiptSigner
 from gateway.store.committer import Batch
 from gateway.store.decisions import denial_content, reason_content
-from gateway.store.dispatches import PENDING
+from gateway.store.dispatches import PENDING, Route
 from gateway.store.tables import alerts, dispatches
 from schemas.alerts.header import Alert
-from schemas.decisions import Decision, Deny, Permit
+from schemas.decisions import Decision, Deny, Lane, Permit
 from schemas.ids import AlertId, DeliveryId, JurisdictionCode, KeyId, uuid7
 
 
@@ -71,9 +71,16 @@ Known = dict[tuple[str, str], tuple[bytes, Answer]]
 class AcceptanceWriter:
     """Writes acceptances; its items are ``Acceptance``, its results ``Answer`` or the reason why not."""
 
-    def __init__(self, signer: ReceiptSigner, *, trusted: Callable[[KeyId, datetime], bool]) -> None:
+    def __init__(
+        self,
+        signer: ReceiptSigner,
+        *,
+        trusted: Callable[[KeyId, datetime], bool],
+        on_routed: Callable[[Iterable[Route]], None],
+    ) -> None:
         self._signer = signer
         self._trusted = trusted
+        self._on_routed = on_routed
 
     async def write(self, batch: Batch, items: Sequence[Acceptance]) -> Sequence[Answer | GatewayError]:
         """Store what is new and answer what is not; two equal submissions in one batch are stored once.
@@ -101,6 +108,8 @@ class AcceptanceWriter:
             await batch.connection.execute(insert(alerts), alert_rows)
         if dispatch_rows:
             await batch.connection.execute(insert(dispatches), dispatch_rows)
+            routes = {Route(row["recipient"], Lane(row["lane"])) for row in dispatch_rows}
+            batch.after_commit.append(lambda: self._on_routed(routes))
         return results
 
     async def _known(self, batch: Batch, items: Sequence[Acceptance]) -> Known:

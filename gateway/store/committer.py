@@ -35,12 +35,17 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """An open transaction: its connection, its log batch, its instant and its source of randomness."""
+    """An open transaction: its connection, its log batch, its instant and its source of randomness.
+
+    ``after_commit`` takes what is to happen in memory once the transaction stands, whether or not the callers still
+    wait for it.
+    """
 
     connection: AsyncConnection
     log: LogBatch
     now: datetime
     randomness: Callable[[int], bytes]
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def now_ms(self) -> int:
@@ -158,6 +163,8 @@ class Committer:
                 for place, answer in zip(places, answers, strict=True):
                     results[place] = answer
             await log_batch.write()
+        for act in batch.after_commit:
+            act()
         return results
 
     async def _failed(self, chosen: list[_Waiting[Any, Any]], error: Exception) -> None:

@@ -12,11 +12,11 @@ twice, late, or before the relay has marked the publication: each case is one br
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
-from sqlalchemy import Row, bindparam, exists, select, update
+from sqlalchemy import Row, bindparam, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Draft, Kind
@@ -37,6 +37,14 @@ OPEN: Final = (PENDING, PUBLISHED)
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """One lane to one recipient."""
+
+    recipient: ParticipantId
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """A dispatch that the relay has put on the bus, and which attempt that was."""
 
@@ -49,7 +57,7 @@ class Settled:
     """What an outcome or a deadline did: the dispatch's state now, and when it is due again (ms) if it is pending."""
 
     delivery_id: DeliveryId
-    recipient: ParticipantId
+    route: Route
     state: str
     changed: bool
     due_ms: int | None = None
@@ -97,7 +105,7 @@ class OutcomeWriter:
             results.append(
                 Settled(
                     delivery_id=item.delivery_id,
-                    recipient=item.recipient,
+                    route=_route(row),
                     state=row["state"],
                     changed=change is not None,
                     due_ms=row["due_ms"] if row["state"] == PENDING else None,
@@ -151,7 +159,7 @@ class ExpiryWriter:
                 results.append(None)
                 continue
             row["state"] = EXPIRED
-            results.append(Settled(delivery_id, ParticipantId(row["recipient"]), EXPIRED, changed=True))
+            results.append(Settled(delivery_id, _route(row), EXPIRED, changed=True))
             deadline = utc_text_of_ms(row["deadline_ms"])
             batch.log.append(_evidence(Kind.EXPIRED, row, {"deadline": deadline, "detail": row["detail"] or ""}))
             changes.append(
@@ -180,15 +188,8 @@ class ReopenWriter:
         return [result.rowcount] * len(items)
 
 
-async def due(
-    connection: AsyncConnection,
-    *,
-    lane: Lane,
-    now_ms: int,
-    limit: int,
-    except_for: Collection[ParticipantId],
-) -> Sequence[Row[Any]]:
-    """Return the dispatches of one lane that are due, in log order, with what a parcel is made of."""
+async def due(connection: AsyncConnection, route: Route, *, now_ms: int, limit: int) -> Sequence[Row[Any]]:
+    """Return the dispatches of one route that are due, in log order, with what a parcel is made of."""
     earlier = dispatches.alias("earlier")
     statement = (
         select(
@@ -201,11 +202,11 @@ async def due(
         )
         .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
         .where(
+            dispatches.c.recipient == route.recipient,
+            dispatches.c.lane == route.lane.value,
             dispatches.c.state == PENDING,
-            dispatches.c.lane == lane,
             dispatches.c.due_ms <= now_ms,
             dispatches.c.deadline_ms > now_ms,
-            dispatches.c.recipient.not_in(sorted(except_for)),
             ~exists().where(
                 earlier.c.thread == dispatches.c.thread,
                 earlier.c.recipient == dispatches.c.recipient,
@@ -217,6 +218,26 @@ async def due(
         .limit(limit)
     )
     return (await connection.execute(statement)).all()
+
+
+async def next_due_ms(connection: AsyncConnection, route: Route, *, after_ms: int) -> int | None:
+    """Return when the next dispatch of a route is due after an instant, in ms since the Unix epoch; None without."""
+    return await connection.scalar(
+        select(func.min(dispatches.c.due_ms)).where(
+            dispatches.c.recipient == route.recipient,
+            dispatches.c.lane == route.lane.value,
+            dispatches.c.state == PENDING,
+            dispatches.c.due_ms > after_ms,
+        )
+    )
+
+
+async def pending_routes(connection: AsyncConnection) -> Sequence[Route]:
+    """Return every route with pending dispatches."""
+    rows = await connection.execute(
+        select(dispatches.c.recipient, dispatches.c.lane).where(dispatches.c.state == PENDING).distinct()
+    )
+    return [Route(ParticipantId(row.recipient), Lane(row.lane)) for row in rows]
 
 
 async def overdue(connection: AsyncConnection, *, now_ms: int, limit: int) -> Sequence[DeliveryId]:
@@ -250,6 +271,10 @@ async def _rows_of(connection: AsyncConnection, deliveries: set[DeliveryId]) -> 
         .where(dispatches.c.delivery_id.in_(sorted(deliveries)))
     )
     return {row.delivery_id: dict(row._mapping) for row in await connection.execute(statement)}  # noqa: SLF001 - Row's public name for its columns
+
+
+def _route(row: dict[str, Any]) -> Route:
+    return Route(ParticipantId(row["recipient"]), Lane(row["lane"]))
 
 
 def _append_evidence(batch: Batch, row: dict[str, Any], report: OutcomeReport) -> None:

@@ -88,10 +88,13 @@ class StatementRecorded:
 
 
 class StatementWriter:
-    """Stores authority statements, each once, and lets the registry take them at their commit."""
+    """Stores authority statements, each once; ``check`` raises where one is not to be taken, ``take`` lets it count."""
 
-    def __init__(self, check: Callable[[VerifiedStatement], None]) -> None:
+    def __init__(
+        self, *, check: Callable[[VerifiedStatement], None], take: Callable[[VerifiedStatement], None]
+    ) -> None:
         self._check = check
+        self._take = take
 
     async def write(
         self, batch: Batch, items: Sequence[VerifiedStatement]
@@ -121,6 +124,7 @@ class StatementWriter:
                 }
             ],
         )
+        batch.after_commit.append(lambda: self._take(item))
         return StatementRecorded(index, replayed=False)
 
 

@@ -12,7 +12,7 @@ from schemas.decisions import Lane
 Lines = Iterator[Bilingual | str]
 
 _LANES: Final = {
-    Lane.URGENT: Bilingual(fr="urgent", en="urgent"),
+    Lane.URGENT: Bilingual(fr="urgente", en="urgent"),
     Lane.ROUTINE: Bilingual(fr="ordinaire", en="routine"),
 }
 _WARNINGS: Final = {

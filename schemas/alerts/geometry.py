@@ -112,24 +112,31 @@ def usable(texts: Sequence[str], pattern: str) -> Iterator[tuple[int, str]]:
     for index, text in enumerate(texts):
         if form.fullmatch(text) is None:
             continue
-        if pattern != POLYGON_PATTERN:
-            yield index, text
-            continue
-        pairs = text.split()
-        points = [tuple(map(float, pair.split(","))) for pair in pairs]
-        closed = points[0] == points[-1]
-        if closed and not _encloses(points):
-            continue
-        yield index, text if closed or not _encloses(points) else f"{text} {pairs[0]}"
+        ring = text if pattern != POLYGON_PATTERN else _as_ring(text)
+        if ring is not None:
+            yield index, ring
+
+
+def _as_ring(text: str) -> str | None:
+    """Return a polygon's text as a closed ring where it draws an area, None where it is closed and draws none."""
+    pairs = text.split()
+    closed = _point(pairs[0]) == _point(pairs[-1])
+    if not _encloses(map(_point, pairs)):
+        return None if closed else text
+    return text if closed else f"{text} {pairs[0]}"
+
+
+def _point(pair: str) -> tuple[float, float]:
+    latitude, _, longitude = pair.partition(",")
+    return float(latitude), float(longitude)
 
 
 def _encloses(points: Iterable[Iterable[float]]) -> bool:
     """Whether the points are not all in one line."""
-    (y0, x0), *others = points
-    away = next(((y - y0, x - x0) for y, x in others if (y, x) != (y0, x0)), None)
-    if away is None:
-        return False
-    return any(away[0] * (x - x0) != away[1] * (y - y0) for y, x in others)
+    rest = iter(points)
+    y0, x0 = next(rest)
+    away = next(((y - y0, x - x0) for y, x in rest if (y, x) != (y0, x0)), None)
+    return away is not None and any(away[0] * (x - x0) != away[1] * (y - y0) for y, x in rest)
 
 
 @dataclass(slots=True)

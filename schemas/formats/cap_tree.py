@@ -14,7 +14,7 @@ from lxml import etree
 from schemas.alerts.catalogue import MOST_FAULTS, Fault
 from schemas.bilingual import Bilingual
 from schemas.formats.cap_grammar import CAP_12, GRAMMARS, Row
-from schemas.formats.safe_xml import Element
+from schemas.formats.safe_xml import Element, line_of
 
 DSIG: Final = "http://www.w3.org/2000/09/xmldsig#"
 _SPACE: Final = " \t\r\n"
@@ -64,7 +64,7 @@ def read_tree(root: Element) -> Tree:
     version, name = _split(root)
     grammar = GRAMMARS.get(version)
     if grammar is None or name != grammar.name:
-        nothing = Node("", "", (), "/", _line(root))
+        nothing = Node("", "", (), "/", line_of(root))
         return Tree(nothing, (), (nothing.fault("not-cap", _NOT_CAP),))
     reading = _Reading(version)
     alert = reading.node(root, grammar, "/alert")
@@ -82,19 +82,19 @@ class _Reading:
             self.faults.append(fault)
 
     def node(self, element: Element, row: Row, path: str) -> Node:
-        place = Node(row.name, "", (), path, _line(element))
+        place = Node(row.name, "", (), path, line_of(element))
         if not _LOCATION_HINTS.issuperset(element.attrib):
             self._note(place.fault("attribute", _ATTRIBUTE))
         if row.rows:
             if any(text.strip(_SPACE) for text in _own_texts(element)):
                 self._note(place.fault("text-between-elements", _TEXT_BETWEEN))
-            return Node(row.name, "", tuple(self._children(element, row.rows, place)), path, _line(element))
+            return Node(row.name, "", tuple(self._children(element, row.rows, place)), path, line_of(element))
         if next(element.iterchildren(tag=etree.Element), None) is not None:
             self._note(place.fault("element-in-text", _ELEMENT_IN_TEXT))
         text = row.text("".join(_own_texts(element)))
         if text is None:
             self._note(place.fault("not-of-its-type", _NOT_OF_ITS_TYPE))
-        return Node(row.name, text or "", (), path, _line(element))
+        return Node(row.name, text or "", (), path, line_of(element))
 
     def _children(self, element: Element, rows: Sequence[Row], place: Node) -> Iterator[Node]:
         counts = dict.fromkeys((row.name for row in rows), 0)
@@ -102,7 +102,9 @@ class _Reading:
         for position, child in enumerate(element.iterchildren(tag=etree.Element), start=1):
             index = self._row_of(child, rows, reached, top=place.path == "/alert")
             if index is None:
-                self._note(Node("", "", (), f"{place.path}/*[{position}]", _line(child)).fault("misplaced", _MISPLACED))
+                self._note(
+                    Node("", "", (), f"{place.path}/*[{position}]", line_of(child)).fault("misplaced", _MISPLACED)
+                )
                 continue
             reached = index
             if index == len(rows):
@@ -125,11 +127,6 @@ class _Reading:
             return next((index for index in range(reached, len(rows)) if rows[index].name == name), None)
         signature = (namespace, name) == (DSIG, "Signature")
         return len(rows) if top and signature and self.version == CAP_12 else None
-
-
-def _line(element: Element) -> int | None:
-    line: object = element.sourceline
-    return line if isinstance(line, int) else None
 
 
 def _split(element: Element) -> tuple[str, str]:

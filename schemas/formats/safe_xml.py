@@ -57,6 +57,12 @@ def parse_xml(data: bytes) -> Element:
     return root
 
 
+def line_of(element: Element) -> int | None:
+    """Return the line that an element begins on, counted from one, or None where it was never read from a text."""
+    line: object = element.sourceline
+    return line if isinstance(line, int) else None
+
+
 def _refuse_doctype(root: Element) -> None:
     if root.getroottree().docinfo.internalDTD is not None:
         raise XmlError("doctype", _DOCTYPE)

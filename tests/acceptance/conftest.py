@@ -19,6 +19,7 @@ import pytest
 
 from lacolle.samples import World, WorldOptions, build_world
 from schemas.ids import ParticipantId
+from tests.acceptance.agency import Agencies, Agency
 
 STARTS_WITHIN = 30.0
 STOPS_WITHIN = 20.0
@@ -97,3 +98,33 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess
     generous = {"limits": {"rate_per_second": 10000.0, "burst": 10000}}
     with serving(tmp_path_factory.mktemp("exchange"), settings=generous) as server:
         yield server
+
+
+GENEROUS = {"limits": {"rate_per_second": 10000.0, "burst": 10000}}
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Return an exchange without partners' endpoints, shared by all tests that need nothing of their own."""
+    with serving(tmp_path_factory.mktemp("standing"), settings=GENEROUS) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def agencies(standing: ServerProcess) -> Iterator[Agencies]:
+    """Return the participants' own systems, speaking to the shared exchange."""
+    with calling(standing) as found:
+        yield found
+
+
+@pytest.fixture
+def sq(agencies: Agencies) -> Agency:
+    """Return the Sûreté du Québec's system."""
+    return agencies["ca-qc.sq"]
+
+
+@contextmanager
+def calling(server: ServerProcess) -> Iterator[Agencies]:
+    """Return the systems of a server's participants for as long as the block lasts."""
+    with httpx2.Client(base_url=server.world.base_url, timeout=20.0, trust_env=False) as http:
+        yield Agencies(server.world, http)

@@ -47,7 +47,9 @@ class XmlSignature(Part):
     """
 
     verified: bool
-    reason: Literal["algorithm", "certificate-dates", "key-missing", "reference", "transform"] | None = None
+    reason: Literal["algorithm", "certificate-dates", "key-missing", "reference", "transform", "unrelated"] | None = (
+        None
+    )
     certificate: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
@@ -59,7 +61,7 @@ class PublicWarning(Body):
     references: Content | None = None
     incidents: Words | None = None
     info: Annotated[tuple[InfoMore, ...], many(64)] = ()
-    signature: Annotated[tuple[XmlSignature, ...], many(8)] = ()
+    signature: Annotated[tuple[XmlSignature, ...], many(4)] = ()
 
 
 class PublicWarningAlert(Alert):

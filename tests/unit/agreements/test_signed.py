@@ -123,7 +123,7 @@ def test_two_keys_of_one_party_do_not_make_two_parties() -> None:
 
 
 def test_every_tampered_byte_is_noticed() -> None:
-    """Whatever character of the file's payload or signatures is changed, the file is refused or says the same."""
+    """Whatever character of the file is changed, in its payload or in its signatures, it is refused."""
     file = signed_file(document())
     whole = read_signed(file, jurisdictions())
     for position in range(0, len(file), 7):

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Dialect, insert
-from sqlalchemy.dialects.postgresql import asyncpg, psycopg
-from sqlalchemy.dialects.sqlite import aiosqlite
+from sqlalchemy import insert
+from sqlalchemy.dialects import registry
 
-from audit.tables import metadata
+from audit.tables import checkpoints, log_entries, log_head, log_parties, log_tiles
 
 
-@pytest.mark.parametrize(
-    "dialect", [aiosqlite.dialect(), asyncpg.dialect(), psycopg.dialect()], ids=lambda it: it.driver
-)
-def test_values_go_in_the_order_of_the_columns(dialect: Dialect) -> None:
+@pytest.mark.parametrize("name", ["sqlite.aiosqlite", "postgresql.asyncpg", "postgresql.psycopg"])
+def test_values_go_in_the_order_of_the_columns(name: str) -> None:
     """Where a driver counts its parameters, they are counted in the order of the table's columns."""
-    for table in metadata.sorted_tables:
+    dialect = registry.load(name)()
+    for table in (log_entries, log_parties, log_head, log_tiles, checkpoints):
         compiled = insert(table).compile(dialect=dialect)
         if compiled.positional:
             assert compiled.positiontup == table.columns.keys()

@@ -12,7 +12,7 @@ from audit.checkpoints import CheckpointBody, PublishedState
 from audit.errors import MalformedCheckpointError
 from audit.merkle import EMPTY_ROOT, Frontier
 from audit.note import Verifier, open_note
-from audit.recheck import TreeRecheck, require_tile
+from audit.recheck import require_roots, require_tile
 from audit.tiles import split_hashes
 from tests.unit.audit.naive_tree import NaiveTree
 from tests.unit.audit.test_note import TESSERA
@@ -65,13 +65,13 @@ def test_tesseras_log_has_the_roots_that_its_checkpoints_claim(shared_data: Path
     claims = [CheckpointBody.parse(open_note(note.read_bytes(), verifier)) for note in notes]
     assert [claim.size for claim in claims] == list(range(16))
     entries = split_bundle((log / "tile" / "entries" / "000.p" / "15").read_bytes())
-    naive, frontier, recheck = NaiveTree(entries), Frontier(), TreeRecheck()
+    naive, frontier = NaiveTree(entries), Frontier()
     for claim in claims:
         assert frontier.root() == naive.root(claim.size) == claim.root
         if claim.size < len(entries):
             frontier.append(naive.hash(claim.size, claim.size + 1))
     leaves = [naive.hash(index, index + 1) for index in range(15)]
-    assert recheck.add(leaves, {claim.size: claim.root for claim in claims}) == []
+    require_roots(Frontier(), leaves, [], {claim.size: claim.root for claim in claims})
     for width in range(1, 16):
         tile = (log / "tile" / "0" / "000.p" / str(width)).read_bytes()
         assert split_hashes(tile) == leaves[:width]

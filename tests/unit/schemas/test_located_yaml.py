@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -52,6 +52,7 @@ def refusal(text: str) -> YamlError:
     return refused.value
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_json_is_yaml(value: JsonValue) -> None:
     """Whatever JSON says, the same text says here."""
@@ -59,6 +60,7 @@ def test_json_is_yaml(value: JsonValue) -> None:
     assert json.dumps(loaded(text).value) == json.dumps(value)
 
 
+@settings(deadline=None)
 @given(st.recursive(TEXT, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4)))
 def test_what_another_writer_quotes_is_read_back(value: JsonValue) -> None:
     """Block style with every text quoted comes back the same."""

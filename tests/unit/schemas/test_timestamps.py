@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -30,6 +30,7 @@ def test_a_time_without_offset_is_no_instant() -> None:
         utc_text(datetime(2026, 1, 17))  # noqa: DTZ001 - what must fail
 
 
+@settings(deadline=None)
 @given(INSTANTS)
 def test_what_is_written_is_read_back(at: datetime) -> None:
     """Reading gives the instant to the millisecond, aware and in UTC."""
@@ -38,6 +39,7 @@ def test_what_is_written_is_read_back(at: datetime) -> None:
     assert timedelta(0) <= at - read < timedelta(milliseconds=1)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 253_402_300_799_999))
 def test_milliseconds_are_written_exactly(milliseconds: int) -> None:
     """A count of milliseconds comes back from its text without a rounding error."""

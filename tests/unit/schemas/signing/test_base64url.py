@@ -6,7 +6,7 @@ import base64
 import itertools
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.signing.base64url import Base64UrlError, decode, encode
@@ -14,6 +14,7 @@ from schemas.signing.base64url import Base64UrlError, decode, encode
 TRICKY = b'AQgwZ-_+/= \n"\\u0\x00\xff'
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_bytes_come_back(data: bytes) -> None:
     """Encoding is Python's own without the padding, and decoding undoes it."""
@@ -36,6 +37,7 @@ def test_no_short_text_has_a_second_spelling() -> None:
     assert accepted > 1000
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 @example(b"QUJD\\u0041")
 @example(b"QQ==")

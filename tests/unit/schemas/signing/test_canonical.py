@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.signing.canonical import NotCanonicalError, PlainValue, canonical_bytes, canonical_plain_bytes
@@ -23,6 +23,7 @@ PLAIN = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(ASCII_NAMES, PLAIN, max_size=6))
 def test_the_fast_way_is_rfc_8785_byte_for_byte(value: dict[str, PlainValue]) -> None:
     """Over its whole domain the hot path's writer gives the very bytes of the reference."""

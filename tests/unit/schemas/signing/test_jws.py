@@ -91,7 +91,7 @@ def test_no_profile_takes_another_profiles_jws(signing_key: SigningKey) -> None:
                 refusal(signed(signing_key, written), read)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
 @given(st.data())
 def test_no_mutation_ever_verifies(signing_key: SigningKey, data: st.DataObject) -> None:
     """Whatever single change is made to a valid JWS, it is refused as malformed or as not trusted."""

@@ -7,7 +7,7 @@ import math
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.signing import strict_json
@@ -33,6 +33,7 @@ def refusal(data: bytes, *, max_depth: int = 32) -> JsonError:
     return refused.value
 
 
+@settings(deadline=None)
 @given(VALUES, st.booleans(), st.sampled_from([None, 1, "\t"]))
 def test_what_python_writes_is_read_back(value: JsonValue, ascii_only: bool, indent: str | int | None) -> None:  # noqa: FBT001 - hypothesis gives it
     """Every value of the domain comes back the same, however it was written."""
@@ -42,6 +43,7 @@ def test_what_python_writes_is_read_back(value: JsonValue, ascii_only: bool, ind
     assert json.dumps(read) == json.dumps(value)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='{}[]:,"\\ua0123456789.eE+- \n', max_size=40))
 def test_where_it_accepts_it_agrees_with_the_standard_library(text: str) -> None:
     """Nothing is accepted that ``json`` refuses, and nothing is read otherwise than ``json`` reads it."""
@@ -52,6 +54,7 @@ def test_where_it_accepts_it_agrees_with_the_standard_library(text: str) -> None
     assert json.dumps(value) == json.dumps(json.loads(text))
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_the_two_readings_agree(value: JsonValue) -> None:
     """The examination of a text gives the very value that the fast reading gives."""
@@ -59,6 +62,7 @@ def test_the_two_readings_agree(value: JsonValue) -> None:
     assert json.dumps(strict_json._examined(data, 32)) == json.dumps(parse_json(data))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(TEXT, SCALARS, min_size=1, max_size=5), st.data())
 def test_equal_names_are_always_found(members: dict[str, JsonValue], data: st.DataObject) -> None:
     """An object with one of its names written twice is refused at that name, escapes and colons or not."""

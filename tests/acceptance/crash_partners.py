@@ -1,0 +1,112 @@
+"""Every partner of the sample world as one HTTPS server, which remembers all that it is ever handed.
+
+A partner has its own path. It takes most messages, asks for some again with 503, and cuts some connections after it
+has taken the message, so that the exchange can't know: the same delivery then comes again, and must be the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from lacolle.certificates import LocalAuthority
+from lacolle.samples import participants
+from lacolle.serving import http_server, tls_context
+from schemas.ids import ParticipantId
+
+_ASKS_AGAIN: Final = 0.04
+_CUTS_OFF: Final = 0.04
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """One message as a partner took it: the delivery it says it is, of which alert, and its bytes' SHA-256."""
+
+    recipient: ParticipantId
+    delivery_id: str
+    alert_id: str
+    content_type: str
+    digest: str
+
+
+@dataclass(slots=True)
+class Partners:
+    """The server's memory. ``endpoints`` is where each receiver is reached."""
+
+    authority: LocalAuthority
+    endpoints: dict[ParticipantId, str]
+    dice: Random
+    handed: set[Handed] = field(default_factory=set)
+    strays: list[str] = field(default_factory=list)
+    requests: int = 0
+
+    async def serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3)."""
+        body = await _body(receive)
+        self.requests += 1
+        chance = self.dice.random()
+        if chance < _ASKS_AGAIN:
+            await _answer(send, 503)
+            return
+        self._take(scope, body)
+        if chance < _ASKS_AGAIN + _CUTS_OFF:
+            raise ConnectionAbortedError("the partner's connection breaks before its answer")
+        await _answer(send, 204)
+
+    def _take(self, scope: dict[str, Any], body: bytes) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        recipient = ParticipantId(scope["path"].removeprefix("/"))
+        if recipient not in self.endpoints or not {"idempotency-key", "ce-subject"} <= headers.keys():
+            self.strays.append(f"{scope['method']} {scope['path']}")
+            return
+        self.handed.add(
+            Handed(
+                recipient=recipient,
+                delivery_id=headers["idempotency-key"],
+                alert_id=headers["ce-subject"],
+                content_type=headers.get("content-type", ""),
+                digest=hashlib.sha256(body).hexdigest(),
+            )
+        )
+
+
+@asynccontextmanager
+async def open_partners(folder: Path, dice: Random) -> AsyncIterator[Partners]:
+    """Yield the partners, who serve on a loopback port of their own until the block ends."""
+    authority = LocalAuthority(folder)
+    certificate = authority.issue("partners")
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        base = f"https://127.0.0.1:{bound.getsockname()[1]}"
+        receivers = [ParticipantId(each["participant"]) for each in participants() if "receiver" in each["roles"]]
+        partners = Partners(authority, {receiver: f"{base}/{receiver}" for receiver in receivers}, dice)
+        server = http_server(partners.serve, tls=tls_context(certificate.chain, certificate.key), grace=1)
+        serving = asyncio.create_task(server.serve(sockets=[bound]))
+        try:
+            yield partners
+        finally:
+            server.should_exit = True
+            await serving
+
+
+async def _body(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return body
+
+
+async def _answer(send: Send, status: int) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,196 @@
+"""Publishing checkpoints: never two roots for one size, whatever happens to the database or the process."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from audit.checkpoints import CheckpointBody, PublishedState, publish, read_latest
+from audit.errors import AuditError, LogForkError, LogStateError, UntrustedNoteError
+from audit.log import initialise, open_batch, read_head
+from audit.note import LogSigner, open_note
+from audit.tables import checkpoints, log_entries, log_head, metadata
+from schemas.ids import KeyId
+from schemas.signing.keys import SigningKey
+from tests.contract.audit.conftest import open_engine
+from tests.contract.audit.writing import NOW, append, draft
+
+
+async def test_a_grown_log_is_signed_once(
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState
+) -> None:
+    """The head is signed when it grew, stored, remembered beside the database, and not signed again."""
+    assert await publish(connection, signer, published, NOW) is None
+    for count in (3, 1, 300):
+        head = await append(connection, count)
+        checkpoint = await publish(connection, signer, published, NOW + timedelta(seconds=head.size))
+        assert checkpoint is not None
+        body = CheckpointBody.parse(open_note(checkpoint.note.encode(), signer.verifier))
+        assert body == CheckpointBody(origin=signer.origin, size=head.size, root=head.root)
+        assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (signer.origin, head.size, head.root)
+        assert published.read() == checkpoint.note.encode()
+        async with connection.begin():
+            assert await read_latest(connection) == checkpoint
+        assert await publish(connection, signer, published, NOW) is None
+
+
+async def test_nothing_uncommitted_is_signed(
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState
+) -> None:
+    """In a transaction that has appended, publishing is refused: what is rolled back must never have been signed."""
+    async with connection.begin():
+        batch = await open_batch(connection, now=NOW, randomness=os.urandom)
+        batch.append(draft(0))
+        await batch.write()
+        with pytest.raises(InvalidRequestError):
+            await publish(connection, signer, published, NOW)
+    assert published.read() is None
+
+
+async def test_a_restored_backup_that_is_behind_is_not_signed(
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState, path: Path, tmp_path: Path
+) -> None:
+    """An older backup has forgotten what was published: nothing is signed, neither as it is nor after it grew past."""
+    await append(connection, 5)
+    await publish(connection, signer, published, NOW)
+    with closing(sqlite3.connect(path)) as copying:
+        copying.execute("VACUUM INTO ?", (str(tmp_path / "backup"),))
+    await append(connection, 5)
+    assert await publish(connection, signer, published, NOW) is not None
+    last = published.read()
+    restored = open_engine(tmp_path / "backup")
+    async with restored.connect() as behind:
+        with pytest.raises(LogForkError, match="older backup") as refused:
+            await publish(behind, signer, published, NOW)
+        assert "sauvegarde" in refused.value.reason.fr
+        await append(behind, 5)
+        with pytest.raises(LogForkError, match="contradicts"):
+            await publish(behind, signer, published, NOW)
+        await append(behind, 5)
+        with pytest.raises(LogForkError, match="contradicts"):
+            await publish(behind, signer, published, NOW)
+        async with behind.begin():
+            assert list(await behind.scalars(select(checkpoints.c.size))) == [5]
+    await restored.dispose()
+    assert published.read() == last
+
+
+async def test_a_database_that_was_made_anew_is_not_signed(
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState, tmp_path: Path
+) -> None:
+    """An empty log beside the memory of a longer one signs nothing."""
+    await append(connection, 2)
+    await publish(connection, signer, published, NOW)
+    fresh = open_engine(tmp_path / "fresh")
+    async with fresh.begin() as beginning:
+        await beginning.run_sync(metadata.create_all)
+        await initialise(beginning)
+    async with fresh.connect() as empty:
+        with pytest.raises(LogForkError):
+            await publish(empty, signer, published, NOW)
+    await fresh.dispose()
+
+
+async def test_without_its_memory_a_log_that_has_published_signs_nothing(
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState, tmp_path: Path
+) -> None:
+    """The file is gone: no signature, until a checkpoint that somebody holds is put in its place."""
+    await append(connection, 2)
+    first = await publish(connection, signer, published, NOW)
+    assert first is not None
+    (tmp_path / "published").unlink()
+    await append(connection, 2)
+    with pytest.raises(LogForkError, match="Put it back"):
+        await publish(connection, signer, published, NOW)
+    published.write(first.note.encode())
+    assert await publish(connection, signer, published, NOW) is not None
+
+
+async def test_a_memory_that_another_wrote_is_refused(
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState
+) -> None:
+    """What the file holds must be a checkpoint of this very signer."""
+    await append(connection, 2)
+    other = LogSigner(signer.origin, SigningKey.generate(KeyId("log.other"), "Ed25519"))
+    for note in (other.sign(f"{signer.origin}\n1\nroot\n"), signer.sign("no checkpoint\n"), "", "garbage"):
+        published.write(note.encode())
+        with pytest.raises(AuditError) as refused:
+            await publish(connection, signer, published, NOW)
+        assert isinstance(refused.value, UntrustedNoteError) is note.startswith(f"{signer.origin}\n1")
+    assert await read_latest(connection) is None
+
+
+async def test_a_crash_between_memory_and_database_gives_the_same_checkpoint_again(
+    engine: AsyncEngine, signer: LogSigner, published: PublishedState
+) -> None:
+    """The note was remembered and the row was lost: the next publication gives out that note, and no other."""
+    async with engine.connect() as connection:
+        await append(connection, 4)
+        first = await publish(connection, signer, published, NOW)
+        async with connection.begin():
+            await connection.execute(delete(checkpoints))
+        assert await publish(connection, signer, published, NOW) == first
+        async with connection.begin():
+            assert await read_latest(connection) == first
+
+
+async def test_a_note_is_remembered_before_it_is_stored(
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState
+) -> None:
+    """Where the database then fails, the file already knows what was signed."""
+    head = await append(connection, 4)
+    async with connection.begin():
+        await connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON checkpoints BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+    with pytest.raises(IntegrityError, match="disk full"):
+        await publish(connection, signer, published, NOW)
+    note = published.read()
+    assert note is not None
+    assert CheckpointBody.parse(open_note(note, signer.verifier)).root == head.root
+
+
+async def test_a_memory_that_can_not_be_written_lets_nothing_out(
+    connection: AsyncConnection, signer: LogSigner, tmp_path: Path
+) -> None:
+    """Where the file can't be written, no checkpoint is stored or returned."""
+    await append(connection, 4)
+    with pytest.raises(OSError, match="No such file"):
+        await publish(connection, signer, PublishedState(tmp_path / "absent" / "published"), NOW)
+    async with connection.begin():
+        assert await read_latest(connection) is None
+
+
+async def test_a_head_that_its_tiles_do_not_give_is_not_signed(
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState
+) -> None:
+    """Where the head says another root than the entries give, nothing is signed."""
+    await append(connection, 4)
+    async with connection.begin():
+        await connection.execute(update(log_head).values(root=bytes(32)))
+    with pytest.raises(LogStateError, match="does not match"):
+        await publish(connection, signer, published, NOW)
+
+
+async def test_a_rewritten_history_is_not_signed(
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState
+) -> None:
+    """An entry that was changed under a published checkpoint stops the log from signing on."""
+    await append(connection, 4)
+    await publish(connection, signer, published, NOW)
+    async with connection.begin():
+        await connection.execute(update(log_entries).where(log_entries.c.log_index == 2).values(commitment=bytes(32)))
+        before = await read_head(connection)
+    await append(connection, 1)
+    async with connection.begin():
+        assert (await read_head(connection)).size == before.size + 1
+    with pytest.raises(LogForkError, match="contradicts"):
+        await publish(connection, signer, published, NOW)

@@ -1,0 +1,151 @@
+"""A parcel in its partner's format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+from lxml import etree
+
+from adapters.contract import Message
+from adapters.formats import Format, UntranslatableError, cap, native, writer_of
+from schemas.decisions import ClauseRef, Lane
+from schemas.ids import AgreementId, AlertId, AlertType, DeliveryId, KeyId, ParticipantId, uuid7
+from schemas.parcels import Parcel
+from schemas.signing.jws import ALERT, RECEIPT, sign_compact
+from schemas.signing.keys import SigningKey
+
+CAP = "{urn:oasis:names:tc:emergency:cap:1.2}"
+NOON = datetime(2026, 1, 17, 12, 0, 0, tzinfo=UTC)
+KEY = SigningKey.generate(KeyId("ca-qc.sq.1"), "ES256")
+CAVEAT = "Some caveat that no error may repeat"
+
+
+def info(language: str, event: str) -> dict[str, object]:
+    """Return an info block in one language."""
+    return {
+        "language": language,
+        "category": ["Security"],
+        "event": event,
+        "urgency": "Immediate",
+        "severity": "Severe",
+        "certainty": "Observed",
+        "headline": event,
+        "description": event,
+        "area": [{"areaDesc": "Lacolle", "geocode": [{"valueName": "SGC", "value": "2456060"}]}],
+    }
+
+
+ALERT_DOCUMENT: dict[str, object] = {
+    "type": "law-enforcement/stolen-vehicle/v1",
+    "identifier": "SQ-2026-0117-0042",
+    "sender": "ca-qc.sq",
+    "sent": "2026-01-17T07:00:00-05:00",
+    "status": "Actual",
+    "msgType": "Alert",
+    "scope": "Restricted",
+    "references": [],
+    "incidents": [],
+    "addresses": [],
+    "expires": "2026-01-20T00:00:00-05:00",
+    "handling": {
+        "tlp": "AMBER",
+        "codes": [],
+        "purpose": "criminal-investigation",
+        "caveat": {"fr": "Une mise en garde", "en": CAVEAT},
+    },
+    "info": [info("fr-CA", "Véhicule volé"), info("en-CA", "Stolen vehicle")],
+    "body": {
+        "vehicle": {
+            "vin": "1HGCM82633A004352",
+            "plate": {"number": "H42LAC", "jurisdiction": "CA-QC"},
+            "make": "Honda",
+            "model": "Accord",
+            "year": 2021,
+            "colour": "blue",
+        },
+        "circumstances": "Taken from a car park.",
+    },
+}
+
+
+def submission(document: object) -> bytes:
+    """Return a document as an agency submits it."""
+    return sign_compact(orjson.dumps(document), key=KEY, profile=ALERT, iat=int(NOON.timestamp()))
+
+
+def parcel(body: bytes) -> Parcel:
+    """Return a parcel that carries a submission."""
+
+    def identifier(kind: int) -> str:
+        return uuid7(at=NOON, randomness=kind.to_bytes(10, "big"))
+
+    return Parcel(
+        delivery_id=DeliveryId(identifier(1)),
+        alert_id=AlertId(identifier(2)),
+        thread=AlertId(identifier(2)),
+        recipient=ParticipantId("us-ny.state-police"),
+        sender=ParticipantId("ca-qc.sq"),
+        alert_type=AlertType("law-enforcement/stolen-vehicle/v1"),
+        lane=Lane.URGENT,
+        under=ClauseRef(AgreementId("ca-qc.us-ny.crime-2008"), 2, "4.1"),
+        attempt=1,
+        sent_at=NOON,
+        deadline=NOON + timedelta(hours=1),
+        exercise=False,
+        content_type="application/jose",
+        data_schema="https://exchange.example/v1/schemas",
+        traceparent="",
+        body=body,
+    )
+
+
+def test_native_is_the_submission_itself() -> None:
+    """A native partner gets the very bytes that the sender signed, whatever they are."""
+    for body in (submission(ALERT_DOCUMENT), b"anything"):
+        assert native(parcel(body)) == Message(parcel(body), "application/jose", "jws", body)
+
+
+def test_cap_is_the_alert_in_both_languages() -> None:
+    """A CAP partner gets CAP 1.2 XML of the same alert, with the French and the English block."""
+    sent = parcel(submission(ALERT_DOCUMENT))
+    message = cap(sent)
+    assert (message.content_type, message.extension) == ("application/cap+xml", "xml")
+    assert message.parcel == sent
+    alert = etree.fromstring(message.body)
+    assert alert.tag == f"{CAP}alert"
+    assert alert.findtext(f"{CAP}identifier") == "SQ-2026-0117-0042"
+    assert [block.findtext(f"{CAP}language") for block in alert.iter(f"{CAP}info")] == ["fr-CA", "en-CA"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not a jws",
+        sign_compact(orjson.dumps(ALERT_DOCUMENT), key=KEY, profile=RECEIPT),
+        submission([]),
+        submission({**ALERT_DOCUMENT, "type": "law-enforcement/unknown/v1"}),
+        submission({**ALERT_DOCUMENT, "status": "Perhaps"}),
+        sign_compact(b'{"type": "a", "type": "b"}', key=KEY, profile=ALERT, iat=int(NOON.timestamp())),
+    ],
+)
+def test_what_is_no_alert_has_no_cap(body: bytes) -> None:
+    """A parcel that can't be written as CAP says so in one fixed phrase that shows nothing of it."""
+    with pytest.raises(UntranslatableError, match=r"^format: cannot be written as cap$"):
+        cap(parcel(body))
+
+
+def test_another_media_type_stays() -> None:
+    """A native partner is told the media type that the parcel has."""
+    other = replace(parcel(b"x"), content_type="application/json")
+    assert native(other).content_type == "application/json"
+
+
+@pytest.mark.parametrize(("name", "writer"), [(Format.NATIVE, native), (Format.CAP, cap)])
+def test_every_format_has_its_writer(name: Format, writer: Callable[[Parcel], Message]) -> None:
+    """The names that a profile may use lead to these writers."""
+    assert writer_of(name) is writer

@@ -1,0 +1,210 @@
+"""The words: every code, every condition and every value has them, in both languages."""
+
+from __future__ import annotations
+
+import string
+from typing import get_args
+
+import pytest
+from pydantic import TypeAdapter
+
+from agreements import reasons, vocabulary
+from agreements.conditions import Condition
+from agreements.explain import (
+    SENTENCES,
+    VALUES,
+    UnknownReasonError,
+    describe,
+    describe_grant,
+    explain,
+    explain_decision,
+)
+from agreements.obligations import LaneObligation, Obligation
+from agreements.reasons import Code
+from schemas.alerts.header import Category, Certainty, Severity, Status, Urgency
+from schemas.bilingual import Bilingual
+from schemas.decisions import Deny, Lane, Permit, Reason
+from schemas.ids import AlertType
+from tests.unit.agreements.builders import NY, NYSP, QC, SQ, Json, agreement, canonical, condition, document, grant, ref
+
+EXAMPLES = (
+    reasons.granted(ref()),
+    reasons.follows_thread(ref()),
+    reasons.no_agreement(QC, NY),
+    reasons.no_grant(SQ, AlertType("x/y/v1"), ["a", "b"]),
+    reasons.no_grant_at_home(QC, AlertType("x/y/v1")),
+    reasons.not_addressed(),
+    reasons.not_reached(),
+    reasons.conditions_unmet([ref("1.1"), ref("1.2")]),
+    reasons.not_yet_in_force("2026-01-01T00:00:00-05:00"),
+    reasons.expired("2027-08-15T12:30:00Z"),
+    reasons.not_allowed(Code.STATUS_NOT_ALLOWED, ["Test"], ["Actual"]),
+    reasons.tlp_above_ceiling("RED", "AMBER"),
+    reasons.no_info("severity"),
+    reasons.not_allowed(Code.SEVERITY_NOT_ALLOWED, ["Minor"], ["Extreme", "Severe"]),
+    reasons.not_allowed(Code.URGENCY_NOT_ALLOWED, ["Past"], ["Immediate"]),
+    reasons.not_allowed(Code.CERTAINTY_NOT_ALLOWED, ["Unknown"], ["Observed"]),
+    reasons.not_allowed(Code.CATEGORY_NOT_ALLOWED, ["Met", "Fire"], ["Health"]),
+)
+
+
+def test_every_code_has_an_example_and_a_sentence() -> None:
+    """No code is without its constructor here, nor without its sentence."""
+    assert {reason.code for reason in EXAMPLES} == set(Code) == set(SENTENCES)
+
+
+@pytest.mark.parametrize("reason", EXAMPLES, ids=lambda reason: reason.code)
+def test_every_reason_explains_itself(reason: Reason) -> None:
+    """A sentence names every argument that its code has, in each language, and leaves nothing to fill in."""
+    sentence = SENTENCES[Code(reason.code)]
+    for template in (sentence.fr, sentence.en):
+        named = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+        assert named == {name for name, _ in reason.arguments}
+    text = explain(reason)
+    assert text.fr != text.en
+    assert not {"{", "}"} & set(text.fr + text.en)
+
+
+@pytest.mark.parametrize(
+    ("reason", "fr", "en"),
+    [
+        (
+            EXAMPLES[0],
+            "L'alerte est transmise en vertu de la clause 1.1 de ca-qc.us-ny.test (version 1).",
+            "The alert is passed on under clause 1.1 of ca-qc.us-ny.test (version 1).",
+        ),
+        (
+            EXAMPLES[4],
+            "Aucune clause ne permet de transmettre une alerte de type x/y/v1 d'un participant de CA-QC à un autre.",
+            "No clause lets an alert of type x/y/v1 go from one participant of CA-QC to another.",
+        ),
+        (
+            EXAMPLES[8],
+            "L'entente n'est pas encore en vigueur; elle le sera le 1er janvier 2026 à 00:00:00 (UTC-05:00).",
+            "The agreement is not yet in force; it will be on January 1, 2026 at 00:00:00 (UTC-05:00).",
+        ),
+        (
+            EXAMPLES[9],
+            "L'entente n'est plus en vigueur; elle a pris fin le 15 août 2027 à 12:30:00 (UTC).",
+            "The agreement is no longer in force; it ended on August 15, 2027 at 12:30:00 (UTC).",
+        ),
+        (
+            EXAMPLES[13],
+            "Au moins un bloc d'information a cette gravité : mineure; la clause n'admet que : extrême ou majeure.",
+            "At least one info block has severity minor; the clause allows extreme or severe only.",
+        ),
+    ],
+)
+def test_sentences_read_well(reason: Reason, fr: str, en: str) -> None:
+    """Clauses, instants and enumerations are written as a person writes them."""
+    assert explain(reason) == Bilingual(fr=fr, en=en)
+
+
+@pytest.mark.parametrize("reason", [Reason("because"), Reason(Code.GRANTED), Reason(Code.EXPIRED, (("x", "y"),))])
+def test_a_reason_that_is_none_of_ours_is_refused(reason: Reason) -> None:
+    """An unknown code, or a code without its arguments, has no sentence and says so."""
+    with pytest.raises(UnknownReasonError):
+        explain(reason)
+
+
+def test_a_decision_explains_each_clause_it_considered() -> None:
+    """A permit is one sentence; a denial adds one for each thing that kept a clause from permitting."""
+    permit = Permit(recipient=NYSP, jurisdiction=NY, under=ref(), lane=Lane.ROUTINE, reason=reasons.granted(ref()))
+    assert explain_decision(permit) == (explain(permit.reason),)
+    considered = ((ref(), reasons.no_info("urgency")),)
+    deny = Deny(NYSP, NY, reasons.conditions_unmet([ref()]), considered)
+    (first, second) = explain_decision(deny)
+    assert first == explain(deny.reason)
+    assert second.fr.startswith("Clause 1.1 de ca-qc.us-ny.test (version 1) : L'alerte n'a aucun bloc")
+    assert second.en.startswith("Clause 1.1 of ca-qc.us-ny.test (version 1): The alert has no info block")
+
+
+READER: TypeAdapter[Condition] = TypeAdapter(Condition)
+
+
+CONDITIONS = (
+    (
+        condition("status", "Actual", "Test"),
+        "Le statut de l'alerte est : réel ou essai.",
+        "The alert's status is actual or test.",
+    ),
+    (
+        condition("tlp", "AMBER+STRICT"),
+        "La mention TLP de l'alerte est au plus TLP:AMBER+STRICT.",
+        "The alert's TLP label is at most TLP:AMBER+STRICT.",
+    ),
+    (
+        condition("severity", "Extreme"),
+        "Dans chaque bloc d'information, la gravité est : extrême.",
+        "In every info block, severity is extreme.",
+    ),
+    (
+        condition("urgency", "Immediate", "Expected", "Future"),
+        "Dans chaque bloc d'information, l'urgence est : immédiate, prévue ou future.",
+        "In every info block, urgency is immediate, expected or future.",
+    ),
+    (
+        condition("certainty", "Observed"),
+        "Dans chaque bloc d'information, la certitude est : observée.",
+        "In every info block, certainty is observed.",
+    ),
+    (
+        condition("category", "Health", "CBRNE"),
+        "Toute catégorie que nomme un bloc d'information est : santé ou menace CBRNE.",
+        "Every category that an info block names is health or CBRNE threat.",
+    ),
+)
+
+
+@pytest.mark.parametrize(("stated", "fr", "en"), CONDITIONS, ids=[str(case[0]["condition"]) for case in CONDITIONS])
+def test_every_condition_in_words(stated: Json, fr: str, en: str) -> None:
+    """What a condition asks for is a sentence in each language."""
+    assert describe(READER.validate_json(canonical(stated))) == Bilingual(fr=fr, en=en)
+
+
+def test_no_condition_is_left_out() -> None:
+    """The table covers every condition that a clause can carry."""
+    tags = {get_args(each.model_fields["condition"].annotation)[0] for each in get_args(get_args(Condition)[0])}
+    assert {stated["condition"] for stated, _, _ in CONDITIONS} == tags
+
+
+@pytest.mark.parametrize("lane", Lane)
+def test_every_obligation_in_words(lane: Lane) -> None:
+    """What an obligation asks for is a sentence in each language."""
+    assert Obligation is LaneObligation
+    words = describe(LaneObligation(obligation="lane", lane=lane))
+    assert ("urgente" in words.fr, "urgent" in words.en) == (lane is Lane.URGENT, lane is Lane.URGENT)
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (vocabulary.STATUS, get_args(Status)),
+        (vocabulary.SEVERITY, get_args(Severity)),
+        (vocabulary.URGENCY, get_args(Urgency)),
+        (vocabulary.CERTAINTY, get_args(Certainty)),
+        (vocabulary.CATEGORY, get_args(Category)),
+    ],
+)
+def test_every_value_of_an_enumeration_has_its_words(words: dict[str, Bilingual], values: tuple[str, ...]) -> None:
+    """CAP's enumerations are all there, and nothing else."""
+    assert set(words) == set(values)
+
+
+def test_values_found_and_allowed_have_their_vocabulary() -> None:
+    """Every code whose reason compares values knows whose words they are."""
+    compared = {reason.code for reason in EXAMPLES if "found" in dict(reason.arguments)}
+    assert compared == set(VALUES)
+
+
+def test_a_clause_in_one_paragraph() -> None:
+    """A clause reads as who, to whom, what, on which conditions, in which lane, with names where they are known."""
+    (clause,) = agreement(document(grant("3.1", condition("severity", "Severe"), lane="urgent"))).grants
+    words = describe_grant(clause, names={"US-NY": Bilingual(fr="État de New York", en="State of New York")})
+    assert words.en == (
+        "Clause 3.1. May send: `CA-QC`. May receive: State of New York (`US-NY`). "
+        "Alerts covered: Public warning (`emergency-management/public-warning/v1`). The alert's status is actual. "
+        "The alert's TLP label is at most TLP:AMBER. In every info block, severity is severe. "
+        "The alert travels in the urgent lane."
+    )
+    assert words.fr.startswith("Clause 3.1. Peuvent transmettre : `CA-QC`. Peuvent recevoir : État de New York")

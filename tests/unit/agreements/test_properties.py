@@ -1,0 +1,96 @@
+"""What holds of every decision, whatever the alert, the agreements, the thread and the instant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hypothesis import HealthCheck, given, settings
+
+from agreements.decide import decide
+from agreements.explain import explain_decision
+from agreements.reasons import Code
+from agreements.snapshot import Snapshot
+from schemas.alerts.header import Alert
+from schemas.decisions import ClauseRef, Deny, Permit
+from schemas.ids import ParticipantId, home_of
+from tests.unit.agreements.strategies import alerts, instants, snapshots, threads
+
+Thread = dict[ParticipantId, ClauseRef]
+SOME_TIME = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@SOME_TIME
+@given(alerts(), snapshots(), instants(), threads())
+def test_same_inputs_same_decisions(alert: Alert, agreements: Snapshot, now: datetime, reached: Thread) -> None:
+    """A decision depends on its arguments alone: not on what was decided before, and it changes none of them."""
+    before = dict(reached)
+    first = decide(alert, agreements, now, reached=reached)
+    fresh = Snapshot(agreements.candidates, agreements._clauses, agreements._bonds, agreements._turns)
+    assert decide(alert, agreements, now, reached=reached) == first
+    assert decide(alert, fresh, now, reached=reached) == first
+    assert reached == before
+    assert fresh == agreements
+
+
+@SOME_TIME
+@given(alerts(), snapshots(), instants(), threads())
+def test_one_decision_each_in_order(alert: Alert, agreements: Snapshot, now: datetime, reached: Thread) -> None:
+    """Every candidate but the sender is decided once, in the order of ids, and as one of its own jurisdiction."""
+    decisions = decide(alert, agreements, now, reached=reached)
+    expected = sorted(name for name, _ in agreements.candidates if name != alert.sender)
+    assert [decision.recipient for decision in decisions] == expected
+    assert all(decision.jurisdiction == home_of(decision.recipient) for decision in decisions)
+
+
+@SOME_TIME
+@given(alerts(), snapshots(), instants(), threads())
+def test_every_permit_is_borne_out_by_its_clause(
+    alert: Alert, agreements: Snapshot, now: datetime, reached: Thread
+) -> None:
+    """A permit's clause is in force and names the recipient; status and ceiling hold, and all conditions if granted."""
+    for decision in decide(alert, agreements, now, reached=reached):
+        if not isinstance(decision, Permit):
+            continue
+        (clause,) = {
+            each.ref: each for clauses in agreements._clauses.values() for each in clauses if each.ref == decision.under
+        }.values()
+        assert clause.term.governs(now)
+        assert clause.term.outside(now) is None
+        assert decision.recipient in clause.recipients
+        unmet = [condition for condition in clause.conditions if condition.unmet(alert) is not None]
+        if decision.reason.code == Code.GRANTED:
+            assert unmet == []
+        else:
+            assert decision.reason.code == Code.FOLLOWS_THREAD
+            assert alert.msgType in {"Update", "Cancel"}
+            assert reached[decision.recipient] == decision.under
+            assert not any(condition.condition in {"status", "tlp"} for condition in unmet)
+
+
+@SOME_TIME
+@given(alerts(), snapshots(), instants(), threads())
+def test_nobody_else_is_permitted(alert: Alert, agreements: Snapshot, now: datetime, reached: Thread) -> None:
+    """Without agreements nobody receives; a Cancel goes to nobody new; addresses keep out whom they do not name."""
+    alone = Snapshot.of(agreements.candidates, [])
+    assert not any(isinstance(decision, Permit) for decision in decide(alert, alone, now, reached=reached))
+    for decision in decide(alert, agreements, now, reached=reached):
+        if isinstance(decision, Permit) and decision.recipient not in reached:
+            assert alert.msgType != "Cancel"
+            assert not alert.addresses or {decision.recipient, decision.jurisdiction} & {*alert.addresses}
+
+
+@SOME_TIME
+@given(alerts(), snapshots(), instants(), threads())
+def test_every_decision_explains_itself(alert: Alert, agreements: Snapshot, now: datetime, reached: Thread) -> None:
+    """Every reason has a full sentence in each language, and a denial says which clauses were looked at."""
+    for decision in decide(alert, agreements, now, reached=reached):
+        sentences = explain_decision(decision)
+        assert len(sentences) == 1 + (len(decision.considered) if isinstance(decision, Deny) else 0)
+        for sentence in sentences:
+            for text in (sentence.fr, sentence.en):
+                assert text.endswith(".")
+                assert not {"{", "}"} & set(text)
+        if isinstance(decision, Deny):
+            considered = decision.reason.code in {Code.CONDITIONS_UNMET, Code.EXPIRED, Code.NOT_YET_IN_FORCE}
+            assert bool(decision.considered) == considered
+            assert list(decision.considered) == sorted(decision.considered, key=lambda pair: pair[0])
