@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -27,3 +28,13 @@ def write_logs(*, as_json: bool, file: Path | None = None) -> None:
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[_ToStructlog()], force=True)
+
+
+class _ToStructlog(logging.Handler):
+    """Passes on what libraries log: the event's name and an exception's class, never their message's arguments."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record of another library as one of ours."""
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        structlog.get_logger(record.name).warning(str(record.msg), library=record.name, error=error)

@@ -26,6 +26,7 @@ def http_server(app: Any, *, tls: ssl.SSLContext | None, grace: float) -> Server
     """Return a server for ``app``, over TLS where there is a context; ``grace`` is the seconds a stop may take."""
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         http="httptools",
         ws="none",
         lifespan="off",

@@ -64,7 +64,10 @@ def literal_address(host: str) -> Address | None:
 
 async def resolve(host: str, port: int) -> tuple[Address, ...]:
     """Return the addresses that the system's resolver gives for a host. Raises ``OSError`` where it gives none."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # a label that is empty or too long (RFC 5891) never gets as far as the resolver
+        raise OSError("no name") from None
     return tuple(dict.fromkeys(ip_address(sockaddr[0]) for *_, sockaddr in found))
 
 

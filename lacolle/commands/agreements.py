@@ -17,7 +17,6 @@ from agreements.written import read_agreement
 from lacolle.client.surroundings import MACHINE
 from lacolle.commands.frame import KeyOption, framed
 from lacolle.commands.inputs import InputError, read_input, write_output
-from lacolle.commands.registry import read_registry
 from lacolle.commands.voice import Voice
 from lacolle.keyfiles import load_key_file
 from schemas.bilingual import Bilingual
@@ -43,6 +42,8 @@ def add_to(app: typer.Typer) -> None:
 
 def check(*, voice: Voice, file: FileArgument, exchange: ExchangeOption) -> None:
     """Find what is wrong in an agreement, or odd, line by line."""
+    from lacolle.commands.registry import read_registry  # noqa: PLC0415 - loads the gateway, which no other needs
+
     registry = read_registry(exchange)
     findings = lint(
         _text(read_input(file)),

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 import typer
-from schemas.formats.cap import read_cap
 
 from lacolle.commands.voice import standard_input
 from lacolle.errors import LacolleError
 from schemas.bilingual import Bilingual
+from schemas.formats.cap import read_cap
 from schemas.ids import ParticipantId
 from schemas.signing.strict_json import JsonValue, parse_json
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import orjson
 import typer
-from schemas.formats.cap import CapError
 
 from agreements.written import InvalidAgreementError
 from audit.errors import AuditError
@@ -19,6 +18,7 @@ from gateway.settings import SettingsError
 from lacolle.errors import LacolleError
 from schemas.alerts.catalogue import Fault, InvalidAlertError
 from schemas.bilingual import Bilingual, Language
+from schemas.formats.cap import CapError
 from schemas.located_yaml import YamlError
 from schemas.signing.jws import MalformedJwsError
 from schemas.signing.strict_json import JsonError

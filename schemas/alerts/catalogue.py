@@ -141,7 +141,10 @@ def _name_of(alert_class: type[Alert]) -> AlertType:
 
 
 def _faults(error: ValidationError) -> Iterator[Fault]:
-    for each in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]:
+    errors = error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
+    for each in errors:
+        if each["type"] == "too_short" and any(len(other["loc"]) > len(each["loc"]) for other in errors):
+            continue  # a list that stopped at its first wrong item is not short for that
         cause = each.get("ctx", {}).get("error")
         if isinstance(cause, BrokenRulesError):
             for rule in cause.rules[:MOST_FAULTS]:

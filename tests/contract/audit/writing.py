@@ -22,20 +22,22 @@ def alert_id(number: int) -> AlertId:
 
 
 def draft(number: int) -> Draft:
-    """Give the draft of entry ``number``: by turns accepted, routed, or a key revoked, which is of no alert."""
+    """Give the draft of entry ``number``: by turns accepted, routed, a key revoked, and one that has no parties."""
     sender = ParticipantId("ca-qc.sq")
-    alert = alert_id(number // 3)
-    match number % 3:
+    alert = alert_id(number // 4)
+    match number % 4:
         case 0:
             content = {"identifier": f"SQ-{number}", "type": "a/b/v1", "digest": "sha-256:00", "kid": "sq-1"}
             return Draft(Kind.ACCEPTED, sender, PARTIES[:2], alert, None, content)
         case 1:
             content = {"delivery_id": alert, "recipient": "us-vt.vsp", "lane": "urgent", "clause": "qc-vt/1#police"}
             return Draft(Kind.ROUTED, sender, (PARTIES[2], PARTIES[0]), alert, AgreementId("qc-vt"), content)
-        case _:
+        case 2:
             content = {"participant": "us-ny.nysp", "kid": "ny-1", "revoked_at": "2026-01-17T00:00:00Z"}
             content |= {"statement": "sha-256:11", "authority_kid": "ny-authority"}
             return Draft(Kind.KEY_REVOKED, None, (PARTIES[1],), None, None, content)
+        case _:
+            return Draft(Kind.EXCHANGE_OPENED, None, (), None, None, {"origin": "exchange.example", "log_key": "none"})
 
 
 async def append(connection: AsyncConnection, count: int, *, now: datetime = NOW) -> Head:

@@ -7,16 +7,13 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from adapters.transports.directory import DirectoryTransport, file_name
 from schemas.ids import DeliveryId
 from schemas.parcels import Deferred, Delivered, Outcome
-
-if TYPE_CHECKING:
-    from tests.contract.transports.conftest import MakeMessage
+from tests.contract.transports.partner import MakeMessage
 
 
 async def handed_over(directory: Path, make_message: MakeMessage, **how: bytes) -> Outcome:

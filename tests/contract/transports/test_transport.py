@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from adapters.contract import Transport
 from adapters.transports.directory import DirectoryTransport
+from adapters.transports.https import HttpsTransport
 from schemas.parcels import Deferred, Delivered
-
-if TYPE_CHECKING:
-    from adapters.transports.https import HttpsTransport
-    from tests.contract.transports.conftest import MakeMessage, PartnerServer
+from tests.contract.transports.partner import MakeMessage, PartnerServer
 
 
 class Ground:

@@ -144,5 +144,6 @@ async def test_the_systems_resolver() -> None:
     addresses = await resolve("localhost", 443)
     assert ip_address("127.0.0.1") in addresses or ip_address("::1") in addresses
     assert len(set(addresses)) == len(addresses)
-    with pytest.raises(OSError, match=r".+"):
-        await resolve("partner.invalid", 443)
+    for name in ("partner.invalid", "partner..example", "x" * 64 + ".example"):
+        with pytest.raises(OSError, match=r".+"):
+            await resolve(name, 443)

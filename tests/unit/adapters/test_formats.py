@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -12,14 +11,14 @@ from lxml import etree
 
 from adapters.contract import Message
 from adapters.formats import Format, UntranslatableError, cap, native, writer_of
-from schemas.decisions import ClauseRef, Lane
-from schemas.ids import AgreementId, AlertId, AlertType, DeliveryId, KeyId, ParticipantId, uuid7
+from schemas.ids import KeyId
 from schemas.parcels import Parcel
 from schemas.signing.jws import ALERT, RECEIPT, sign_compact
 from schemas.signing.keys import SigningKey
+from tests.unit.bus import parcels
+from tests.unit.bus.parcels import NOON
 
 CAP = "{urn:oasis:names:tc:emergency:cap:1.2}"
-NOON = datetime(2026, 1, 17, 12, 0, 0, tzinfo=UTC)
 KEY = SigningKey.generate(KeyId("ca-qc.sq.1"), "ES256")
 CAVEAT = "Some caveat that no error may repeat"
 
@@ -77,30 +76,9 @@ def submission(document: object) -> bytes:
     return sign_compact(orjson.dumps(document), key=KEY, profile=ALERT, iat=int(NOON.timestamp()))
 
 
-def parcel(body: bytes) -> Parcel:
+def parcel(submitted: bytes) -> Parcel:
     """Return a parcel that carries a submission."""
-
-    def identifier(kind: int) -> str:
-        return uuid7(at=NOON, randomness=kind.to_bytes(10, "big"))
-
-    return Parcel(
-        delivery_id=DeliveryId(identifier(1)),
-        alert_id=AlertId(identifier(2)),
-        thread=AlertId(identifier(2)),
-        recipient=ParticipantId("us-ny.state-police"),
-        sender=ParticipantId("ca-qc.sq"),
-        alert_type=AlertType("law-enforcement/stolen-vehicle/v1"),
-        lane=Lane.URGENT,
-        under=ClauseRef(AgreementId("ca-qc.us-ny.crime-2008"), 2, "4.1"),
-        attempt=1,
-        sent_at=NOON,
-        deadline=NOON + timedelta(hours=1),
-        exercise=False,
-        content_type="application/jose",
-        data_schema="https://exchange.example/v1/schemas",
-        traceparent="",
-        body=body,
-    )
+    return parcels.parcel(body=submitted)
 
 
 def test_native_is_the_submission_itself() -> None:

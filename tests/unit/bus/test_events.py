@@ -25,35 +25,9 @@ from bus.events import (
 from schemas.decisions import ClauseRef, Lane
 from schemas.ids import AgreementId, AlertId, AlertType, DeliveryId, ParticipantId, uuid7
 from schemas.parcels import Deferred, Delivered, OutcomeReport, Parcel, Refused
+from tests.unit.bus.parcels import BODY, NOON, ORIGIN, parcel
 
-ORIGIN = "exchange.example"
-NOON = datetime(2026, 1, 17, 12, 0, 0, 250000, tzinfo=UTC)
-SECRET = b"the body of a parcel, which no error may repeat"
-
-
-def _id(number: int) -> str:
-    return uuid7(at=NOON, randomness=number.to_bytes(10, "big"))
-
-
-PARCEL = Parcel(
-    delivery_id=DeliveryId(_id(1)),
-    alert_id=AlertId(_id(2)),
-    thread=AlertId(_id(3)),
-    recipient=ParticipantId("us-ny.state-police"),
-    sender=ParticipantId("ca-qc.sq"),
-    alert_type=AlertType("law-enforcement/stolen-vehicle/v1"),
-    lane=Lane.URGENT,
-    under=ClauseRef(AgreementId("ca-qc.us-ny.crime-2008"), 2, "4.1"),
-    attempt=1,
-    sent_at=NOON,
-    deadline=NOON.replace(hour=18),
-    exercise=False,
-    content_type="application/jose",
-    data_schema="https://exchange.example/v1/schemas/law-enforcement/stolen-vehicle/v1",
-    traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-    body=SECRET,
-)
-
+PARCEL = parcel()
 REPORT = OutcomeReport(
     delivery_id=PARCEL.delivery_id,
     alert_id=PARCEL.alert_id,
@@ -114,9 +88,9 @@ def with_header(record: Record, name: str, value: bytes | None) -> Record:
 
 
 @given(parcels)
-def test_a_parcel_reads_back(parcel: Parcel) -> None:
+def test_a_parcel_reads_back(sent: Parcel) -> None:
     """A parcel survives the bus unchanged, to the millisecond and the byte."""
-    assert read_parcel(write_parcel(parcel, origin=ORIGIN)) == parcel
+    assert read_parcel(write_parcel(sent, origin=ORIGIN)) == sent
 
 
 @given(reports)
@@ -130,7 +104,7 @@ def test_a_parcel_has_the_headers_of_the_wire() -> None:
     record = write_parcel(PARCEL, origin=ORIGIN)
     assert record.topic == "lacolle.to.us-ny.state-police.urgent"
     assert record.key == PARCEL.thread.encode()
-    assert record.value == SECRET
+    assert record.value == BODY
     assert dict(record.headers) == {
         "ce_specversion": b"1.0",
         "ce_id": PARCEL.delivery_id.encode(),
@@ -282,10 +256,10 @@ def test_a_key_that_is_no_thread_is_malformed() -> None:
 @given(st.lists(st.tuples(st.sampled_from([*REQUIRED, "x"]), st.binary(max_size=40))), st.binary(max_size=40))
 def test_nothing_else_comes_of_a_strange_record(headers: list[tuple[str, bytes]], key: bytes) -> None:
     """Whatever stands on the topic, reading it says malformed and raises nothing else."""
-    record = Record("lacolle.to.ca-qc.sq.urgent", key, SECRET, tuple(headers))
+    record = Record("lacolle.to.ca-qc.sq.urgent", key, BODY, tuple(headers))
     with pytest.raises(MalformedRecordError) as refusal:
         read_parcel(record)
-    assert SECRET.decode() not in refusal.value.reason
+    assert BODY.decode() not in refusal.value.reason
 
 
 def _outcome_with(**members: object) -> Record:
@@ -335,7 +309,7 @@ def test_a_parcel_is_no_outcome() -> None:
 
 def test_a_dead_record_keeps_everything_and_says_why() -> None:
     """An operator finds the record as it came, with the reason and where it came from; a second death replaces both."""
-    record = Record("lacolle.to.ca-qc.sq.urgent", b"key", SECRET, (("ce_id", b"\xff"), ("other", b"1")))
+    record = Record("lacolle.to.ca-qc.sq.urgent", b"key", BODY, (("ce_id", b"\xff"), ("other", b"1")))
     sq = ParticipantId("ca-qc.sq")
     dead = dead_record(record, participant=sq, reason="ce_type is missing")
     assert dead.topic == "lacolle.dead.ca-qc.sq"

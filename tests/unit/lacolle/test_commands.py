@@ -84,6 +84,36 @@ def test_sign_writes_a_submission(key_file: Path, alert_file: Path, agency_key: 
     assert parse_json(payload) == parse_json(alert_file.read_bytes())
 
 
+CAP = """<?xml version="1.0" encoding="UTF-8"?>
+<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2">
+  <identifier>MSP-2026-0001</identifier><sender>msp@example.ca</sender><sent>2026-01-17T14:05:09-05:00</sent>
+  <status>Exercise</status><msgType>Alert</msgType><scope>Public</scope>
+  <info>
+    <language>fr-CA</language><category>Met</category><event>crue</event>
+    <urgency>{urgency}</urgency><severity>Severe</severity><certainty>Likely</certainty>
+    <area><areaDesc>Lacolle</areaDesc></area>
+  </info>
+</alert>
+"""
+
+
+def test_sign_takes_cap(key_file: Path, tmp_path: Path) -> None:
+    """A CAP file becomes a native public warning of the participant's, signed."""
+    (tmp_path / "alert.xml").write_text(CAP.format(urgency="Immediate"))
+    result = run("sign", "--cap", tmp_path / "alert.xml", "--key", key_file, "--participant", "ca-qc.msp")
+    document = parse_json(read_compact(result.stdout.strip().encode(), ALERT).payload)
+    assert isinstance(document, dict)
+    assert (document["type"], document["sender"]) == ("emergency-management/public-warning/v1", "ca-qc.msp")
+
+
+def test_a_fault_in_cap_is_told_with_its_line(key_file: Path, tmp_path: Path) -> None:
+    """A CAP file that breaks the standard is refused with the element and the line."""
+    (tmp_path / "alert.xml").write_text(CAP.format(urgency="Soon"))
+    result = run("sign", "--cap", tmp_path / "alert.xml", "--key", key_file, "--participant", "ca-qc.msp")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "/alert/info[1]/urgency (line 7)" in result.stderr
+
+
 def test_sign_tells_each_fault_in_either_language(key_file: Path, tmp_path: Path) -> None:
     """An invalid alert is refused with each place, in the language asked for, and nothing on standard output."""
     (tmp_path / "alert.json").write_text('{"type": "law-enforcement/stolen-vehicle/v1"}')

@@ -1,0 +1,195 @@
+"""Agencies that post alerts from several connections, whatever happens to the exchange, and keep all that it answers.
+
+What was not answered is tried again, with the same bytes or signed anew, and so is some of what was. Whom an alert
+must reach stands here as the sample agreements have it in words, apart from the exchange's own decisions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from random import Random
+from typing import Any, Final
+
+import httpx2
+import orjson
+
+from lacolle.samples import World
+from schemas.ids import ParticipantId
+from schemas.signing.jws import ALERT, sign_compact
+
+_EASTERN: Final = timezone(timedelta(hours=-5))
+_PATIENCE: Final = 5.0
+_FRESH: Final = 240.0
+"""Seconds for which the exchange takes a signature: 300, less a margin."""
+_ANSWERS: Final = (200, 201)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of alert: who sends it, what is particular about it, and exactly whom it reaches."""
+
+    sender: ParticipantId
+    recipients: frozenset[ParticipantId]
+    header: Mapping[str, Any] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _kind(sender: str, *recipients: str, header: dict[str, Any] | None = None, **info: str) -> Kind:
+    return Kind(ParticipantId(sender), frozenset(map(ParticipantId, recipients)), header or {}, info)
+
+
+KINDS: Final = (
+    _kind("ca-qc.sq", "us-ny.nysp", "us-vt.vsp"),
+    _kind("us-ny.nysp", "ca-qc.sq"),
+    _kind("us-vt.vsp", "ca-qc.sq"),
+    _kind("us-me.msp"),  # its agreement does not name stolen vehicles
+    _kind("ca-qc.sq", "us-ny.nysp", certainty="Possible"),  # Vermont takes what was observed or is likely
+    _kind("ca-qc.sq", "us-ny.nysp", header={"status": "Exercise"}),  # New York alone takes part in exercises
+    _kind("ca-qc.sq", "us-vt.vsp", header={"addresses": ["us-vt.vsp"]}),
+    _kind("ca-qc.sq", header={"handling": {"tlp": "RED", "codes": [], "purpose": "criminal-investigation"}}),
+)
+
+
+@dataclass(slots=True)
+class Submission:
+    """One alert of an agency: every signed form in which it was posted, and the answer, which must stay the same."""
+
+    kind: Kind
+    document: dict[str, Any]
+    signed: list[tuple[float, bytes]] = field(default_factory=list)
+    answer: dict[str, Any] | None = None
+    answers: int = 0
+
+    @property
+    def identifier(self) -> str:
+        """The sender's name for it."""
+        return str(self.document["identifier"])
+
+    @property
+    def digests(self) -> set[str]:
+        """The digests of all its forms, as receipts write them."""
+        return {f"sha-256:{hashlib.sha256(compact).hexdigest()}" for _, compact in self.signed}
+
+
+@dataclass(slots=True)
+class Agencies:
+    """Everybody who sends. ``trouble`` lists what the exchange must never have answered."""
+
+    world: World
+    dice: Random
+    submissions: list[Submission] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+    stopping: bool = False
+
+    async def post(self, *, pause: float) -> None:
+        """Post one alert after the other on one connection, with a pause of ``pause`` seconds on average."""
+        own: list[Submission] = []
+        async with client(self.world) as connection, client(self.world) as second:
+            while not self.stopping:
+                submission = self._next(own)
+                calls = [self._submit(connection, submission)]
+                if self.dice.random() < _TWICE_AT_ONCE:
+                    calls.append(self._submit(second, submission))
+                await asyncio.gather(*calls)
+                await asyncio.sleep(self.dice.uniform(0, 2 * pause))
+
+    async def finish(self) -> None:
+        """Try again all that was not answered: with the same bytes, where the exchange still takes them, and anew."""
+        async with client(self.world) as connection:
+            for submission in self.submissions:
+                if submission.answer is None:
+                    await self._submit(connection, submission)
+                    await self._submit(connection, submission, anew=True)
+
+    def _next(self, own: list[Submission]) -> Submission:
+        unanswered = [submission for submission in own if submission.answer is None]
+        if unanswered and self.dice.random() < _TRIES_AGAIN:
+            return self.dice.choice(unanswered)
+        if own and self.dice.random() < _REPEATS:
+            return self.dice.choice(own)
+        followed = self.dice.choice(own) if own and self.dice.random() < _FOLLOWS else None
+        submission = self._update(followed) if followed and followed.answer else self._alert()
+        own.append(submission)
+        self.submissions.append(submission)
+        return submission
+
+    def _alert(self) -> Submission:
+        kind = self.dice.choice(KINDS)
+        return Submission(kind, _document(kind, f"CRASH-{len(self.submissions)}"))
+
+    def _update(self, earlier: Submission) -> Submission:
+        document = _document(earlier.kind, f"CRASH-{len(self.submissions)}")
+        name = ",".join(str(earlier.document[member]) for member in ("sender", "identifier", "sent"))
+        return Submission(earlier.kind, {**document, "msgType": "Update", "references": [name]})
+
+    async def _submit(self, connection: httpx2.AsyncClient, submission: Submission, *, anew: bool = False) -> None:
+        compact = self._signed(submission, anew=anew)
+        try:
+            response = await connection.post(
+                "/v1/alerts", content=compact, headers={"Content-Type": "application/jose"}, timeout=_PATIENCE
+            )
+        except httpx2.TransportError:
+            return  # the exchange was killed, or is not there yet: nobody knows what became of it
+        if response.status_code not in _ANSWERS:
+            self.trouble.append(f"{submission.identifier}: {response.status_code} {response.text[:300]}")
+            return
+        answer = orjson.loads(response.content)
+        if submission.answer is not None and submission.answer != answer:
+            self.trouble.append(f"{submission.identifier}: answered otherwise than the first time")
+        submission.answer = answer
+        submission.answers += 1
+
+    def _signed(self, submission: Submission, *, anew: bool) -> bytes:
+        last = submission.signed[-1] if submission.signed else None
+        stale = last is None or time.monotonic() - last[0] > _FRESH
+        if last is not None and not stale and not anew and self.dice.random() < _SAME_BYTES:
+            return last[1]
+        key = self.dice.choice(self.world.members[submission.kind.sender].keys)
+        compact = sign_compact(
+            orjson.dumps(submission.document), key=key, profile=ALERT, iat=int(datetime.now(tz=UTC).timestamp())
+        )
+        submission.signed.append((time.monotonic(), compact))
+        return compact
+
+
+def client(world: World) -> httpx2.AsyncClient:
+    """Return a client of the exchange, with a connection that it keeps."""
+    return httpx2.AsyncClient(base_url=world.base_url, limits=httpx2.Limits(max_connections=1), trust_env=False)
+
+
+_TRIES_AGAIN: Final = 0.5
+_REPEATS: Final = 0.1
+_FOLLOWS: Final = 0.15
+_TWICE_AT_ONCE: Final = 0.05
+_SAME_BYTES: Final = 0.5
+
+
+def _document(kind: Kind, identifier: str) -> dict[str, Any]:
+    now = datetime.now(tz=_EASTERN)
+    levels = {"urgency": "Immediate", "severity": "Severe", "certainty": "Observed", **kind.info}
+    block = {"category": ["Security"], **levels, "area": [{"areaDesc": "Lacolle"}]}
+    return {
+        "type": "law-enforcement/stolen-vehicle/v1",
+        "identifier": identifier,
+        "sender": kind.sender,
+        "sent": now.isoformat(timespec="seconds"),
+        "status": "Actual",
+        "msgType": "Alert",
+        "scope": "Restricted",
+        "expires": (now + timedelta(days=1)).isoformat(timespec="seconds"),
+        "handling": {"tlp": "AMBER", "codes": [], "purpose": "criminal-investigation"},
+        "info": [
+            {**block, "language": "fr-CA", "event": "Véhicule volé", "headline": f"Véhicule volé, {identifier}"},
+            {**block, "language": "en-CA", "event": "Stolen vehicle", "headline": f"Stolen vehicle, {identifier}"},
+        ],
+        "body": {
+            "vehicle": {"plate": {"number": "ABC 123", "jurisdiction": "CA-QC"}, "make": "Ford", "year": 2021},
+            "circumstances": "Vol dans un stationnement public.",
+        },
+        **kind.header,
+    }

@@ -1,0 +1,212 @@
+"""What must hold once the last of many kills is over: each function holds one promise against what clients kept."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import orjson
+from sqlalchemy import select
+
+from audit.checkpoints import CheckpointBody
+from audit.entry import Kind as EntryKind
+from audit.entry import commitment
+from audit.merkle import verify_consistency
+from audit.note import Verifier, open_note
+from audit.queries import entry_at
+from audit.tables import log_entries
+from audit.verify import VerifiedLog, verify_database, verify_remote
+from gateway.store.engine import open_sqlite
+from lacolle.client.tokens import assertion
+from lacolle.samples import World
+from schemas.evidence import read_receipt
+from schemas.ids import ParticipantId
+from schemas.signing.canonical import canonical_plain_bytes
+from schemas.signing.keys import PublicKey
+from tests.acceptance.crash_agencies import Submission, client
+from tests.acceptance.crash_partners import Handed
+
+_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_POLL: Final = 0.1
+_LAST_FEW: Final = 20
+
+
+async def settled(world: World, submissions: Sequence[Submission], *, within: float) -> dict[str, dict[str, Any]]:
+    """Return what each sender reads of its alerts, by identifier, once no delivery of theirs is open."""
+    read: dict[str, dict[str, Any]] = {}
+    async with asyncio.timeout(within), client(world) as connection:
+        tokens = {
+            sender: await _token(connection, world, sender) for sender in {each.kind.sender for each in submissions}
+        }
+        open_ones = list(submissions)
+        while open_ones:
+            for each in open_ones:
+                read[each.identifier] = await _status(connection, each, tokens[each.kind.sender])
+            open_ones = [each for each in open_ones if read[each.identifier]["state"] != "settled"]
+            await asyncio.sleep(_POLL if open_ones else 0)
+    return read
+
+
+async def _token(connection: httpx2.AsyncClient, world: World, participant: ParticipantId) -> str:
+    signed = assertion(
+        participant=participant,
+        key=world.members[participant].keys[0],
+        issuer=world.base_url,
+        now=datetime.now(tz=UTC),
+        randomness=os.urandom(16),
+    )
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": _ASSERTION_TYPE,
+        "client_assertion": signed.decode("ascii"),
+    }
+    response = await connection.post("/oauth/token", data=form)
+    response.raise_for_status()
+    return str(orjson.loads(response.content)["access_token"])
+
+
+async def _status(connection: httpx2.AsyncClient, submission: Submission, token: str) -> dict[str, Any]:
+    response = await connection.get(
+        "/v1/alerts",
+        params={"sender": submission.kind.sender, "identifier": submission.identifier},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    response.raise_for_status()
+    document: dict[str, Any] = orjson.loads(response.content)
+    return document
+
+
+async def receipts_are_honoured(
+    world: World, submissions: Sequence[Submission], read: dict[str, dict[str, Any]]
+) -> None:
+    """Every receipt names an alert that its sender reads, under this id and index, with this digest in the log."""
+    async with client(world) as connection:
+        published = orjson.loads((await connection.get("/.well-known/jwks.json")).content)["keys"]
+    keys = {key["kid"]: _public(key) for key in published}
+    receipt_key = next(key for kid, key in keys.items() if kid.endswith(":receipt"))
+    for submission in submissions:
+        answer = submission.answer
+        assert answer is not None, f"{submission.identifier} has no answer"
+        receipt = read_receipt(answer["receipt"].encode("ascii"), receipt_key)
+        assert receipt.digest in submission.digests
+        assert (receipt.sender, receipt.identifier) == (submission.kind.sender, submission.identifier)
+        status = read[submission.identifier]
+        assert status["alert_id"] == answer["alert_id"] == receipt.alert_id
+        assert status["log_index"] == answer["log_index"] == receipt.log_index
+        logged = status["log_entry"]
+        content = canonical_plain_bytes(logged["entry"])
+        assert logged["index"] == receipt.log_index
+        assert logged["entry"]["content"]["digest"] == receipt.digest
+        assert logged["commitment"] == commitment(bytes.fromhex(logged["salt"]), content).hex()
+
+
+def _public(jwk: dict[str, str]) -> PublicKey:
+    return PublicKey.from_jwk({name: value for name, value in jwk.items() if name != "use"})
+
+
+def deliveries_are_right(
+    submissions: Sequence[Submission], read: dict[str, dict[str, Any]], handed: set[Handed]
+) -> None:
+    """Each entitled partner took each alert, under one delivery id and as it was signed; nobody else took anything."""
+    taken: defaultdict[tuple[str, str], set[Handed]] = defaultdict(set)
+    for each in handed:
+        taken[each.alert_id, each.recipient].add(each)
+    expected: set[tuple[str, str]] = set()
+    for submission in submissions:
+        status = read[submission.identifier]
+        deliveries = {delivery["participant"]: delivery for delivery in status["deliveries"]}
+        assert deliveries.keys() == submission.kind.recipients, f"{submission.identifier} is for others"
+        assert {delivery["state"] for delivery in deliveries.values()} <= {"delivered"}, submission.identifier
+        for recipient, delivery in deliveries.items():
+            expected.add((status["alert_id"], recipient))
+            (copy,) = taken[status["alert_id"], recipient]  # one delivery id, one form of one content
+            assert copy.delivery_id == delivery["delivery_id"]
+            if copy.content_type == "application/jose":
+                assert f"sha-256:{copy.digest}" == status["log_entry"]["entry"]["content"]["digest"]
+    assert taken.keys() == expected, "a partner took what no alert was to reach it with"
+
+
+async def checkpoints_are_consistent(world: World, vkey: str, notes: Sequence[bytes]) -> int:
+    """Every checkpoint that was ever given out is one of the final log's own history; they never went back."""
+    verifier = Verifier.from_vkey(vkey)
+    bodies = [CheckpointBody.parse(open_note(note, verifier)) for note in notes]
+    sizes = [body.size for body in bodies]
+    assert sizes == sorted(sizes), "a checkpoint came after a larger one"
+    final = bodies[-1]
+    async with client(world) as connection:
+        for body in {body.size: body for body in bodies[:-1]}.values():
+            response = await connection.get(
+                "/v1/log/proofs/consistency", params={"first": body.size, "second": final.size}
+            )
+            response.raise_for_status()
+            proof = [base64.b64decode(each) for each in orjson.loads(response.content)["proof"]]
+            verify_consistency(
+                first=body.size, second=final.size, proof=proof, first_root=body.root, second_root=final.root
+            )
+    roots = {body.size: body.root for body in bodies}
+    assert all(roots[body.size] == body.root for body in bodies), "two roots for one size"
+    return len(roots)
+
+
+async def public_log_verifies(world: World, vkey: str) -> VerifiedLog:
+    """Everything that the public may fetch gives the checkpoint's root."""
+    async with client(world) as connection:
+
+        async def fetch(path: str) -> bytes:
+            response = await connection.get(f"/log/{path}")
+            response.raise_for_status()
+            return response.content
+
+        return await verify_remote(fetch, vkey=vkey, progress=lambda _done, _of: None)
+
+
+@asynccontextmanager
+async def _reading(database: Path) -> AsyncIterator[Any]:
+    store = open_sqlite(database)
+    try:
+        async with store.reading() as connection:
+            yield connection
+    finally:
+        await store.close()
+
+
+async def stored_log_verifies(database: Path, vkey: str, notes: Sequence[bytes]) -> VerifiedLog:
+    """The database, read by itself, holds a log without a gap that continues the checkpoints given out last."""
+    async with _reading(database) as connection:
+        for note in notes[-_LAST_FEW:-1:5]:
+            await verify_database(connection, vkey=vkey, progress=lambda _done, _of: None, known=note)
+        return await verify_database(connection, vkey=vkey, progress=lambda _done, _of: None, known=notes[-1])
+
+
+async def one_alert_each(database: Path, submissions: Sequence[Submission]) -> None:
+    """However often it was posted, each alert was accepted once and each delivery of it recorded once, in the log."""
+    accepted: dict[str, int] = {}
+    delivered: list[str] = []
+    kinds = [str(EntryKind.ACCEPTED), str(EntryKind.DELIVERED)]
+    async with _reading(database) as connection:
+        rows = await connection.execute(
+            select(log_entries.c.log_index, log_entries.c.kind, log_entries.c.content)
+            .where(log_entries.c.kind.in_(kinds))
+            .order_by(log_entries.c.log_index)
+        )
+        for index, kind, content in rows:
+            said = orjson.loads(content)["content"]
+            if kind == EntryKind.ACCEPTED:
+                assert said["identifier"] not in accepted, "accepted twice"
+                accepted[said["identifier"]] = index
+            else:
+                delivered.append(said["delivery_id"])
+        for submission in submissions[:: max(1, len(submissions) // _LAST_FEW)]:
+            assert submission.answer is not None
+            entry = await entry_at(connection, submission.answer["log_index"])
+            assert entry is not None
+    assert accepted == {each.identifier: each.answer["log_index"] for each in submissions if each.answer}
+    assert len(delivered) == len(set(delivered)) == sum(len(each.kind.recipients) for each in submissions)

@@ -1,0 +1,155 @@
+"""The exchange is killed again and again while agencies post: what it promised holds, and nothing happened twice.
+
+``LACOLLE_TEST_KILLS`` (50) is how often it is killed, ``LACOLLE_TEST_SEED`` repeats the dice of an earlier run; when
+exactly a process dies is the machine's own chance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Final
+
+import httpx2
+import pytest
+
+from lacolle.folder import read_folder
+from lacolle.samples import World, WorldOptions, build_world
+from tests.acceptance import crash_fork, crash_oracle
+from tests.acceptance.conftest import ServerProcess, free_port
+from tests.acceptance.crash_agencies import Agencies, client
+from tests.acceptance.crash_partners import Partners, open_partners
+
+_KILLS: Final = int(os.environ.get("LACOLLE_TEST_KILLS", "50"))
+_SEED: Final = int(os.environ.get("LACOLLE_TEST_SEED", SystemRandom().randrange(1 << 32)))
+_CONNECTIONS: Final = 8
+_PAUSE: Final = 0.03
+_IN_START_UP: Final = 0.2
+_READY_WITHIN: Final = 30.0
+_SETTLES_WITHIN: Final = 60.0
+_KILLED: Final = -9
+
+
+@pytest.mark.slow
+async def test_what_was_promised_survives_any_number_of_kills(tmp_path: Path) -> None:
+    """Every receipt is honoured, every partner got what was for it and no other, and the log is one and whole."""
+    sys.stdout.write(f"LACOLLE_TEST_SEED={_SEED} LACOLLE_TEST_KILLS={_KILLS}\n")
+    dice = Random(_SEED)  # noqa: S311 - chance that can be repeated, not a secret
+    async with open_partners(tmp_path / "partners", Random(_SEED + 1)) as partners:  # noqa: S311 - as above
+        world = build_world(tmp_path / "world", _options(partners))
+        agencies, notes = Agencies(world, dice), list[bytes]()
+        server = ServerProcess(world, tmp_path / "server.log")
+        async with _posting(agencies, notes):
+            await _kill_again_and_again(world, tmp_path / "server.log", dice)
+            await asyncio.to_thread(server.start)
+            agencies.stopping = True
+        try:
+            await _hold_live(world, agencies, partners, notes)
+        finally:
+            status = await asyncio.to_thread(server.stop)
+        assert status == 0
+        folder = read_folder(world.folder)
+        stored = await crash_oracle.stored_log_verifies(folder.database, folder.keys.log.vkey, notes)
+        assert stored.signed_size == stored.size
+        await crash_oracle.one_alert_each(folder.database, agencies.submissions)
+
+
+async def _hold_live(world: World, agencies: Agencies, partners: Partners, notes: list[bytes]) -> None:
+    vkey = read_folder(world.folder).keys.log.vkey
+    await agencies.finish()
+    assert agencies.trouble == []
+    read = await crash_oracle.settled(world, agencies.submissions, within=_SETTLES_WITHIN)
+    await crash_oracle.receipts_are_honoured(world, agencies.submissions, read)
+    crash_oracle.deliveries_are_right(agencies.submissions, read, partners.handed)
+    assert partners.strays == []
+    await _take_checkpoint(world, notes)
+    distinct = await crash_oracle.checkpoints_are_consistent(world, vkey, notes)
+    assert distinct > _KILLS // 2
+    await crash_oracle.public_log_verifies(world, vkey)
+
+
+def _options(partners: Partners) -> WorldOptions:
+    return WorldOptions(
+        port=free_port(),
+        endpoints=partners.endpoints,
+        settings={
+            "delivery": {"ca_file": str(partners.authority.ca_file), "retry_base": 0.1, "retry_cap": 1.0},
+            "limits": {"rate_per_second": 10000.0, "burst": 10000},
+        },
+    )
+
+
+@asynccontextmanager
+async def _posting(agencies: Agencies, notes: list[bytes]) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(_watch_checkpoints(agencies.world, notes))
+        for _ in range(_CONNECTIONS):
+            tasks.create_task(agencies.post(pause=_PAUSE))
+        yield
+        watching.cancel()
+
+
+async def _watch_checkpoints(world: World, notes: list[bytes]) -> None:
+    while True:
+        await _take_checkpoint(world, notes)
+        await asyncio.sleep(0.05)
+
+
+async def _take_checkpoint(world: World, notes: list[bytes]) -> None:
+    async with client(world) as connection:
+        try:
+            response = await connection.get("/log/checkpoint", timeout=5.0)
+        except httpx2.TransportError:
+            return
+    if response.status_code == httpx2.codes.OK and response.content not in notes[-1:]:
+        notes.append(response.content)
+
+
+async def _kill_again_and_again(world: World, log: Path, dice: Random) -> None:
+    fork = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(crash_fork.__file__)),
+        str(world.folder),
+        str(log),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        for _ in range(_KILLS):
+            await _tell(fork, "start")
+            if dice.random() < _IN_START_UP:
+                await asyncio.sleep(dice.uniform(0.0, 0.4))
+            else:
+                await _until_ready(world, log)
+                await asyncio.sleep(dice.uniform(0.05, 0.6))
+            assert await _tell(fork, "kill") == _KILLED, f"it had ended by itself:\n{log.read_text()[-4000:]}"
+    finally:
+        if fork.stdin is not None:
+            fork.stdin.close()
+        await fork.wait()
+
+
+async def _tell(fork: asyncio.subprocess.Process, order: str) -> int:
+    if fork.stdin is None or fork.stdout is None:
+        raise ValueError("the fork server has no pipes")
+    fork.stdin.write(f"{order}\n".encode())
+    await fork.stdin.drain()
+    return int(await fork.stdout.readline())
+
+
+async def _until_ready(world: World, log: Path) -> None:
+    try:
+        async with asyncio.timeout(_READY_WITHIN), client(world) as connection:
+            while True:
+                try:
+                    if (await connection.get("/readyz")).status_code == httpx2.codes.OK:
+                        return
+                except httpx2.TransportError:
+                    await asyncio.sleep(0.01)
+    except TimeoutError:
+        pytest.fail(f"the exchange did not get ready:\n{log.read_text()[-4000:]}")

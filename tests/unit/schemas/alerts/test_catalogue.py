@@ -1,0 +1,156 @@
+"""The catalogue finds every type, reads by it, describes it, and says what is wrong without repeating it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import jsonschema_rs
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.alerts.catalogue import (
+    MOST_FAULTS,
+    MOST_POINTER,
+    InvalidAlertError,
+    alert_types,
+    json_schema,
+    marked_paths,
+    parse_alert,
+    title,
+)
+from schemas.alerts.marks import SCHEMA_KEYWORD
+from schemas.ids import AlertType
+from tests.unit.schemas.alerts.samples import EXAMPLES, Json, example, faults_of, stolen_vehicle
+
+INVALID = {
+    "emergency-management.public-warning": {"/sent", "/info/1/severity", "/body/info/0/resource/0/kind"},
+    "law-enforcement.missing-person": {"/info/0/area/0/ceiling", "/info/0/area/0/polygon/0", "/body/amber"},
+    "law-enforcement.stolen-vehicle": {"/body/vehicle"},
+    "law-enforcement.wanted-person": {"/references", "/body/person/name"},
+    "public-health.case-notification": {"/addresses", "/handling/caveat", "/body/onset"},
+    "public-health.outbreak": {"/body/condition/display/fr", "/body/asOf", "/body/counts/deaths"},
+}
+"""Where each invalid example is wrong."""
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def name_of(alert_type: AlertType) -> str:
+    """Return what the examples of a type are called."""
+    domain, name, _ = alert_type.split("/")
+    return f"{domain}.{name}"
+
+
+def test_every_type_has_its_examples_and_no_example_lacks_its_type() -> None:
+    """Adding a type means adding a module and two examples, no less."""
+    found = {path.name for path in EXAMPLES.glob("*.json")}
+    assert found == {f"{name_of(each)}.{kind}.json" for each in alert_types() for kind in ("valid", "invalid")}
+
+
+@pytest.mark.parametrize("alert_type", alert_types())
+def test_valid_examples_are_valid(alert_type: AlertType) -> None:
+    """The valid example is taken, nothing about it is doubtful, and it speaks both languages."""
+    alert = parse_alert(example(name_of(alert_type)))
+    assert alert.type == alert_type
+    assert alert.advice() == ()
+    assert [info.language for info in alert.info] == ["fr-CA", "en-CA"]
+    assert title(alert_type).fr
+
+
+@pytest.mark.parametrize("alert_type", alert_types())
+def test_invalid_examples_are_refused_at_their_faults(alert_type: AlertType) -> None:
+    """The invalid example is refused exactly where it is wrong, with a sentence in each language."""
+    with pytest.raises(InvalidAlertError) as refusal:
+        parse_alert(example(name_of(alert_type), "invalid"))
+    assert {fault.pointer for fault in refusal.value.faults} == INVALID[name_of(alert_type)]
+    assert all(fault.message.fr != fault.message.en for fault in refusal.value.faults)
+
+
+@pytest.mark.parametrize("alert_type", alert_types())
+def test_schemas_are_sound_and_agree_with_the_models(alert_type: AlertType) -> None:
+    """The JSON Schema is one by its own standard, takes the valid example, and closes every object."""
+    schema = json_schema(alert_type)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["$id"] == f"schemas/{alert_type}"
+    jsonschema_rs.meta.validate(schema)
+    validator = jsonschema_rs.Draft202012Validator(schema)
+    document = example(name_of(alert_type))
+    assert validator.is_valid(document)
+    assert not validator.is_valid({**document, "type": "law-enforcement/other/v1"})
+    assert not validator.is_valid({**document, "extra": 1})
+    assert not validator.is_valid({**document, "sent": "2026-02-30T00:00:00-05:00"})
+
+
+def test_marks_show_in_the_schema_and_are_found_by_path() -> None:
+    """Fields that identify a person or tell of health are known by pointer, in lists too."""
+    wanted = AlertType("law-enforcement/wanted-person/v1")
+    identifying, health = marked_paths(wanted, "identifying"), marked_paths(wanted, "health")
+    assert {"/body/person/name", "/body/person/birthDate", "/body/vehicles/*/plate"} <= set(identifying)
+    assert set(health) == {"/body/person/medical", "/body/person/medicalNote"}
+    case = AlertType("public-health/case-notification/v1")
+    assert {"/body/condition", "/body/laboratory", "/body/status"} <= set(marked_paths(case, "health"))
+    assert "/body/patient/residence/municipality" in marked_paths(case, "identifying")
+    assert marked_paths(AlertType("public-health/outbreak/v1"), "identifying") == ()
+    vehicle = json_schema(AlertType("law-enforcement/stolen-vehicle/v1"))["$defs"]["Vehicle"]
+    assert vehicle["properties"]["plate"][SCHEMA_KEYWORD] == ["identifying"]
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (None, {"": "no-object"}),
+        ([], {"": "no-object"}),
+        ({}, {"/type": "missing"}),
+        ({"type": 1}, {"/type": "unknown-type"}),
+        ({"type": "law-enforcement/stolen-vehicle/v2"}, {"/type": "unknown-type"}),
+        ({"type": ["law-enforcement/stolen-vehicle/v1"]}, {"/type": "unknown-type"}),
+    ],
+)
+def test_a_document_without_a_known_type_is_refused(document: Any, expected: dict[str, str]) -> None:  # noqa: ANN401
+    """Unknown or missing, the fault is at the type."""
+    assert faults_of(document) == expected
+
+
+@given(st.dictionaries(st.sampled_from(list(stolen_vehicle())) | st.text(max_size=300), JSON, min_size=1, max_size=4))
+def test_nothing_that_is_sent_comes_back(members: Json) -> None:
+    """Whatever stands in a document, a refusal is all that comes of it, and it repeats no value and no odd name."""
+    document = stolen_vehicle(**members)
+    document["type"] = "law-enforcement/stolen-vehicle/v1"
+    sentinel = "Zm9vYmFy\x00"
+    document["note"] = sentinel
+    with pytest.raises(InvalidAlertError) as refusal:
+        parse_alert(document)
+    assert len(refusal.value.faults) <= MOST_FAULTS
+    for fault in refusal.value.faults:
+        assert len(fault.pointer) <= MOST_POINTER
+        assert fault.pointer.isascii()
+        assert sentinel not in str(refusal.value) + fault.message.fr + fault.message.en
+
+
+def test_a_long_pointer_ends_where_it_gets_too_long() -> None:
+    """A place too deep to be told is told as far as it goes, never in the middle of a name."""
+    faults = faults_of(stolen_vehicle(**{"a" * 64: 1, "b" * 65: 1, "Jean Tremblay": 1}))
+    assert faults == {f"/{'a' * 64}": "extra-forbidden", "": "extra-forbidden"}
+
+
+def test_the_check_of_a_large_alert_is_quick() -> None:
+    """Two mebibytes of text are checked in well under a second: every pattern takes linear time."""
+    document = example("emergency-management.public-warning")
+    document["body"]["info"][0]["resource"][0]["derefUri"] = "QUJD" * 400_000
+    document["info"][0]["web"] = "https://a.example/" + "a/" * 2_000 + "%"
+    begin = time.perf_counter()
+    assert set(faults_of(document)) == {"/info/0/web"}
+    assert time.perf_counter() - begin < 1
+
+
+def test_examples_are_what_strict_json_reads() -> None:
+    """The examples are UTF-8 JSON that reads back the same."""
+    for path in EXAMPLES.glob("*.json"):
+        assert orjson.loads(orjson.dumps(orjson.loads(path.read_bytes()))) == orjson.loads(path.read_bytes())
