@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import time_text
 from audit.errors import LogForkError, LogStateError, MalformedCheckpointError
-from audit.log import read_head
+from audit.log import Head, read_head
 from audit.merkle import HASH_SIZE
 from audit.note import LogSigner, open_note
 from audit.proofs import root_at
@@ -103,32 +103,25 @@ async def publish(
     """Sign the log's head if it grew since the last checkpoint, remember it, store it and return it; else ``None``.
 
     Begins and commits transactions of its own, so that nothing uncommitted is ever signed: the connection must not
-    be in one. Raises ``LogForkError``, and signs nothing, where the log is behind what was published or disagrees
-    with it, or what was published has been forgotten; ``MalformedNoteError``, ``UntrustedNoteError`` or
-    ``MalformedCheckpointError`` where the file holds no checkpoint of this signer; ``OSError`` where it can't be
-    written, after which the process had better stop.
+    be in one. Signs nothing and raises ``LogForkError`` where the log is behind what was published, disagrees with
+    it, or what was published has been forgotten; ``LogStateError`` where the head is not that of the tiles;
+    ``MalformedNoteError``, ``UntrustedNoteError`` or ``MalformedCheckpointError`` where the file holds no checkpoint
+    of this signer. Raises ``OSError`` where the file can't be written, after which the process had better stop.
     """
     note = await asyncio.to_thread(published.read)
-    promised = None if note is None else _own_body(note, signer)
+    promised = None if note is None else CheckpointBody.parse(open_note(note, signer.verifier))
     async with connection.begin():
         head = await read_head(connection)
         stored = await read_latest(connection)
-        if promised is None and stored is not None:
-            raise LogForkError(_FORGOTTEN)
-        for said in (promised, stored):
-            if said is not None:
-                await _require_continuation(connection, said, head.size)
-        if await root_at(connection, head.size) != head.root:
-            raise LogStateError(_DAMAGED)
+        await _require_continuation(connection, head, promised=promised, stored=stored)
     if head.size == 0 or (stored is not None and stored.size == head.size):
         return None
     signed = signer.sign(CheckpointBody(origin=signer.origin, size=head.size, root=head.root).text)
     checkpoint = Checkpoint(origin=signer.origin, size=head.size, root=head.root, note=signed, time=time_text(now))
     await asyncio.to_thread(published.write, signed.encode())
+    row = {"size": head.size, "root": head.root, "note": signed, "time": checkpoint.time}
     async with connection.begin():
-        await connection.execute(
-            insert(checkpoints), {"size": head.size, "root": head.root, "note": signed, "time": checkpoint.time}
-        )
+        await connection.execute(insert(checkpoints), row)
     return checkpoint
 
 
@@ -141,15 +134,18 @@ async def read_latest(connection: AsyncConnection) -> Checkpoint | None:
     return Checkpoint(origin=origin, size=row.size, root=row.root, note=row.note, time=row.time)
 
 
-def _own_body(note: bytes, signer: LogSigner) -> CheckpointBody:
-    return CheckpointBody.parse(open_note(note, signer.verifier))
-
-
-async def _require_continuation(connection: AsyncConnection, said: CheckpointBody | Checkpoint, head_size: int) -> None:
-    if said.size > head_size:
-        raise LogForkError(_BEHIND)
-    if await root_at(connection, said.size) != said.root:
-        raise LogForkError(_CONTRADICTED)
+async def _require_continuation(
+    connection: AsyncConnection, head: Head, *, promised: CheckpointBody | None, stored: Checkpoint | None
+) -> None:
+    if promised is None and stored is not None:
+        raise LogForkError(_FORGOTTEN)
+    for said in (promised, stored):
+        if said is not None and said.size > head.size:
+            raise LogForkError(_BEHIND)
+        if said is not None and await root_at(connection, said.size) != said.root:
+            raise LogForkError(_CONTRADICTED)
+    if await root_at(connection, head.size) != head.root:
+        raise LogStateError(_DAMAGED)
 
 
 def _root(text: str) -> bytes:

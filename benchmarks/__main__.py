@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from benchmarks import log_verification
 from benchmarks.report import figures, print_tables
 from benchmarks.suite import Scale, Suite
 
-QUICK = Scale(seconds=2.5, warmup=0.5, rounds=2, connections=64, log_entries=20_000)
-FULL = Scale(seconds=10.0, warmup=2.0, rounds=3, connections=64, log_entries=1_000_000)
+QUICK = Scale(seconds=2.5, warmup=0.5, rounds=2, connections=64, log_entries=20_000, saturate=False)
+FULL = Scale(seconds=10.0, warmup=2.0, rounds=3, connections=64, log_entries=1_000_000, saturate=True)
 _QUEBEC = timezone(timedelta(hours=-5))
 
 
@@ -26,13 +27,7 @@ def main() -> None:
     """Measure what the command line asks for, and print it."""
     options = _options()
     base = QUICK if options.quick else FULL
-    scale = Scale(
-        seconds=options.seconds or base.seconds,
-        warmup=base.warmup,
-        rounds=base.rounds,
-        connections=options.connections,
-        log_entries=base.log_entries,
-    )
+    scale = replace(base, seconds=options.seconds or base.seconds, connections=options.connections)
     console = Console(stderr=True, quiet=options.json)
     with tempfile.TemporaryDirectory(prefix="lacolle-bench-") as directory, console.status("") as status:
         suite = Suite(scale=scale, directory=Path(directory), clock=_now, say=status.update)

@@ -17,6 +17,7 @@ from typing import TypeAlias
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.load import Result
 from benchmarks.log_verification import Verification
 from benchmarks.suite import DELIVERY_RATE, Comparison, Windows
 
@@ -43,8 +44,7 @@ def figures(comparison: Comparison, verification: Verification, *, now: datetime
         "delivery_p99_ms": round(comparison.delivery.delivery_p99_ms, 2),
         "delivery_rate_per_s": DELIVERY_RATE,
         "delivered_per_s": round(comparison.delivery.delivered_per_s, 1),
-        "delivering_accepted_per_s": round(comparison.delivering.accepted_per_s, 1),
-        "delivering_delivered_per_s": round(comparison.delivering.delivered_per_s, 1),
+        **_saturated(comparison.delivering),
         "verify_entries": verification.entries,
         "verify_seconds": round(verification.seconds, 2),
         "verify_entries_per_s": round(verification.entries / verification.seconds),
@@ -79,8 +79,7 @@ def print_tables(measured: Figures, *, console: Console) -> None:
         f"201 to the partner's endpoint at {measured['delivery_rate_per_s']} alerts/s: "
         f"p50 {measured['delivery_p50_ms']} ms, p99 {measured['delivery_p99_ms']} ms "
         f"({measured['delivered_per_s']} deliveries/s)",
-        f"At full load with partners connected: {measured['delivering_accepted_per_s']:,} accepted/s, "
-        f"{measured['delivering_delivered_per_s']:,} deliveries/s",
+        *_saturated_line(measured),
         f"Log verified: {measured['verify_entries']:,} entries in {measured['verify_seconds']} s, "
         f"{measured['verify_entries_per_s']:,} entries/s, at most {measured['verify_peak_mb']} MiB",
         _circumstances(measured),
@@ -98,6 +97,22 @@ def _service(name: str, windows: Windows) -> dict[str, float]:
         "peak_mb": windows.peak_mb(),
     }
     return {f"{name}_{figure}": round(value, 2) for figure, value in means.items()}
+
+
+def _saturated(load: Result | None) -> dict[str, float]:
+    if load is None:
+        return {}
+    accepted, delivered = round(load.accepted_per_s, 1), round(load.delivered_per_s, 1)
+    return {"delivering_accepted_per_s": accepted, "delivering_delivered_per_s": delivered}
+
+
+def _saturated_line(measured: Figures) -> list[str]:
+    if "delivering_accepted_per_s" not in measured:
+        return []
+    return [
+        f"At full load with partners connected: {measured['delivering_accepted_per_s']:,} accepted/s, "
+        f"{measured['delivering_delivered_per_s']:,} deliveries/s"
+    ]
 
 
 def _circumstances(measured: Figures) -> str:

@@ -43,13 +43,17 @@ class MeasurementError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How long to measure: seconds of each window and of its warm-up, and how many turns."""
+    """How long to measure: seconds of each window and of its warm-up, how many turns.
+
+    ``saturate`` asks for the window that has the exchange deliver at full load.
+    """
 
     seconds: float
     warmup: float
     rounds: int
     connections: int
     log_entries: int
+    saturate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Comparison:
     naive: Windows
     exchange: Windows
     delivery: Result
-    delivering: Result
+    delivering: Result | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +115,13 @@ class Suite:
         self.say(f"exchange, delivering, at {DELIVERY_RATE} alerts/s")
         with self._world("delivery", delivering=True) as world:
             delivery = self._exchange(world, self._sign(world, per_second=DELIVERY_RATE), rate=DELIVERY_RATE)
+        delivering = self._saturated() if self.scale.saturate else None
+        return Comparison(naive=naive, exchange=exchange, delivery=delivery.load, delivering=delivering)
+
+    def _saturated(self) -> Result:
         self.say("exchange, delivering, at full load")
         with self._world("delivering", delivering=True) as world:
-            delivering = self._exchange(world, self._sign(world, per_second=ACCEPTED_CEILING))
-        return Comparison(naive=naive, exchange=exchange, delivery=delivery.load, delivering=delivering.load)
+            return self._exchange(world, self._sign(world, per_second=ACCEPTED_CEILING)).load
 
     @contextmanager
     def _world(self, name: str, *, delivering: bool) -> Iterator[World]:

@@ -35,7 +35,7 @@ from schemas.bilingual import Bilingual
 
 log = structlog.get_logger(__name__)
 
-GRACE_SECONDS: Final = 10
+GRACE_SECONDS: Final = 5
 """How long requests and deliveries in hand may take when the node is told to stop."""
 
 

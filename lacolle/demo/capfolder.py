@@ -1,24 +1,26 @@
 """Every CAP file of a folder, made ready to be sent today.
 
-Old alerts have expired, so each thread is shifted in time by one constant: its last alert is sent now, and all that its
-alerts say of time keeps its distance, their references included.
+Old alerts have expired, so each is moved in time by a constant of its own: it is sent now, what it says of time keeps its
+distance from that, and a reference follows the alert that it names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
-
-from schemas.formats.cap import CapError, read_cap
+from typing import Final
 
 from lacolle.client.documents import cap_time
 from lacolle.demo.scenario import Document
 from schemas.alerts.header import instant
+from schemas.formats.cap import CapError, read_cap
 from schemas.ids import ParticipantId
+from schemas.signing.strict_json import JsonValue
 
+_REFERENCE: Final = re.compile(r"(?P<sender>[^\s,]+),(?P<identifier>[^\s,]+),(?P<sent>[^\s,]+)")
 _TIMES: Final = ("effective", "onset", "expires")
 
 
@@ -45,59 +47,54 @@ def read_folder_of_cap(folder: Path, *, sender: ParticipantId) -> list[CapFile]:
     return files
 
 
-def shifted(files: Iterable[CapFile], *, now: datetime) -> list[CapFile]:
-    """Return the readable files with their threads shifted to end now, in the order in which they are to be sent."""
+def in_order(files: Iterable[CapFile]) -> list[CapFile]:
+    """Return the readable files in the order in which their alerts were sent."""
     readable = [each for each in files if each.alert is not None]
-    ready = []
-    for thread in _threads(readable):
-        last = max(instant(str(each.alert["sent"])) for each in thread if each.alert is not None)
-        by = timedelta(seconds=int((now - last).total_seconds()))
-        ready += [CapFile(each.path, _shift(each.alert, by), None) for each in thread if each.alert is not None]
-    return sorted(ready, key=lambda each: instant(str(each.alert["sent"])) if each.alert is not None else now)
+    return sorted(readable, key=lambda each: instant(str((each.alert or {})["sent"])))
 
 
-def _threads(files: Sequence[CapFile]) -> list[list[CapFile]]:
-    """Return the files grouped by reference: two alerts are of one thread when one references the other."""
-    leader: dict[str, str] = {}
+class Mover:
+    """Moves alerts to the present, in the order in which they are sent, and remembers where each went."""
 
-    def find(name: str) -> str:
-        while leader.setdefault(name, name) != name:
-            name = leader[name]
-        return name
+    def __init__(self) -> None:
+        self._moved: dict[tuple[str, str], timedelta] = {}
 
-    for each in files:
-        alert: Document = each.alert or {}
-        for reference in _references(alert):
-            leader[find(reference.split(",")[1])] = find(str(alert["identifier"]))
-    threads: dict[str, list[CapFile]] = {}
-    for each in files:
-        threads.setdefault(find(str((each.alert or {})["identifier"])), []).append(each)
-    return list(threads.values())
+    def move(self, alert: Document, *, now: datetime) -> Document:
+        """Return an alert as if it were sent now."""
+        by = timedelta(seconds=int((now - instant(str(alert["sent"]))).total_seconds()))
+        self._moved[str(alert["sender"]), str(alert["identifier"])] = by
+        moved: Document = {**alert, "sent": _later(alert["sent"], by)}
+        if "expires" in alert:
+            moved["expires"] = _later(alert["expires"], by)
+        references, infos, body = alert.get("references"), alert.get("info"), alert.get("body")
+        if isinstance(references, list):
+            moved["references"] = [self._reference(str(each), by) for each in references]
+        if isinstance(infos, list):
+            moved["info"] = [_moved_info(info, by) for info in infos if isinstance(info, dict)]
+        if isinstance(body, dict) and isinstance(body.get("references"), str):
+            sender, as_written = str(alert["sender"]), str(body.get("sender"))
+            written = str(body["references"])
+            moved["body"] = {
+                **body,
+                "references": _REFERENCE.sub(lambda found: self._written(found, by, (sender, as_written)), written),
+            }
+        return moved
 
+    def _reference(self, reference: str, by: timedelta) -> str:
+        sender, identifier, sent = reference.split(",")
+        return f"{sender},{identifier},{_later(sent, self._moved.get((sender, identifier), by))}"
 
-def _references(alert: Document) -> list[str]:
-    references = alert.get("references")
-    return [str(each) for each in references] if isinstance(references, list) else []
-
-
-def _shift(alert: Document, by: timedelta) -> Document:
-    shifted_alert: dict[str, Any] = {**alert, "sent": _later(str(alert["sent"]), by)}
-    if "expires" in alert:
-        shifted_alert["expires"] = _later(str(alert["expires"]), by)
-    shifted_alert["references"] = [_shift_reference(each, by) for each in _references(alert)]
-    infos = alert.get("info")
-    shifted_alert["info"] = [
-        {name: _later(value, by) if name in _TIMES else value for name, value in info.items()}
-        for info in (infos if isinstance(infos, list) else [])
-        if isinstance(info, dict)
-    ]
-    return shifted_alert
-
-
-def _shift_reference(reference: str, by: timedelta) -> str:
-    sender, identifier, sent = reference.split(",")
-    return f"{sender},{identifier},{_later(sent, by)}"
+    def _written(self, found: re.Match[str], by: timedelta, names: tuple[str, str]) -> str:
+        """Return a reference of the CAP text, where the sender has the name that it had in CAP."""
+        sender, as_written = names
+        name = sender if found["sender"] == as_written else found["sender"]
+        sent = _later(found["sent"], self._moved.get((name, found["identifier"]), by))
+        return f"{found['sender']},{found['identifier']},{sent}"
 
 
-def _later(text: Any, by: timedelta) -> str:  # noqa: ANN401 - a member that the format says is a time
+def _moved_info(info: Mapping[str, JsonValue], by: timedelta) -> dict[str, JsonValue]:
+    return {name: _later(value, by) if name in _TIMES else value for name, value in info.items()}
+
+
+def _later(text: JsonValue, by: timedelta) -> str:
     return cap_time(instant(str(text)) + by)

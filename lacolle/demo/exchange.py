@@ -122,13 +122,17 @@ async def running_demo(directory: Path) -> AsyncIterator[RunningDemo]:
 async def _serving(demo: RunningDemo) -> AsyncIterator[None]:
     """Run the servers while the block lasts; should one of them fail, the block is cancelled and its error raised."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(demo.node.run())
+        node = group.create_task(demo.node.run())
         for partner in demo.partners.values():
             group.create_task(partner.run())
         try:
             yield
         finally:
+            # whoever holds connections first: a server waits for its peers to let go
+            for client in demo.clients.values():
+                client.close()
             demo.node.stop()
+            await asyncio.wait([node])
             for partner in demo.partners.values():
                 partner.stop()
 

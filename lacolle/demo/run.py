@@ -21,12 +21,13 @@ from audit.queries import LoggedEntry, entry_at
 from audit.verify import VerifiedLog, verify_database
 from gateway.store.engine import open_sqlite
 from lacolle.client import Accepted, Client, Status
-from lacolle.demo.capfolder import read_folder_of_cap, shifted
+from lacolle.demo.capfolder import Mover, in_order, read_folder_of_cap
 from lacolle.demo.exchange import RunningDemo, running_demo
 from lacolle.demo.scenario import FORGER, STEPS, Deed, Document, Step, document_of
 from lacolle.demo.tally import Sent, Tally
 from lacolle.demo.view import View
 from lacolle.errors import ProblemError
+from schemas.alerts.catalogue import InvalidAlertError
 from schemas.bilingual import Language
 from schemas.ids import ParticipantId
 
@@ -136,16 +137,17 @@ async def _send_folder(demo: RunningDemo, tally: Tally, view: View, folder: Path
         if each.fault is not None:
             tally.refused += 1
             view.console.print(Text(f"✗ {each.path.name}  {each.fault}", style="dim"))
-    ready = shifted(files, now=datetime.now().astimezone().replace(microsecond=0))
+    ready, mover = in_order(files), Mover()
     accepted: list[Accepted] = []
     with _progress(view) as progress:
         sending = progress.add_task(view.words("envoi", "sending"), total=len(ready))
         for each in ready:
             try:
-                accepted.append(await asyncio.to_thread(client.send, each.alert or {}))
-            except ProblemError as refusal:
+                alert = mover.move(each.alert or {}, now=datetime.now().astimezone().replace(microsecond=0))
+                accepted.append(await asyncio.to_thread(client.send, alert))
+            except (ProblemError, InvalidAlertError) as refusal:
                 tally.refused += 1
-                view.console.print(Text(f"✗ {each.path.name}  {refusal.title}", style="dim"))
+                view.console.print(Text(f"✗ {each.path.name}  {refusal}", style="dim"))
             progress.advance(sending)
         following = progress.add_task(view.words("remise", "delivering"), total=len(accepted))
         for each_accepted in accepted:

@@ -58,7 +58,10 @@ STEPS: Final = (
     Step(Bilingual(fr="Un cas à déclaration obligatoire", en="A notifiable case"), "case-notification"),
     Step(Bilingual(fr="Un avertissement au public", en="A public warning"), "public-warning"),
     Step(
-        Bilingual(fr="Un exercice : seulement là où une clause en parle", en="An exercise: only where a clause names exercises"),
+        Bilingual(
+            fr="Un exercice : seulement là où une clause en parle",
+            en="An exercise: only where a clause names exercises",
+        ),
         "stolen-vehicle",
         changes={"status": "Exercise"},
     ),

@@ -143,14 +143,19 @@ def _name_of(alert_class: type[Alert]) -> AlertType:
 def _faults(error: ValidationError) -> Iterator[Fault]:
     errors = error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
     for each in errors:
-        if each["type"] == "too_short" and any(len(other["loc"]) > len(each["loc"]) for other in errors):
-            continue  # a list that stopped at its first wrong item is not short for that
+        if each["type"] == "too_short" and any(_is_below(other, each) for other in errors):
+            continue  # the list stopped at its first wrong item, and is not short for that
         cause = each.get("ctx", {}).get("error")
         if isinstance(cause, BrokenRulesError):
             for rule in cause.rules[:MOST_FAULTS]:
                 yield Fault(_pointer((*each["loc"], *rule.path)), rule.code, rule.reason)
         else:
             yield Fault(_pointer(_place(each)), each["type"].replace("_", "-"), sentence_for(each))
+
+
+def _is_below(error: ErrorDetails, other: ErrorDetails) -> bool:
+    depth = len(other["loc"])
+    return len(error["loc"]) > depth and error["loc"][:depth] == other["loc"]
 
 
 def _place(error: ErrorDetails) -> Path:

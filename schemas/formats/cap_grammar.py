@@ -40,12 +40,12 @@ def _one_of(literal: object) -> NormalForm:
     return lambda text: text if text in values else None
 
 
-def _collapsed(adapter: TypeAdapter[str], *, empty: str | None = None) -> NormalForm:
+def _collapsed(adapter: TypeAdapter[str], *, default: str = "") -> NormalForm:
     """Return the form of a type whose outer whitespace says nothing (XML Schema part 2, section 4.3.6)."""
 
     def form(text: str) -> str | None:
         try:
-            return adapter.validate_python(" ".join(re.split("[ \t\r\n]+", text)).strip(" ") or empty)
+            return adapter.validate_python(re.sub("[ \t\r\n]+", " ", text).strip(" ") if text else default)
         except ValidationError:
             return None
 
@@ -59,7 +59,7 @@ def _time_11(text: str) -> str | None:
 
 
 _TIME: Final = _collapsed(TypeAdapter(CapTime))
-_LANGUAGE: Final = _collapsed(TypeAdapter(LanguageTag), empty="en-US")
+_LANGUAGE: Final = _collapsed(TypeAdapter(LanguageTag), default="en-US")
 """An empty ``language`` takes the schema's default."""
 
 _PAIR: Final = (Row("valueName", 1), Row("value", 1))
@@ -68,7 +68,7 @@ _RESOURCE: Final = (
     Row("resourceDesc", 1),
     Row("mimeType", 1),
     Row("size", text=_collapsed(TypeAdapter(Integer))),
-    Row("uri", text=_collapsed(TypeAdapter(Uri), empty="")),
+    Row("uri", text=_collapsed(TypeAdapter(Uri))),
     Row("derefUri"),
     Row("digest"),
 )
@@ -97,7 +97,7 @@ _INFO: Final = (
     Row("headline"),
     Row("description"),
     Row("instruction"),
-    Row("web", text=_collapsed(TypeAdapter(Uri), empty="")),
+    Row("web", text=_collapsed(TypeAdapter(Uri))),
     Row("contact"),
     Row("parameter", most=None, rows=_PAIR),
     Row("resource", most=None, rows=_RESOURCE),

@@ -157,6 +157,21 @@ def members(answer: httpx2.Response) -> Document:
     return body
 
 
+def problem_of(answer: httpx2.Response, status: int) -> str:
+    """Return the name of the problem that an answer is, which must have this status."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    return str(members(answer)["type"]).rpartition("/")[2]
+
+
+def faults_of(answer: httpx2.Response) -> dict[str, str]:
+    """Return what an invalid alert's answer says, by pointer."""
+    assert problem_of(answer, 422) == "invalid-alert"
+    errors = members(answer)["errors"]
+    assert all(set(error) == {"pointer", "message"} and error["message"] for error in errors)
+    return {error["pointer"]: error["message"] for error in errors}
+
+
 def utc_now() -> str:
     """Return this instant in RFC 3339, UTC, with milliseconds."""
     return datetime.now(tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

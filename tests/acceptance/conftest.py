@@ -20,6 +20,7 @@ import pytest
 from lacolle.samples import World, WorldOptions, build_world
 from schemas.ids import ParticipantId
 from tests.acceptance.agency import Agencies, Agency
+from tests.acceptance.log_reader import LogReader, read_log_key
 
 STARTS_WITHIN = 30.0
 STOPS_WITHIN = 20.0
@@ -121,6 +122,18 @@ def agencies(standing: ServerProcess) -> Iterator[Agencies]:
 def sq(agencies: Agencies) -> Agency:
     """Return the Sûreté du Québec's system."""
     return agencies["ca-qc.sq"]
+
+
+@pytest.fixture(scope="session")
+def log(standing: ServerProcess, agencies: Agencies) -> LogReader:
+    """Return a reader of the shared exchange's log."""
+    return reading_log(standing, agencies)
+
+
+def reading_log(server: ServerProcess, agencies: Agencies) -> LogReader:
+    """Return a reader of a server's log that knows the log's key beforehand."""
+    key = read_log_key((server.world.folder / "keys" / "log.jwk").read_bytes())
+    return LogReader(agencies.http, WorldOptions().origin, key)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class Partners:
     strays: list[str] = field(default_factory=list)
     requests: int = 0
 
-    async def serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def answer(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
         body = await _body(receive)
         self.requests += 1
@@ -87,7 +87,7 @@ async def open_partners(folder: Path, dice: Random) -> AsyncIterator[Partners]:
         base = f"https://127.0.0.1:{bound.getsockname()[1]}"
         receivers = [ParticipantId(each["participant"]) for each in participants() if "receiver" in each["roles"]]
         partners = Partners(authority, {receiver: f"{base}/{receiver}" for receiver in receivers}, dice)
-        server = http_server(partners.serve, tls=tls_context(certificate.chain, certificate.key), grace=1)
+        server = http_server(partners.answer, tls=tls_context(certificate.chain, certificate.key), grace=1)
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         try:
             yield partners

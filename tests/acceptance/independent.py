@@ -66,6 +66,10 @@ class Key:
             return cls(jwk["kid"], ed25519.Ed25519PrivateKey.from_private_bytes(secret))
         return cls(jwk["kid"], ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1()))
 
+    def named(self, kid: str) -> Key:
+        """Return this key under another name."""
+        return Key(kid, self.private)
+
     @property
     def alg(self) -> str:
         """The algorithm's name in a header (RFC 9864, RFC 7518)."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-import httpx2
 import pytest
 
-from tests.acceptance.agency import ALERTS, JOSE, Agencies, Agency, members
+from tests.acceptance.agency import ALERTS, JOSE, Agencies, Agency, faults_of, members, problem_of
 from tests.acceptance.alerts import (
     cancel_of,
     changed,
@@ -25,24 +24,9 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 BODY_LIMIT = 2 * 1024 * 1024
 
 
-def problem_of(answer: httpx2.Response, status: int) -> str:
-    """Return the name of the problem that an answer is, which must have this status."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    return str(members(answer)["type"]).rpartition("/")[2]
-
-
-def faults_of(answer: httpx2.Response) -> dict[str, str]:
-    """Return what an invalid alert's answer says, by pointer."""
-    assert problem_of(answer, 422) == "invalid-alert"
-    errors = members(answer)["errors"]
-    assert all(set(error) == {"pointer", "message"} and error["message"] for error in errors)
-    return {error["pointer"]: error["message"] for error in errors}
-
-
 @pytest.mark.parametrize("number", [0, 1], ids=["Ed25519", "ES256"])
 def test_accepted(sq: Agency, number: int) -> None:
-    """An alert signed with either algorithm is stored: 201, its address, its receipt, and who gets it under which clause."""
+    """An alert signed with either algorithm is stored: 201, its address, its receipt, who gets it by which clause."""
     answer = sq.post(sq.sign(stolen_vehicle(), sq.keys[number]))
     assert answer.status_code == 201
     body = members(answer)

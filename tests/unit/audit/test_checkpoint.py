@@ -15,7 +15,7 @@ from audit.note import Verifier, open_note
 from audit.recheck import require_roots, require_tile
 from audit.tiles import split_hashes
 from tests.unit.audit.naive_tree import NaiveTree
-from tests.unit.audit.test_note import TESSERA
+from tests.unit.audit.tessera import VKEY, split_bundle
 
 GOOD = CheckpointBody(origin="exchange.example/log", size=7, root=EMPTY_ROOT)
 LINES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1)
@@ -60,7 +60,7 @@ def test_what_is_no_checkpoint_is_refused(text: str) -> None:
 def test_tesseras_log_has_the_roots_that_its_checkpoints_claim(shared_data: Path) -> None:
     """Grown from its entry bundle, tessera's log has its partial tiles and all sixteen published roots."""
     log = shared_data / "conf-tlog" / "tessera" / "log"
-    verifier = Verifier.from_vkey(TESSERA)
+    verifier = Verifier.from_vkey(VKEY)
     notes = [*(log / f"checkpoint.{size}" for size in range(15)), log / "checkpoint"]
     claims = [CheckpointBody.parse(open_note(note.read_bytes(), verifier)) for note in notes]
     assert [claim.size for claim in claims] == list(range(16))
@@ -102,13 +102,3 @@ def test_a_note_that_can_not_be_remembered_is_an_error(tmp_path: Path) -> None:
     """Where the folder is missing, the write says so instead of going on."""
     with pytest.raises(OSError, match="No such file"):
         PublishedState(tmp_path / "absent" / "published").write(b"note\n")
-
-
-def split_bundle(bundle: bytes) -> list[bytes]:
-    """Give the entries of an entry bundle."""
-    entries = []
-    while bundle:
-        length = int.from_bytes(bundle[:2])
-        entries.append(bundle[2 : 2 + length])
-        bundle = bundle[2 + length :]
-    return entries

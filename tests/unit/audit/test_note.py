@@ -16,8 +16,8 @@ from audit.errors import MalformedNoteError, UntrustedNoteError
 from audit.note import LogSigner, Verifier, open_note
 from schemas.ids import KeyId
 from schemas.signing.keys import SigningKey
+from tests.unit.audit.tessera import VKEY
 
-TESSERA = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx"
 TEXT = "exchange.example/log\n7\nroot\n"
 
 
@@ -28,7 +28,7 @@ def other_signature(name: str = "witness.example/w", size: int = 76) -> str:
 
 def test_tesseras_checkpoints_verify(shared_data: Path) -> None:
     """Every checkpoint of tessera's log opens with its key, and not with one bit of its text or signature turned."""
-    verifier = Verifier.from_vkey(TESSERA)
+    verifier = Verifier.from_vkey(VKEY)
     notes = sorted((shared_data / "conf-tlog" / "tessera" / "log").glob("checkpoint*"))
     assert len(notes) == 16
     for path in notes:
@@ -128,15 +128,15 @@ def test_what_is_no_note_is_refused(signer: LogSigner, spoil: Callable[[bytes], 
     [
         "",
         "name",
-        TESSERA.replace("33d7b496", "33d7b497"),
-        TESSERA.replace("33d7b496", "33D7B496"),
-        TESSERA.replace("testdata", "testdatb"),
-        TESSERA.replace("+Ae", "+Be"),
-        TESSERA[:-1],
-        TESSERA + "=",
-        TESSERA + "\n",
-        " " + TESSERA,
-        TESSERA.replace("/log/", "/lo g/"),
+        VKEY.replace("33d7b496", "33d7b497"),
+        VKEY.replace("33d7b496", "33D7B496"),
+        VKEY.replace("testdata", "testdatb"),
+        VKEY.replace("+Ae", "+Be"),
+        VKEY[:-1],
+        VKEY + "=",
+        VKEY + "\n",
+        " " + VKEY,
+        VKEY.replace("/log/", "/lo g/"),
     ],
 )
 def test_what_is_no_verifier_key_is_refused(vkey: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema_rs
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.alerts.catalogue import (
@@ -118,6 +118,7 @@ def test_a_document_without_a_known_type_is_refused(document: Any, expected: dic
     assert faults_of(document) == expected
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.sampled_from(list(stolen_vehicle())) | st.text(max_size=300), JSON, min_size=1, max_size=4))
 def test_nothing_that_is_sent_comes_back(members: Json) -> None:
     """Whatever stands in a document, a refusal is all that comes of it, and it repeats no value and no odd name."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.alerts.geometry import CIRCLE_PATTERN, POLYGON_PATTERN, Flaw, flaws, usable
@@ -105,6 +105,7 @@ def test_rings_nested_without_touching_cost_little() -> None:
     assert time.perf_counter() - begin < 2
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.floats(-90, 90), st.floats(-180, 180)), min_size=3, max_size=12))
 def test_no_ring_is_beyond_judgement(points: list[tuple[float, float]]) -> None:
     """Whatever is drawn within the world gets a verdict, and the same one backwards."""

@@ -1,0 +1,146 @@
+"""The typed client and the command against a real exchange."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from lacolle import Client
+from lacolle.client.documents import cap_time
+from lacolle.errors import ProblemError
+from schemas.ids import KeyId, ParticipantId
+from schemas.signing.keys import SigningKey
+from schemas.signing.strict_json import JsonValue
+from tests.acceptance.conftest import ServerProcess
+
+SENDER, RECIPIENT = ParticipantId("ca-qc.sq"), ParticipantId("us-ny.nysp")
+
+
+def client_of(server: ServerProcess, participant: ParticipantId, *, key: SigningKey | None = None) -> Client:
+    """Return a participant's client of an exchange, with its own ES256 key unless told otherwise."""
+    own = server.world.members[participant].keys[1]
+    return Client(server.world.base_url, participant=participant, key=key or own, patience=5.0)
+
+
+@pytest.fixture
+def alert() -> dict[str, JsonValue]:
+    """Return a stolen-vehicle alert of now that no test has sent before."""
+    now = datetime.now(UTC)
+    return {
+        "type": "law-enforcement/stolen-vehicle/v1",
+        "identifier": f"SQ-{uuid.uuid4().hex}",
+        "sender": SENDER,
+        "sent": cap_time(now),
+        "status": "Actual",
+        "msgType": "Alert",
+        "scope": "Restricted",
+        "expires": cap_time(now + timedelta(hours=1)),
+        "handling": {"tlp": "GREEN", "purpose": "criminal-investigation"},
+        "info": [
+            {
+                "language": "fr-CA",
+                "category": ["Security"],
+                "event": "Véhicule volé",
+                "urgency": "Immediate",
+                "severity": "Severe",
+                "certainty": "Observed",
+            }
+        ],
+        "body": {"vehicle": {"plate": {"number": "ABC 123", "jurisdiction": "CA-QC"}}, "circumstances": "Volé."},
+    }
+
+
+def test_an_alert_is_sent_followed_and_acknowledged(standing: ServerProcess, alert: dict[str, JsonValue]) -> None:
+    """What a sender sends, it can read back by either name; its recipient acknowledges it, and the sender sees that."""
+    with client_of(standing, SENDER) as sender, client_of(standing, RECIPIENT) as recipient:
+        accepted = sender.send(alert)
+        assert RECIPIENT in [each.participant for each in accepted.recipients]
+        assert sender.status(identifier=str(alert["identifier"])) == sender.status(accepted.alert_id)
+        (delivery,) = recipient.status(accepted.alert_id).deliveries
+        word = recipient.acknowledge(accepted.alert_id, delivery.delivery_id, "acted-on", note="Retrouvé.")
+        seen = next(
+            each for each in sender.status(accepted.alert_id).deliveries if each.delivery_id == delivery.delivery_id
+        )
+    assert [(each.status, each.log_index) for each in seen.acknowledgements] == [("acted-on", word.log_index)]
+
+
+def test_sending_twice_makes_one_alert(standing: ServerProcess, alert: dict[str, JsonValue]) -> None:
+    """The same bytes again, and the same alert signed again, both get the first answer."""
+    with client_of(standing, SENDER) as sender:
+        submission = sender.sign(alert)
+        first = sender.send(submission)
+        again = sender.send(submission)
+        with client_of(standing, SENDER, key=standing.world.members[SENDER].keys[0]) as other_key:
+            anew = other_key.send(alert)
+    assert not first.replayed
+    assert again.replayed
+    assert anew.replayed
+    assert {first.receipt_jws} == {again.receipt_jws, anew.receipt_jws}
+
+
+def test_updates_and_cancellations_reach_the_thread(standing: ServerProcess, alert: dict[str, JsonValue]) -> None:
+    """An Update and a Cancel join the thread of the alert they name, and go to those it reached."""
+    with client_of(standing, SENDER) as sender:
+        first = sender.send(alert)
+        changed = {**alert, "identifier": f"{alert['identifier']}-2"}
+        update = sender.update(alert, changed)
+        cancel = sender.cancel(changed, identifier=f"{alert['identifier']}-3")
+        threads = {sender.status(each.alert_id).thread for each in (first, update, cancel)}
+    assert threads == {first.alert_id}
+    assert {each.participant for each in cancel.recipients} >= {each.participant for each in first.recipients}
+
+
+def test_a_preview_sends_nothing(standing: ServerProcess, alert: dict[str, JsonValue]) -> None:
+    """A preview tells every decision, and the alert is unknown afterwards."""
+    with client_of(standing, SENDER) as sender:
+        decisions = {each.participant: each.decision for each in sender.preview(alert).decisions}
+        assert decisions[RECIPIENT] == "permit"
+        assert "deny" in decisions.values()
+        with pytest.raises(ProblemError) as unknown:
+            sender.status(identifier=str(alert["identifier"]))
+    assert unknown.value.name == "not-found"
+
+
+def test_refusals_are_told_by_name(standing: ServerProcess, alert: dict[str, JsonValue]) -> None:
+    """A stranger's key, another's alert, other content under a used name: each is the problem of its own name."""
+    with client_of(standing, SENDER) as sender, client_of(standing, RECIPIENT) as recipient:
+        stranger = SigningKey.generate(KeyId("stranger"), "ES256")
+        with client_of(standing, SENDER, key=stranger) as forger, pytest.raises(ProblemError) as untrusted:
+            forger.send(alert)
+        with pytest.raises(ProblemError) as foreign:
+            recipient.send(alert)
+        sender.send(alert)
+        with pytest.raises(ProblemError) as reused:
+            sender.send({**alert, "scope": "Public"})
+    names = [each.value.name for each in (untrusted, foreign, reused)]
+    assert names == ["signature-not-trusted", "not-permitted", "identifier-reused"]
+    assert all(each.value.request_id for each in (untrusted, foreign, reused))
+
+
+def test_the_command_sends_and_reads_back(standing: ServerProcess, alert: dict[str, JsonValue], tmp_path: Path) -> None:
+    """``lacolle send`` and ``lacolle status`` do the same from a shell, and remember the exchange's keys."""
+    (tmp_path / "alert.json").write_bytes(orjson.dumps(alert))
+    environment = {
+        **os.environ,
+        "LACOLLE_URL": standing.world.base_url,
+        "LACOLLE_PARTICIPANT": SENDER,
+        "LACOLLE_KEY": str(standing.world.members[SENDER].key_files[0]),
+        "LACOLLE_EXCHANGE_KEYS": str(tmp_path / "exchange.json"),
+    }
+    answers = [
+        orjson.loads(
+            subprocess.run(
+                [sys.executable, "-m", "lacolle", *words, "--json"], env=environment, check=True, capture_output=True
+            ).stdout
+        )
+        for words in (["send", str(tmp_path / "alert.json")], ["status", "--identifier", str(alert["identifier"])])
+    ]
+    assert answers[0]["alert_id"] == answers[1]["alert_id"]
+    assert orjson.loads((tmp_path / "exchange.json").read_bytes())["keys"]
