@@ -7,8 +7,10 @@ Titles exist in French and in English and follow ``Accept-Language``. A problem 
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 import orjson
@@ -17,6 +19,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from gateway import errors
 from schemas.bilingual import Bilingual, Language, preferred_language
@@ -128,7 +131,7 @@ def _members(error: errors.GatewayError, language: Language) -> dict[str, Any]:
     match error:
         case errors.MalformedSubmissionError(reason=reason, pointer=pointer):
             detail = {"detail": reason.in_language(language)}
-            return detail if pointer is None else {**detail, "pointer": pointer}
+            return detail if pointer is None else {**detail, "pointer": _named_place(pointer)}
         case (
             errors.NotPermittedError(reason=reason)
             | errors.InvalidQueryError(reason=reason)
@@ -147,6 +150,14 @@ def _members(error: errors.GatewayError, language: Language) -> dict[str, Any]:
             return {"expected": expected}
         case _:
             return {}
+
+
+def _named_place(pointer: str) -> str:
+    """Return a pointer as far as its steps look like names of members or positions; what follows may be content."""
+    return "".join(f"/{step}" for step in takewhile(_STEP.fullmatch, pointer.split("/")[1:]))
+
+
+_STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}|[0-9]{1,9}")
 
 
 def _headers(error: errors.GatewayError) -> dict[str, str]:
@@ -189,6 +200,22 @@ def _respond(
     )
 
 
+def _allow(request: Request, status: int) -> dict[str, str]:
+    """Return the methods of an address that has others than the one asked for (RFC 9110 section 15.5.6).
+
+    Each of its routes knows its own methods alone.
+    """
+    if status != _METHOD_NOT_ALLOWED:
+        return {}
+    asked = [(method, {**request.scope, "method": method}) for method in _METHODS]
+    here = [name for name, scope in asked if any(r.matches(scope)[0] is Match.FULL for r in request.app.routes)]
+    return {"Allow": ", ".join(here)}
+
+
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHOD_NOT_ALLOWED: Final = 405
+
+
 def install(app: FastAPI) -> None:
     """Let every refusal of ``app`` leave as a problem."""
 
@@ -209,7 +236,7 @@ def install(app: FastAPI) -> None:
             status=error.status_code,
             language=preferred_language(request.headers.get("accept-language")),
             members={},
-            headers=dict(error.headers or {}),
+            headers={**(error.headers or {}), **_allow(request, error.status_code)},
         )
 
     async def failed(request: Request, error: Exception) -> Response:

@@ -54,6 +54,7 @@ def verify(
     earlier = None if known is None else read_input(known)
     with _watched(voice) as progress:
         if database is not None:
+            _require_file(database)
             log = asyncio.run(_from_database(database, log_key, progress, earlier))
         else:
             log = asyncio.run(_from_exchange(url or "", ca_file, log_key, progress, earlier))
@@ -82,6 +83,15 @@ def verify(
 async def _from_database(database: Path, log_key: str, progress: Report, known: bytes | None) -> VerifiedLog:
     from gateway.store.engine import open_sqlite  # noqa: PLC0415 - verifying over HTTP needs no database
 
+    store = open_sqlite(database)
+    try:
+        async with store.reading() as connection:
+            return await verify_database(connection, vkey=log_key, progress=progress, known=known)
+    finally:
+        await store.close()
+
+
+def _require_file(database: Path) -> None:
     if not database.is_file():
         raise InputError(
             Bilingual(
@@ -89,12 +99,6 @@ async def _from_database(database: Path, log_key: str, progress: Report, known: 
                 en=f"{database} does not exist: name the exchange's database (data/exchange.sqlite3).",
             )
         )
-    store = open_sqlite(database)
-    try:
-        async with store.reading() as connection:
-            return await verify_database(connection, vkey=log_key, progress=progress, known=known)
-    finally:
-        await store.close()
 
 
 async def _from_exchange(

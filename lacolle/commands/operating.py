@@ -22,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def init(
+    *,
     directory: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     voice: Voice,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
@@ -55,9 +56,9 @@ def init(
 
 
 def serve(
+    *,
     directory: Annotated[Path, typer.Argument(help="A folder that lacolle init made.")],
     voice: Voice,
-    *,
     insecure_http: Annotated[
         bool, typer.Option("--insecure-http", help="Serve plain HTTP, on a loopback address alone.")
     ] = False,

@@ -1,7 +1,7 @@
 """Every CAP file of a folder, made ready to be sent today.
 
-Old alerts have expired, so each is moved in time by a constant of its own: it is sent now, what it says of time keeps its
-distance from that, and a reference follows the alert that it names.
+Old alerts have expired, so each is moved in time by a constant of its own: it is sent now, what it says of time keeps
+its distance from that, and a reference follows the alert that it names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from schemas.formats.cap import CapError, read_cap
 from schemas.ids import ParticipantId
 from schemas.signing.strict_json import JsonValue
 
-_REFERENCE: Final = re.compile(r"(?P<sender>[^\s,]+),(?P<identifier>[^\s,]+),(?P<sent>[^\s,]+)")
+_REFERENCE: Final = re.compile(r"[^\s,]+,[^\s,]+,[^\s,]+")
 _TIMES: Final = ("effective", "onset", "expires")
 
 
@@ -57,12 +57,12 @@ class Mover:
     """Moves alerts to the present, in the order in which they are sent, and remembers where each went."""
 
     def __init__(self) -> None:
-        self._moved: dict[tuple[str, str], timedelta] = {}
+        self._moved: dict[str, timedelta] = {}
 
     def move(self, alert: Document, *, now: datetime) -> Document:
         """Return an alert as if it were sent now."""
         by = timedelta(seconds=int((now - instant(str(alert["sent"]))).total_seconds()))
-        self._moved[str(alert["sender"]), str(alert["identifier"])] = by
+        self._moved[str(alert["identifier"])] = by
         moved: Document = {**alert, "sent": _later(alert["sent"], by)}
         if "expires" in alert:
             moved["expires"] = _later(alert["expires"], by)
@@ -72,24 +72,13 @@ class Mover:
         if isinstance(infos, list):
             moved["info"] = [_moved_info(info, by) for info in infos if isinstance(info, dict)]
         if isinstance(body, dict) and isinstance(body.get("references"), str):
-            sender, as_written = str(alert["sender"]), str(body.get("sender"))
-            written = str(body["references"])
-            moved["body"] = {
-                **body,
-                "references": _REFERENCE.sub(lambda found: self._written(found, by, (sender, as_written)), written),
-            }
+            written = _REFERENCE.sub(lambda found: self._reference(found.group(), by), str(body["references"]))
+            moved["body"] = {**body, "references": written}
         return moved
 
     def _reference(self, reference: str, by: timedelta) -> str:
         sender, identifier, sent = reference.split(",")
-        return f"{sender},{identifier},{_later(sent, self._moved.get((sender, identifier), by))}"
-
-    def _written(self, found: re.Match[str], by: timedelta, names: tuple[str, str]) -> str:
-        """Return a reference of the CAP text, where the sender has the name that it had in CAP."""
-        sender, as_written = names
-        name = sender if found["sender"] == as_written else found["sender"]
-        sent = _later(found["sent"], self._moved.get((name, found["identifier"]), by))
-        return f"{found['sender']},{found['identifier']},{sent}"
+        return f"{sender},{identifier},{_later(sent, self._moved.get(identifier, by))}"
 
 
 def _moved_info(info: Mapping[str, JsonValue], by: timedelta) -> dict[str, JsonValue]:

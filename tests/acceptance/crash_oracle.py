@@ -127,7 +127,9 @@ def deliveries_are_right(
         assert {delivery["state"] for delivery in deliveries.values()} <= {"delivered"}, submission.identifier
         for recipient, delivery in deliveries.items():
             expected.add((status["alert_id"], recipient))
-            (copy,) = taken[status["alert_id"], recipient]  # one delivery id, one form of one content
+            copies = taken[status["alert_id"], recipient]
+            assert len(copies) == 1, f"{submission.identifier} reached {recipient} in several forms: {copies}"
+            copy = next(iter(copies))
             assert copy.delivery_id == delivery["delivery_id"]
             if copy.content_type == "application/jose":
                 assert f"sha-256:{copy.digest}" == status["log_entry"]["entry"]["content"]["digest"]

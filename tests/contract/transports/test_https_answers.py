@@ -10,13 +10,7 @@ import pytest
 
 from adapters.transports.https import Exchange, HttpsTransport, outcome_of
 from schemas.parcels import Deferred, Delivered, Outcome, Refused
-from tests.contract.transports.partner import (
-    MakeMessage,
-    PartnerServer,
-    opened,
-    raw,
-    status,
-)
+from tests.contract.transports.partner import MakeMessage, PartnerServer, opened, raw, status
 
 NOON = datetime(2026, 1, 17, 12, 0, 0, tzinfo=UTC)
 

@@ -11,14 +11,7 @@ import pytest
 from adapters.transports.addresses import Address, Resolver
 from adapters.transports.https import Exchange
 from schemas.parcels import Deferred, Delivered, Outcome, Refused
-from tests.contract.transports.partner import (
-    NAME,
-    Authority,
-    MakeMessage,
-    PartnerServer,
-    Serve,
-    opened,
-)
+from tests.contract.transports.partner import NAME, Authority, MakeMessage, PartnerServer, Serve, opened
 
 LOOPBACK = ip_address("127.0.0.1")
 

@@ -11,13 +11,7 @@ from adapters.signatures import NonceMemory, RequestNotTrustedError, verify_requ
 from adapters.transports.https import HttpsTransport, percent_encoded
 from schemas.parcels import Delivered
 from schemas.signing.keys import SigningKey
-from tests.contract.transports.partner import (
-    NAME,
-    MakeMessage,
-    PartnerServer,
-    raw,
-    status,
-)
+from tests.contract.transports.partner import NAME, MakeMessage, PartnerServer, raw, status
 
 
 async def test_the_request_is_as_promised(

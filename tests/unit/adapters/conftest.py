@@ -8,9 +8,7 @@ import pytest
 
 from bus.embedded import EmbeddedBus
 from bus.topics import OUTCOMES, adapter_group, parcels_topics
-from tests.unit.adapters.hands import (
-    Exchange,
-)
+from tests.unit.adapters.hands import Exchange
 from tests.unit.bus.parcels import NYSP
 
 

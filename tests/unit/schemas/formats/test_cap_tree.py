@@ -69,11 +69,11 @@ def test_an_empty_language_is_the_schemas_default() -> None:
     assert imported(changed("fr-CA", "")).info[0].language == "en-US"
 
 
-def test_verdicts_agree_with_the_schema_on_thousands_of_mutations(cap_12_schema: etree.XMLSchema) -> None:
+def test_verdicts_agree_with_the_schema_on_mutations(cap_12_schema: etree.XMLSchema) -> None:
     """Whatever is moved, dropped, doubled or retyped, the tables and the schema of OASIS say the same."""
     dice = random.Random(2026)  # noqa: S311 - a test's mutations
     verdicts = {True: 0, False: 0}
-    for _ in range(3_000):
+    for _ in range(1_200):
         root = etree.fromstring(EVERYTHING.encode())
         for _ in range(dice.randint(1, 2)):
             _mutate(root, dice)
@@ -82,7 +82,7 @@ def test_verdicts_agree_with_the_schema_on_thousands_of_mutations(cap_12_schema:
         faults = read_tree(root).faults
         assert (not faults) == expected, etree.tostring(root)
         verdicts[expected] += 1
-    assert min(verdicts.values()) > 300
+    assert min(verdicts.values()) > 100
 
 
 def _mutate(root: etree._Element, dice: random.Random) -> None:
