@@ -11,7 +11,8 @@ agreement, no recipient; whatever can't be established is a denial. For each can
    that version is in force, the clause covers this alert, and the conditions that bind a thread (status, TLP) hold.
    Neither rule 2 nor the conditions on info stand in its way: who was told must hear that it changed.
 5. Else the candidate is denied: ``conditions-unmet``, ``expired`` or ``not-yet-in-force`` with every clause that was
-   considered, ``no-grant`` where agreements bind both sides but none grants this, ``no-agreement`` where none does.
+   considered, in the order in which it would have ruled; ``no-grant`` where agreements bind both sides but none grants
+   this, ``no-agreement`` where none does; ``no-grant-at-home`` within the sender's own jurisdiction.
 """
 
 from __future__ import annotations
@@ -83,11 +84,10 @@ class _Case:
         """Return why no clause in force permits; worked out once for the candidates of a group."""
         known = self._refusals.get(standing.group)
         if known is None:
-            clauses = self._clauses
-            unmet = [(clauses[index].ref, reason) for index in standing.clauses for reason in self._unmet_of(index)]
-            refs = sorted({ref for ref, _ in unmet})
-            considered = sorted([*unmet, *standing.lapsed], key=lambda pair: pair[0])
-            known = self._refusals[standing.group] = reasons.conditions_unmet(refs), tuple(considered)
+            clauses = [(self._clauses[index].ref, self._unmet_of(index)) for index in standing.clauses]
+            unmet = [(ref, reason) for ref, lacking in clauses for reason in lacking]
+            foremost = reasons.conditions_unmet([ref for ref, _ in clauses])
+            known = self._refusals[standing.group] = foremost, (*unmet, *standing.lapsed)
         return known
 
     def _unmet_of(self, index: int) -> tuple[Reason, ...]:

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import TypeVar
 
 from schemas.decisions import ClauseRef, Reason
 from schemas.ids import AlertType, JurisdictionCode, ParticipantId
-
-_Value = TypeVar("_Value", bound=str)
 
 
 class Code(StrEnum):
@@ -95,18 +92,12 @@ def expired(end: str) -> Reason:
     return Reason(Code.EXPIRED, (("valid_until", end),))
 
 
-def not_allowed(code: Code, found: Iterable[_Value], allowed: Iterable[_Value]) -> Reason:
+def not_allowed(code: Code, found: Iterable[str], allowed: tuple[str, ...]) -> Reason:
     """Say which values of a CAP enumeration were found that a condition does not allow.
 
     Found values are sorted and named once, so that the same alert always gives the same reason.
     """
-    return Reason(
-        code,
-        (
-            ("found", tuple(sorted({str(value) for value in found}))),
-            ("allowed", tuple(str(value) for value in allowed)),
-        ),
-    )
+    return Reason(code, (("found", tuple(sorted(set(found)))), ("allowed", allowed)))
 
 
 def no_info(condition: str) -> Reason:

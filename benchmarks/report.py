@@ -109,10 +109,8 @@ def _saturated(load: Result | None) -> dict[str, float]:
 def _saturated_line(measured: Figures) -> list[str]:
     if "delivering_accepted_per_s" not in measured:
         return []
-    return [
-        f"At full load with partners connected: {measured['delivering_accepted_per_s']:,} accepted/s, "
-        f"{measured['delivering_delivered_per_s']:,} deliveries/s"
-    ]
+    accepted, delivered = measured["delivering_accepted_per_s"], measured["delivering_delivered_per_s"]
+    return [f"At full load with partners connected: {accepted:,} accepted/s, {delivered:,} deliveries/s"]
 
 
 def _circumstances(measured: Figures) -> str:

@@ -1,8 +1,8 @@
 """The relay: from dispatches in the database to parcels on the bus.
 
 It looks at the routes (a recipient and a lane) that may have something due, urgent ones first; takes what is due there
-in log order; makes one record of each; publishes; and marks what it published. Between the two a crash leaves a dispatch pending, and it goes out again: partners deduplicate on the
-delivery id. A partner that is down is held back here and nowhere else: after a few deferrals in a row its breaker
+in log order; makes one record of each; publishes; and marks what it published. Between the two a crash leaves a
+dispatch pending, and it goes out again: partners deduplicate on the delivery id. A partner that is down is held back here and nowhere else: after a few deferrals in a row its breaker
 opens, and one dispatch at a time tries it; and no route has more than a window of parcels between bus and outcome, so
 that what waits for it waits in the database and delays nobody else.
 """

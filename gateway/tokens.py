@@ -171,12 +171,13 @@ class TokenIssuer:
     def _acceptable(self, claims: dict[str, Any], participant: ParticipantId, now: datetime) -> bool:
         """Say whether the claims are RFC 7523 section 3's: this client, this server alone, once, and soon over."""
         audience, expires, identifier = claims.get("aud"), claims.get("exp"), claims.get("jti")
+        issued = claims.get("iat")
         if isinstance(audience, list) and len(audience) == 1:
             audience = audience[0]
         if not isinstance(identifier, str) or not 0 < len(identifier) <= _LONGEST_JTI:
             return False
         seconds = now.timestamp()
-        for early in (claims.get("iat"), claims.get("nbf")):
+        for early in (issued, claims.get("nbf")):
             if early is not None and (not _is_integer(early) or early > seconds + CLOCK_SKEW_SECONDS):
                 return False
         return (
@@ -185,6 +186,7 @@ class TokenIssuer:
             and audience == self.issuer
             and _is_integer(expires)
             and seconds < expires <= seconds + ASSERTION_SECONDS + CLOCK_SKEW_SECONDS
+            and (issued is None or expires - issued <= ASSERTION_SECONDS)
         )
 
 

@@ -28,6 +28,7 @@ def http_server(app: Any, *, tls: ssl.SSLContext | None, grace: float) -> Server
         app,
         interface="asgi3",
         http="httptools",
+        proxy_headers=False,  # nobody in front of us is trusted to say who calls
         ws="none",
         lifespan="off",
         log_config=None,

@@ -5,7 +5,6 @@ Inside the code an identifier is a ``NewType`` of ``str``; at the edges the ``â€
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 from typing import Annotated, NewType
 
@@ -60,7 +59,8 @@ def uuid7(*, at: datetime, randomness: bytes) -> str:
     value = milliseconds << 80 | int.from_bytes(randomness, "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def home_of(participant: ParticipantId) -> JurisdictionCode:

@@ -93,7 +93,9 @@ def require_same_participant(signer: ParticipantStatement, named: str) -> None:
 
 def _client_credentials(body: bytes) -> dict[str, str]:
     form = _form(body)
-    if form.get("grant_type") != "client_credentials":
+    if "grant_type" not in form:
+        raise OAuthError("invalid_request", "the grant_type is missing")
+    if form["grant_type"] != "client_credentials":
         raise OAuthError("unsupported_grant_type", "the grant_type must be client_credentials")
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise OAuthError("invalid_request", f"the client_assertion_type must be {ASSERTION_TYPE}")

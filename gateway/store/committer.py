@@ -125,6 +125,7 @@ class Committer:
         while not (self._closing and not self._waiting):
             await self._wake.wait()
             self._wake.clear()
+            await asyncio.sleep(0)  # whoever is ready to submit in this turn of the loop goes with this batch
             while self._waiting:
                 chosen, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
                 await self._commit(chosen)

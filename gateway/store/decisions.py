@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from agreements.explain import explain
 from schemas.decisions import Deny, Reason
 
 
-def reason_content(reason: Reason) -> dict[str, Any]:
-    """Return a reason as plain JSON: its code, and its arguments by name."""
+@lru_cache(maxsize=4096)
+def reason_content(reason: Reason) -> Mapping[str, Any]:
+    """Return a reason as plain JSON: its code, and its arguments by name. The same few reasons recur in every alert."""
     return {
         "code": reason.code,
         "arguments": {name: list(value) if isinstance(value, tuple) else value for name, value in reason.arguments},

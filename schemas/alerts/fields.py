@@ -61,7 +61,7 @@ Words = Annotated[str, StringConstraints(pattern=TEXT_PATTERN, max_length=64 * 1
 """A text of several sentences."""
 
 NonEmptyWords = Annotated[str, StringConstraints(pattern=TEXT_PATTERN, min_length=1, max_length=64 * 1024)]
-Content = Annotated[str, StringConstraints(pattern=TEXT_PATTERN, max_length=4 * MEBIBYTE)]
+Content = Annotated[str, StringConstraints(pattern=TEXT_PATTERN, max_length=2 * MEBIBYTE)]
 """A file in base64, or any other text that only the size of a submission bounds."""
 
 CapTime = Annotated[str, StringConstraints(pattern=f"^{CAP_TIME}$")]

@@ -8,18 +8,20 @@ two different places:
   hourglass names two places. The small loops that a hand leaves where it closes a line are no such thing, and pass;
 * it lies within another polygon of its area: meant as a hole, which CAP can't say, it would be read as covered.
 
-The cost is bounded whatever is drawn: rings whose segments' boxes overlap more often than ``MOST_OVERLAPS`` in one
-alert are refused unexamined. What a real coast of 41,000 points needs is a twentieth of that.
+The cost is bounded whatever is drawn: more than ``MOST_POINTS`` in one alert, or segments whose boxes overlap more
+often than ``MOST_OVERLAPS``, are refused unexamined. A real coast of 41,000 points needs a twentieth of those overlaps.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+from pydantic import StringConstraints, TypeAdapter, ValidationError
+
+from schemas.alerts.fields import MEBIBYTE
 from schemas.bilingual import Bilingual
 
 if TYPE_CHECKING:
@@ -37,8 +39,14 @@ POLYGON_PATTERN: Final = f"^{_SPACE}*{_PAIR}(?:{_SPACE}+{_PAIR})*{_SPACE}*$"
 CIRCLE_PATTERN: Final = f"^{_SPACE}*{_PAIR}{_SPACE}+[0-9]+(?:\\.[0-9]*)?{_SPACE}*$"
 """A centre and a radius in kilometres, which may be zero: a point."""
 
+Polygon = Annotated[str, StringConstraints(pattern=POLYGON_PATTERN, max_length=2 * MEBIBYTE)]
+Circle = Annotated[str, StringConstraints(pattern=CIRCLE_PATTERN, max_length=200)]
+
 SLIP: Final = 0.05
 """The largest share of a ring's area that small loops may hold."""
+
+MOST_POINTS: Final = 200_000
+"""How many points the polygons of one alert may have together."""
 
 MOST_OVERLAPS: Final = 5_000_000
 """How many pairs of segments in one alert may have overlapping boxes: a quarter of a second of work."""
@@ -88,7 +96,7 @@ def flaws(areas: Sequence[Sequence[str]]) -> Iterator[tuple[int, int, Flaw]]:
 
     The texts match ``POLYGON_PATTERN``. The work done for all of them together is bounded.
     """
-    budget = _Budget(MOST_OVERLAPS, MOST_CROSSINGS, MOST_COMPARED)
+    budget = _Budget(MOST_POINTS, MOST_OVERLAPS, MOST_CROSSINGS, MOST_COMPARED)
     for number, texts in enumerate(areas):
         shapes = []
         for index, text in enumerate(texts):
@@ -101,24 +109,40 @@ def flaws(areas: Sequence[Sequence[str]]) -> Iterator[tuple[int, int, Flaw]]:
             yield from ((number, index, flaw) for index, flaw in _within_another(shapes, budget))
 
 
-def usable(texts: Sequence[str], pattern: str) -> Iterator[tuple[int, str]]:
-    """Yield the drawings among the texts of a CAP area, each with its position, as an alert's area takes them.
+def usable_polygons(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the drawings among the polygons of a CAP area, each with its position, as an alert's area takes them.
 
-    CAP in the field has texts for ``polygon`` and ``circle`` that say no area at all: words, longitude before latitude,
-    a single point written as a closed ring. They mislead no machine, for none can read them; they are passed over.
-    A ring that only lacks its last pair is closed. All else is left for ``flaws`` to judge.
+    CAP in the field has texts for ``polygon`` that say no area at all: words, longitude before latitude, a single point
+    written as a closed ring. They mislead no machine, for none can read them; they are passed over. A ring that only
+    lacks its last pair is closed. All else is left for ``flaws`` to judge.
     """
-    form = re.compile(pattern)
     for index, text in enumerate(texts):
-        if form.fullmatch(text) is None:
-            continue
-        ring = text if pattern != POLYGON_PATTERN else _as_ring(text)
+        ring = _as_ring(text) if _fits(_POLYGON, text) else None
         if ring is not None:
             yield index, ring
 
 
+def usable_circles(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the drawings among the circles of a CAP area, each with its position; see ``usable_polygons``."""
+    return ((index, text) for index, text in enumerate(texts) if _fits(_CIRCLE, text))
+
+
+_POLYGON: Final[TypeAdapter[str]] = TypeAdapter(Polygon)
+_CIRCLE: Final[TypeAdapter[str]] = TypeAdapter(Circle)
+
+
+def _fits(adapter: TypeAdapter[str], text: str) -> bool:
+    try:
+        adapter.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
 def _as_ring(text: str) -> str | None:
     """Return a polygon's text as a closed ring where it draws an area, None where it is closed and draws none."""
+    if text.count(",") > MOST_POINTS:
+        return text
     pairs = text.split()
     closed = _point(pairs[0]) == _point(pairs[-1])
     if not _encloses(map(_point, pairs)):
@@ -143,6 +167,7 @@ def _encloses(points: Iterable[Iterable[float]]) -> bool:
 class _Budget:
     """The work that may still be done for an alert."""
 
+    points: int
     overlaps: int
     crossings: int
     compared: int
@@ -153,6 +178,9 @@ def _shape(text: str, budget: _Budget) -> shapely.Polygon | Flaw:
     import numpy as np  # noqa: PLC0415 - most alerts have no polygon, and these two take a tenth of a second to load
     import shapely  # noqa: PLC0415 - the same
 
+    budget.points -= text.count(",")
+    if budget.points < 0:
+        return Flaw.COMPLEX
     points: Coordinates = np.array(text.replace(",", " ").split(), dtype=float).reshape(-1, 2)
     if not np.array_equal(points[0], points[-1]):
         return Flaw.OPEN

@@ -19,7 +19,6 @@ from schemas.alerts import geometry
 from schemas.alerts.fields import (
     CAP_TIME,
     IDENTIFIER,
-    MEBIBYTE,
     BilingualText,
     CapTime,
     Decimal,
@@ -57,8 +56,6 @@ HandlingCode: TypeAlias = Literal["H0", "H1", "H2", "H3"]
 """H0: to prevent and combat crime only. H1: no evidential use without consent. H2: no onward dissemination without
 consent. H3: other, said in ``caveat``."""
 
-Polygon = Annotated[str, StringConstraints(pattern=geometry.POLYGON_PATTERN, max_length=4 * MEBIBYTE)]
-Circle = Annotated[str, StringConstraints(pattern=geometry.CIRCLE_PATTERN, max_length=200)]
 ReferenceText = Annotated[
     str, StringConstraints(pattern=f"{PARTICIPANT_PATTERN[:-1]},{IDENTIFIER},{CAP_TIME}$", max_length=320)
 ]
@@ -80,8 +77,8 @@ class Area(Part):
     """Where an info block applies: the union of all that is named (CAP 1.2 section 3.2.4)."""
 
     areaDesc: Words
-    polygon: Annotated[tuple[Polygon, ...], many(512)] = ()
-    circle: Annotated[tuple[Circle, ...], many(512)] = ()
+    polygon: Annotated[tuple[geometry.Polygon, ...], many(512)] = ()
+    circle: Annotated[tuple[geometry.Circle, ...], many(512)] = ()
     geocode: Annotated[tuple[Geocode, ...], many(4_096)] = ()
     altitude: Decimal | None = None
     ceiling: Decimal | None = None

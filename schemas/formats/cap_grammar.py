@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.alerts import header
-from schemas.alerts.fields import CapTime, Decimal, Integer, LanguageTag, Uri
+from schemas.alerts.fields import MEBIBYTE, CapTime, Decimal, Integer, LanguageTag, Uri
 
 CAP_12: Final = "urn:oasis:names:tc:emergency:cap:1.2"
 CAP_11: Final = "urn:oasis:names:tc:emergency:cap:1.1"
@@ -25,13 +25,17 @@ NormalForm: TypeAlias = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table: an element's name, how often it stands, and the rows or the text it holds."""
+    """One line of a table: an element's name, how often it stands, and the rows or the text it holds.
+
+    ``longest`` is our own bound on a text, in characters; CAP has none.
+    """
 
     name: str
     least: int = 0
     most: int | None = 1
     rows: tuple[Row, ...] = ()
     text: NormalForm = str
+    longest: int = 64 * 1024
 
 
 def _one_of(literal: object) -> NormalForm:
@@ -69,12 +73,12 @@ _RESOURCE: Final = (
     Row("mimeType", 1),
     Row("size", text=_collapsed(TypeAdapter(Integer))),
     Row("uri", text=_collapsed(TypeAdapter(Uri))),
-    Row("derefUri"),
+    Row("derefUri", longest=2 * MEBIBYTE),
     Row("digest"),
 )
 _AREA: Final = (
     Row("areaDesc", 1),
-    Row("polygon", most=None),
+    Row("polygon", most=None, longest=2 * MEBIBYTE),
     Row("circle", most=None),
     Row("geocode", most=None, rows=_PAIR),
     Row("altitude", text=_collapsed(TypeAdapter(Decimal))),

@@ -6,12 +6,13 @@ Whatever the header and info of an alert can't hold goes into its body, as it wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from schemas.alerts.catalogue import Fault
-from schemas.alerts.geometry import CIRCLE_PATTERN, POLYGON_PATTERN, usable
-from schemas.alerts.header import instant
+from schemas.alerts.geometry import usable_circles, usable_polygons
+from schemas.alerts.header import Alert, Area, Info, NamedValue, instant
+from schemas.alerts.resources import Resource
 from schemas.alerts.written import read_cap_references, read_listed, write_cap_references, write_listed
 from schemas.formats.cap_tree import Node
 from schemas.ids import ParticipantId
@@ -26,13 +27,13 @@ _TLP: Final[Mapping[str, str]] = {"Public": "CLEAR", "Restricted": "AMBER", "Pri
 _UNKNOWN_TYPE_OF_FILE: Final = "application/octet-stream"
 """CAP 1.1 lets a resource do without ``mimeType``, CAP 1.2 does not (RFC 2046 section 4.5.1)."""
 
-_DRAWINGS: Final[Mapping[str, str]] = {"polygon": POLYGON_PATTERN, "circle": CIRCLE_PATTERN}
+_DRAWINGS: Final = {"polygon": usable_polygons, "circle": usable_circles}
 
 
 def native_document(alert: Node, *, sender: ParticipantId, signatures: Sequence[JsonValue]) -> dict[str, JsonValue]:
     """Return the native form of a CAP message that ``sender`` hands in; its CAP ``sender`` goes into the body.
 
-    The header's ``expires`` is the last of the info blocks', where each has one and none of that contradicts ``sent``.
+    The header's ``expires`` is the last of the info blocks', where each has one and the last is not before ``sent``.
     """
     cap_sender = alert.get("sender") or ""
     scope = alert.get("scope") or ""
@@ -46,7 +47,7 @@ def native_document(alert: Node, *, sender: ParticipantId, signatures: Sequence[
         body["signature"] = list(signatures)
     return {
         "type": TYPE,
-        **_members(alert, ("identifier", "sent", "status", "msgType", "source", "scope", "restriction", "note")),
+        **_members(alert, Alert.model_fields),
         "sender": sender,
         **lists,
         "code": list(alert.texts("code")),
@@ -68,7 +69,7 @@ def locate(fault: Fault, alert: Node) -> Fault:
         repeated = len(steps) > 1 and steps[1].isdecimal()
         position = int(steps[1]) if repeated else 0
         if steps[0] in _DRAWINGS:
-            drawn = [index for index, _ in usable(node.texts(steps[0]), _DRAWINGS[steps[0]])]
+            drawn = [index for index, _ in _DRAWINGS[steps[0]](node.texts(steps[0]))]
             position = drawn[position] if position < len(drawn) else 0
         if position >= len(children):
             break
@@ -113,25 +114,8 @@ def _expires(alert: Node) -> dict[str, JsonValue]:
 
 
 def _info(block: Node) -> dict[str, JsonValue]:
-    singles = (
-        "language",
-        "event",
-        "urgency",
-        "severity",
-        "certainty",
-        "audience",
-        "effective",
-        "onset",
-        "expires",
-        "senderName",
-        "headline",
-        "description",
-        "instruction",
-        "web",
-        "contact",
-    )
     return {
-        **_members(block, singles),
+        **_members(block, Info.model_fields),
         "category": list(block.texts("category")),
         "responseType": list(block.texts("responseType")),
         "area": [_area(area) for area in block.all("area")],
@@ -140,7 +124,7 @@ def _info(block: Node) -> dict[str, JsonValue]:
 
 def _area(area: Node) -> dict[str, JsonValue]:
     return {
-        **_members(area, ("areaDesc", "altitude", "ceiling")),
+        **_members(area, Area.model_fields),
         **{name: _drawn(area, name) for name in _DRAWINGS},
         "geocode": _pairs(area, "geocode"),
     }
@@ -161,21 +145,21 @@ def _info_more(block: Node) -> dict[str, JsonValue]:
 
 
 def _area_as_written(area: Node) -> dict[str, JsonValue]:
-    return {name: list(area.texts(name)) for name in _DRAWINGS if list(area.texts(name)) != _drawn(area, name)}
+    texts: dict[str, list[JsonValue]] = {name: list(area.texts(name)) for name in _DRAWINGS}
+    return {name: texts[name] for name in _DRAWINGS if texts[name] != _drawn(area, name)}
 
 
 def _drawn(area: Node, name: str) -> list[JsonValue]:
-    return [text for _, text in usable(area.texts(name), _DRAWINGS[name])]
+    return [text for _, text in _DRAWINGS[name](area.texts(name))]
 
 
 def _resource(resource: Node) -> dict[str, JsonValue]:
-    names = ("resourceDesc", "mimeType", "size", "uri", "derefUri", "digest")
-    return {"mimeType": _UNKNOWN_TYPE_OF_FILE, **_members(resource, names)}
+    return {"mimeType": _UNKNOWN_TYPE_OF_FILE, **_members(resource, Resource.model_fields)}
 
 
 def _pairs(node: Node, name: str) -> list[JsonValue]:
-    return [_members(pair, ("valueName", "value")) for pair in node.all(name)]
+    return [_members(pair, NamedValue.model_fields) for pair in node.all(name)]
 
 
-def _members(node: Node, names: Sequence[str]) -> dict[str, Any]:
+def _members(node: Node, names: Iterable[str]) -> dict[str, Any]:
     return {name: text for name in names if (text := node.get(name)) is not None}

@@ -17,6 +17,9 @@ from schemas.formats.cap_grammar import CAP_12, GRAMMARS, Row
 from schemas.formats.safe_xml import Element, line_of
 
 DSIG: Final = "http://www.w3.org/2000/09/xmldsig#"
+MOST_REPEATED: Final = 4_096
+"""How often an element may stand that CAP lets stand any number of times."""
+
 _SPACE: Final = " \t\r\n"
 _INSTANCE: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
 _LOCATION_HINTS: Final = frozenset({f"{_INSTANCE}schemaLocation", f"{_INSTANCE}noNamespaceSchemaLocation"})
@@ -91,15 +94,19 @@ class _Reading:
             return Node(row.name, "", tuple(self._children(element, row.rows, place)), path, line_of(element))
         if next(element.iterchildren(tag=etree.Element), None) is not None:
             self._note(place.fault("element-in-text", _ELEMENT_IN_TEXT))
-        text = row.text("".join(_own_texts(element)))
+        raw = "".join(_own_texts(element))
+        text = row.text(raw) if len(raw) <= row.longest else None
         if text is None:
-            self._note(place.fault("not-of-its-type", _NOT_OF_ITS_TYPE))
+            too_long = len(raw) > row.longest
+            self._note(place.fault("too-long", _TOO_LONG) if too_long else place.fault("not-of-its-type", _OF_NO_TYPE))
         return Node(row.name, text or "", (), path, line_of(element))
 
     def _children(self, element: Element, rows: Sequence[Row], place: Node) -> Iterator[Node]:
         counts = dict.fromkeys((row.name for row in rows), 0)
         reached = 0
         for position, child in enumerate(element.iterchildren(tag=etree.Element), start=1):
+            if len(self.faults) >= MOST_FAULTS:
+                return
             index = self._row_of(child, rows, reached, top=place.path == "/alert")
             if index is None:
                 self._note(
@@ -113,7 +120,7 @@ class _Reading:
             counts[row.name] += 1
             path = f"{place.path}/{row.name}" + ("" if row.most == 1 else f"[{counts[row.name]}]")
             node = self.node(child, row, path)
-            if row.most is not None and counts[row.name] > row.most:
+            if counts[row.name] > (row.most or MOST_REPEATED):
                 self._note(node.fault("repeated", _REPEATED))
             yield node
         for row in rows:
@@ -151,7 +158,7 @@ _TEXT_BETWEEN: Final = Bilingual(
 _ELEMENT_IN_TEXT: Final = Bilingual(
     fr="Cet élément ne doit contenir que du texte.", en="This element must hold nothing but text."
 )
-_NOT_OF_ITS_TYPE: Final = Bilingual(
+_OF_NO_TYPE: Final = Bilingual(
     fr="Ce texte n'est pas de la forme ou parmi les valeurs que le PAC prévoit ici.",
     en="This text has not the form, or is not among the values, that CAP gives it here.",
 )
@@ -159,5 +166,6 @@ _MISPLACED: Final = Bilingual(
     fr="Le PAC ne prévoit pas cet élément à cet endroit, ou pas dans cet ordre.",
     en="CAP has no such element here, or not in this order.",
 )
-_REPEATED: Final = Bilingual(fr="Cet élément est présent plus d'une fois.", en="This element stands more than once.")
+_REPEATED: Final = Bilingual(fr="Cet élément est présent trop de fois.", en="This element stands too many times.")
+_TOO_LONG: Final = Bilingual(fr="Ce texte est trop long.", en="This text is too long.")
 _MISSING: Final = Bilingual(fr="Cet élément est requis.", en="This element is required.")

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from lxml import etree
 
 from schemas.alerts.fields import Part
-from schemas.alerts.header import Alert, Area, Info, NamedValue
+from schemas.alerts.header import Alert, Area, Info
 from schemas.alerts.resources import Resource
 from schemas.alerts.types.public_warning import AreaAsWritten, InfoMore, PublicWarning, PublicWarningAlert
 from schemas.alerts.written import write_cap_references, write_listed
@@ -57,7 +57,7 @@ def _alert_values(alert: Alert) -> Values:
     files = () if isinstance(alert.body, PublicWarning) else tuple(_files(alert.body))
     blocks = written.info or (InfoMore(),) * len(alert.info)
     return {
-        **_texts(alert, ("identifier", "sent", "status", "msgType", "source", "scope", "note")),
+        **_members(alert),
         "sender": cap_sender,
         "restriction": alert.restriction if imported else _restriction(alert),
         "addresses": _either(written.addresses, write_listed(alert.addresses)),
@@ -67,8 +67,8 @@ def _alert_values(alert: Alert) -> Values:
         "info": [
             {
                 **_info_values(info, more, expires=alert.expires),
-                "parameter": [*map(_pair, more.parameter), *extra],
-                "resource": [_resource_values(file) for file in (*more.resource, *files)],
+                "parameter": [*map(_members, more.parameter), *extra],
+                "resource": [_members(file) for file in (*more.resource, *files)],
             }
             for info, more in zip(alert.info, blocks, strict=True)
         ],
@@ -77,51 +77,26 @@ def _alert_values(alert: Alert) -> Values:
 
 def _info_values(info: Info, more: InfoMore, *, expires: str | None) -> Values:
     areas = more.area or (AreaAsWritten(),) * len(info.area)
-    names = (
-        "language",
-        "category",
-        "event",
-        "responseType",
-        "urgency",
-        "severity",
-        "certainty",
-        "audience",
-        "effective",
-        "onset",
-        "senderName",
-        "headline",
-        "description",
-        "instruction",
-        "web",
-        "contact",
-    )
     return {
-        **_texts(info, names),
+        **_members(info),
         "expires": info.expires or expires,
-        "eventCode": [_pair(code) for code in more.eventCode],
+        "eventCode": [_members(code) for code in more.eventCode],
         "area": [_area_values(area, written) for area, written in zip(info.area, areas, strict=True)],
     }
 
 
 def _area_values(area: Area, written: AreaAsWritten) -> Values:
     return {
-        **_texts(area, ("areaDesc", "altitude", "ceiling")),
+        **_members(area),
         "polygon": area.polygon if written.polygon is None else written.polygon,
         "circle": area.circle if written.circle is None else written.circle,
-        "geocode": [_pair(code) for code in area.geocode],
+        "geocode": [_members(code) for code in area.geocode],
     }
 
 
-def _resource_values(resource: Resource) -> Values:
-    return _texts(resource, ("resourceDesc", "mimeType", "size", "uri", "derefUri", "digest"))
-
-
-def _pair(named: NamedValue) -> Values:
-    return _texts(named, ("valueName", "value"))
-
-
-def _texts(part: Part, names: Sequence[str]) -> Values:
-    return {name: getattr(part, name) for name in names}
+def _members(part: Part) -> Values:
+    """Return a part's members; those that are not texts are said otherwise by the caller, or are none of CAP's."""
+    return vars(part)
 
 
 def _either(written: str | None, otherwise: str) -> str | None:

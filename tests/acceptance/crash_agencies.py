@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -95,8 +96,8 @@ class Agencies:
                 calls = [self._submit(connection, submission)]
                 if self.dice.random() < _TWICE_AT_ONCE:
                     calls.append(self._submit(second, submission))
-                await asyncio.gather(*calls)
-                await asyncio.sleep(self.dice.uniform(0, 2 * pause))
+                answered = await asyncio.gather(*calls)
+                await asyncio.sleep(self.dice.uniform(0, 2 * pause) if all(answered) else _AWAY)
 
     async def finish(self) -> None:
         """Try again all that was not answered: with the same bytes, where the exchange still takes them, and anew."""
@@ -108,7 +109,7 @@ class Agencies:
 
     def _next(self, own: list[Submission]) -> Submission:
         unanswered = [submission for submission in own if submission.answer is None]
-        if unanswered and self.dice.random() < _TRIES_AGAIN:
+        if unanswered and (len(unanswered) >= _OPEN or self.dice.random() < _TRIES_AGAIN):
             return self.dice.choice(unanswered)
         if own and self.dice.random() < _REPEATS:
             return self.dice.choice(own)
@@ -127,22 +128,24 @@ class Agencies:
         name = ",".join(str(earlier.document[member]) for member in ("sender", "identifier", "sent"))
         return Submission(earlier.kind, {**document, "msgType": "Update", "references": [name]})
 
-    async def _submit(self, connection: httpx2.AsyncClient, submission: Submission, *, anew: bool = False) -> None:
+    async def _submit(self, connection: httpx2.AsyncClient, submission: Submission, *, anew: bool = False) -> bool:
+        """Post once; say whether there was an answer."""
         compact = self._signed(submission, anew=anew)
         try:
             response = await connection.post(
                 "/v1/alerts", content=compact, headers={"Content-Type": "application/jose"}, timeout=_PATIENCE
             )
         except httpx2.TransportError:
-            return  # the exchange was killed, or is not there yet: nobody knows what became of it
+            return False  # the exchange was killed, or is not there yet: nobody knows what became of it
         if response.status_code not in _ANSWERS:
             self.trouble.append(f"{submission.identifier}: {response.status_code} {response.text[:300]}")
-            return
+            return True
         answer = orjson.loads(response.content)
         if submission.answer is not None and submission.answer != answer:
             self.trouble.append(f"{submission.identifier}: answered otherwise than the first time")
         submission.answer = answer
         submission.answers += 1
+        return True
 
     def _signed(self, submission: Submission, *, anew: bool) -> bytes:
         last = submission.signed[-1] if submission.signed else None
@@ -159,9 +162,16 @@ class Agencies:
 
 def client(world: World) -> httpx2.AsyncClient:
     """Return a client of the exchange, with a connection that it keeps."""
-    return httpx2.AsyncClient(base_url=world.base_url, limits=httpx2.Limits(max_connections=1), trust_env=False)
+    limits = httpx2.Limits(max_connections=1)
+    return httpx2.AsyncClient(base_url=world.base_url, limits=limits, trust_env=False, verify=_NO_AUTHORITIES)
 
 
+_NO_AUTHORITIES: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""The exchange is met over plain HTTP here; a client reads the system's authorities otherwise, for a quarter second."""
+_AWAY: Final = 0.08
+"""Seconds until a connection is tried again that was refused or broken."""
+_OPEN: Final = 3
+"""How many alerts without an answer a connection goes on with before it sends another."""
 _TRIES_AGAIN: Final = 0.5
 _REPEATS: Final = 0.1
 _FOLLOWS: Final = 0.15

@@ -48,12 +48,12 @@ class Partners:
     dice: Random
     handed: set[Handed] = field(default_factory=set)
     strays: list[str] = field(default_factory=list)
-    requests: int = 0
 
     async def answer(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
         body = await _body(receive)
-        self.requests += 1
+        if body is None:
+            return
         chance = self.dice.random()
         if chance < _ASKS_AGAIN:
             await _answer(send, 503)
@@ -96,13 +96,14 @@ async def open_partners(folder: Path, dice: Random) -> AsyncIterator[Partners]:
             await serving
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive) -> bytes | None:
+    """Return a request's content; None where the exchange died in the middle of it."""
     body = b""
-    while True:
-        message = await receive()
+    while (message := await receive())["type"] == "http.request":
         body += message.get("body", b"")
         if not message.get("more_body", False):
             return body
+    return None
 
 
 async def _answer(send: Send, status: int) -> None:

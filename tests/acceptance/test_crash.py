@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Final
@@ -67,7 +67,8 @@ async def _hold_live(world: World, agencies: Agencies, partners: Partners, notes
     await crash_oracle.receipts_are_honoured(world, agencies.submissions, read)
     crash_oracle.deliveries_are_right(agencies.submissions, read, partners.handed)
     assert partners.strays == []
-    await _take_checkpoint(world, notes)
+    async with client(world) as connection:
+        await _take_checkpoint(connection, notes)
     distinct = await crash_oracle.checkpoints_are_consistent(world, vkey, notes)
     assert distinct > _KILLS // 2
     await crash_oracle.public_log_verifies(world, vkey)
@@ -95,17 +96,15 @@ async def _posting(agencies: Agencies, notes: list[bytes]) -> AsyncIterator[None
 
 
 async def _watch_checkpoints(world: World, notes: list[bytes]) -> None:
-    while True:
-        await _take_checkpoint(world, notes)
-        await asyncio.sleep(0.05)
-
-
-async def _take_checkpoint(world: World, notes: list[bytes]) -> None:
     async with client(world) as connection:
-        try:
-            response = await connection.get("/log/checkpoint", timeout=5.0)
-        except httpx2.TransportError:
-            return
+        while True:
+            with suppress(httpx2.TransportError):
+                await _take_checkpoint(connection, notes)
+            await asyncio.sleep(0.05)
+
+
+async def _take_checkpoint(connection: httpx2.AsyncClient, notes: list[bytes]) -> None:
+    response = await connection.get("/log/checkpoint", timeout=5.0)
     if response.status_code == httpx2.codes.OK and response.content not in notes[-1:]:
         notes.append(response.content)
 

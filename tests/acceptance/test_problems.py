@@ -114,7 +114,9 @@ def test_preference(sq: Agency, accepted: str, language: str) -> None:
 )
 def test_odd_preferences(sq: Agency, accepted: str) -> None:
     """Whatever else stands in Accept-Language, the refusal is in one of the two languages."""
-    answer = sq.http.post(ALERTS, content=b"", headers=[(b"Content-Type", b"application/jose"), (b"Accept-Language", accepted.encode())])
+    answer = sq.http.post(
+        ALERTS, content=b"", headers=[(b"Content-Type", b"application/jose"), (b"Accept-Language", accepted.encode())]
+    )
     assert answer.status_code == 400
     assert answer.headers["content-language"] in ("fr", "en")
 
@@ -159,11 +161,11 @@ def test_nothing_is_echoed(sq: Agency, standing: ServerProcess) -> None:
 
 def test_a_pointer_names_members_and_nothing_else(sq: Agency) -> None:
     """A pointer ends before a name that does not look like a member's: it may be content that slipped there."""
-    secret = "Jean Tremblay, né en 1985"
-    answer = sq.submit(stolen_vehicle({secret: 1}))
+    slipped = "Jean Tremblay, né en 1985"
+    answer = sq.submit(stolen_vehicle({slipped: 1}))
     assert [error["pointer"] for error in members(answer)["errors"]] == [""]
     for value in ('"\\ud800"', '1, "twice": 1, "twice": 2', "1e999"):
-        malformed = sq.post(sq.sign(f'{{"body": {{"{secret}": {{"inner": {value}}}}}}}'.encode()))
+        malformed = sq.post(sq.sign(f'{{"body": {{"{slipped}": {{"inner": {value}}}}}}}'.encode()))
         assert malformed.status_code == 400
         assert "Tremblay" not in malformed.text
         assert members(malformed)["pointer"] == "/body"

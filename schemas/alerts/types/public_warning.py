@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import StringConstraints
 
 from schemas.alerts.fields import Content, Identifier, Part, Words, many
-from schemas.alerts.geometry import CIRCLE_PATTERN, POLYGON_PATTERN, usable
+from schemas.alerts.geometry import usable_circles, usable_polygons
 from schemas.alerts.header import Alert, Area, Body, NamedValue, TypeName
 from schemas.alerts.resources import Resource
 from schemas.alerts.rules import BrokenRule, Path
@@ -58,7 +58,7 @@ class PublicWarning(Body):
 
     sender: Identifier | None = None
     addresses: Words | None = None
-    references: Content | None = None
+    references: Words | None = None
     incidents: Words | None = None
     info: Annotated[tuple[InfoMore, ...], many(64)] = ()
     signature: Annotated[tuple[XmlSignature, ...], many(4)] = ()
@@ -100,14 +100,14 @@ class PublicWarningAlert(Alert):
 
 
 def _drawing_rules(area: Area, written: AreaAsWritten, place: Path) -> Iterator[BrokenRule]:
-    if written.polygon is not None and area.polygon != _drawn(written.polygon, POLYGON_PATTERN):
+    if written.polygon is not None and area.polygon != _texts(usable_polygons(written.polygon)):
         yield _contradiction(*place, "polygon")
-    if written.circle is not None and area.circle != _drawn(written.circle, CIRCLE_PATTERN):
+    if written.circle is not None and area.circle != _texts(usable_circles(written.circle)):
         yield _contradiction(*place, "circle")
 
 
-def _drawn(texts: tuple[str, ...], pattern: str) -> tuple[str, ...]:
-    return tuple(text for _, text in usable(texts, pattern))
+def _texts(drawings: Iterator[tuple[int, str]]) -> tuple[str, ...]:
+    return tuple(text for _, text in drawings)
 
 
 def _contradiction(*path: str | int) -> BrokenRule:

@@ -117,22 +117,26 @@ def test_agreement_without_a_grant_for_the_type() -> None:
 
 
 def test_unmet_conditions_name_each_clause_and_condition() -> None:
-    """A denial lists every clause that was considered, in the order of their references, with all it lacked."""
+    """A denial lists every clause that was considered, the one that would have ruled first, with all that it lacked."""
     agreements = snapshot(
         document(
+            grant("1.3", condition("severity", "Extreme")),
             grant("1.2", condition("severity", "Extreme"), condition("urgency", "Expected")),
-            grant("1.1", conditions=[condition("status", "Test"), condition("tlp", "CLEAR")], lane="urgent"),
+            grant("2.1", conditions=[condition("status", "Test"), condition("tlp", "CLEAR")], lane="urgent"),
         )
     )
     denial = decisions(WARNING_OF_SQ, agreements)[NYSP]
     assert isinstance(denial, Deny)
     assert denial.reason.code == Code.CONDITIONS_UNMET
-    assert dict(denial.reason.arguments)["clauses"] == ("ca-qc.us-ny.test/1#1.1", "ca-qc.us-ny.test/1#1.2")
+    assert dict(denial.reason.arguments)["clauses"] == tuple(
+        f"ca-qc.us-ny.test/1#{each}" for each in ("2.1", "1.2", "1.3")
+    )
     assert [(each.clause, reason.code) for each, reason in denial.considered] == [
-        ("1.1", Code.STATUS_NOT_ALLOWED),
-        ("1.1", Code.TLP_ABOVE_CEILING),
+        ("2.1", Code.STATUS_NOT_ALLOWED),
+        ("2.1", Code.TLP_ABOVE_CEILING),
         ("1.2", Code.SEVERITY_NOT_ALLOWED),
         ("1.2", Code.URGENCY_NOT_ALLOWED),
+        ("1.3", Code.SEVERITY_NOT_ALLOWED),
     ]
 
 
@@ -172,8 +176,8 @@ def test_lapsed_clauses_are_named_beside_unmet_ones() -> None:
     assert isinstance(denial, Deny)
     assert denial.reason.code == Code.CONDITIONS_UNMET
     assert [(str(each), reason.code) for each, reason in denial.considered] == [
-        ("ca-qc.us-ny.old/1#1.1", Code.EXPIRED),
         ("ca-qc.us-ny.test/1#1.1", Code.SEVERITY_NOT_ALLOWED),
+        ("ca-qc.us-ny.old/1#1.1", Code.EXPIRED),
     ]
 
 

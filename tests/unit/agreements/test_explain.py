@@ -38,13 +38,13 @@ EXAMPLES = (
     reasons.conditions_unmet([ref("1.1"), ref("1.2")]),
     reasons.not_yet_in_force("2026-01-01T00:00:00-05:00"),
     reasons.expired("2027-08-15T12:30:00Z"),
-    reasons.not_allowed(Code.STATUS_NOT_ALLOWED, ["Test"], ["Actual"]),
+    reasons.not_allowed(Code.STATUS_NOT_ALLOWED, ["Test"], ("Actual",)),
     reasons.tlp_above_ceiling("RED", "AMBER"),
     reasons.no_info("severity"),
-    reasons.not_allowed(Code.SEVERITY_NOT_ALLOWED, ["Minor"], ["Extreme", "Severe"]),
-    reasons.not_allowed(Code.URGENCY_NOT_ALLOWED, ["Past"], ["Immediate"]),
-    reasons.not_allowed(Code.CERTAINTY_NOT_ALLOWED, ["Unknown"], ["Observed"]),
-    reasons.not_allowed(Code.CATEGORY_NOT_ALLOWED, ["Met", "Fire"], ["Health"]),
+    reasons.not_allowed(Code.SEVERITY_NOT_ALLOWED, ["Minor"], ("Extreme", "Severe")),
+    reasons.not_allowed(Code.URGENCY_NOT_ALLOWED, ["Past"], ("Immediate",)),
+    reasons.not_allowed(Code.CERTAINTY_NOT_ALLOWED, ["Unknown"], ("Observed",)),
+    reasons.not_allowed(Code.CATEGORY_NOT_ALLOWED, ["Met", "Fire"], ("Health",)),
 )
 
 

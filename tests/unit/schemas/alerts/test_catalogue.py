@@ -146,9 +146,9 @@ def test_the_check_of_a_large_alert_is_quick() -> None:
     document = example("emergency-management.public-warning")
     document["body"]["info"][0]["resource"][0]["derefUri"] = "QUJD" * 400_000
     document["info"][0]["web"] = "https://a.example/" + "a/" * 2_000 + "%"
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert set(faults_of(document)) == {"/info/0/web"}
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 def test_examples_are_what_strict_json_reads() -> None:

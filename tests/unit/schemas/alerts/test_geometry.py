@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.alerts.geometry import CIRCLE_PATTERN, POLYGON_PATTERN, Flaw, flaws, usable
+from schemas.alerts.geometry import MOST_POINTS, Flaw, flaws, usable_circles, usable_polygons
 
 SQUARE = "0,0 0,10 10,10 10,0 0,0"
 
@@ -82,12 +82,14 @@ def test_polygons_that_overlap_or_repeat_are_taken_together() -> None:
     assert list(flaws([[SQUARE, beside, across, SQUARE]])) == []
 
 
-@pytest.mark.parametrize("areas", [[[comb(3_000)]], [[comb(30_000)]], [[star(101)] * 300], [[star(2_001)]]])
+@pytest.mark.parametrize(
+    "areas", [[[comb(3_000)]], [[comb(30_000)]], [[star(101)] * 300], [[star(2_001)]], [["1,1 " * MOST_POINTS + "1,2"]]]
+)
 def test_hostile_rings_cost_little(areas: list[list[str]]) -> None:
     """Rings made to be slow are judged or refused in a bounded time, however many of them an alert has."""
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = list(flaws(areas))
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
     assert found or areas == [[comb(3_000)]]
 
 
@@ -100,9 +102,9 @@ def test_rings_nested_without_touching_cost_little() -> None:
             ring([(-reach, -reach), (reach, -reach), (reach, 0.05 - reach), (0.05 - reach, 0.05 - reach),
                   (0.05 - reach, reach), (-reach, reach)])
         )  # fmt: skip
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert list(flaws([hooks])) == []
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 @settings(max_examples=50, deadline=None)
@@ -116,11 +118,11 @@ def test_no_ring_is_beyond_judgement(points: list[tuple[float, float]]) -> None:
 def test_what_is_no_drawing_is_passed_over() -> None:
     """Texts that no reader can draw are left out; a ring lacking its last pair is closed; the others stay in place."""
     texts = ["downtown", "100.3,7.9 100.4,7.9 100.4,8 100.3,7.9", "1,1 1,1", "1,1 2,2 1,1", "0,0 0,1 1,1", SQUARE]
-    assert list(usable(texts, POLYGON_PATTERN)) == [(4, "0,0 0,1 1,1 0,0"), (5, SQUARE)]
-    assert list(usable(["here", "45,-73 5"], CIRCLE_PATTERN)) == [(1, "45,-73 5")]
+    assert list(usable_polygons(texts)) == [(4, "0,0 0,1 1,1 0,0"), (5, SQUARE)]
+    assert list(usable_circles(["here", "45,-73 5"])) == [(1, "45,-73 5")]
 
 
 def test_an_hourglass_and_two_open_points_are_left_to_be_refused() -> None:
     """What can be drawn and says no one area is not passed over."""
     texts = ["0,0 10,10 0,10 10,0 0,0", "0,0 0,10"]
-    assert [text for _, text in usable(texts, POLYGON_PATTERN)] == texts
+    assert [text for _, text in usable_polygons(texts)] == texts

@@ -53,9 +53,9 @@ def test_what_is_refused(data: bytes, code: str) -> None:
 @pytest.mark.parametrize("body", ["<a>&x8;</a>", '<a b="&x8;"/>', "<a/>"])
 def test_entity_bombs_do_not_go_off(body: str) -> None:
     """A document that would grow a billionfold is refused in no time and no memory."""
-    before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     assert code_of((LAUGHS + body).encode()) in {"doctype", "not-well-formed"}
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
 
 
