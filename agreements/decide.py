@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Final
 
 from agreements import reasons
-from agreements.routes import Clause, Considered, Route, Standing
+from agreements.routes import Considered, Route, Standing
 from agreements.snapshot import Snapshot
 from schemas.alerts.header import Alert
 from schemas.decisions import ClauseRef, Decision, Deny, Permit, Reason
@@ -57,7 +57,8 @@ class _Case:
         self._reached = reached
         self._cancels = alert.msgType == "Cancel"
         self._addresses = frozenset(alert.addresses)
-        self._unmet: list[tuple[Reason, ...] | None] = [None] * len(route.clauses)
+        self._unmet: dict[int, tuple[Reason, ...]] = {}
+        self._rulings: dict[int, int | None] = {}
         self._refusals: dict[int, tuple[Reason, Considered]] = {}
 
     def decision(self, standing: Standing) -> Decision:
@@ -67,12 +68,14 @@ class _Case:
         if self._cancels and under is None:
             return Deny(participant, jurisdiction, _NOT_REACHED)
         addressed = not self._addresses or participant in self._addresses or jurisdiction in self._addresses
-        for index in standing.clauses:
-            clause = self._clauses[index]
-            if addressed and not self._unmet_of(index):
-                return Permit(participant, jurisdiction, clause.ref, clause.lane, clause.granted)
-            if under is not None and clause.ref == under and _holds_thread(clause, self._alert):
-                return Permit(participant, jurisdiction, under, clause.lane, reasons.follows_thread(under))
+        ruling = self._ruling(standing) if addressed else None
+        carrying = self._carrying(standing, under) if under is not None else None
+        if ruling is not None and (carrying is None or ruling <= carrying):
+            clause = self._clauses[ruling]
+            return Permit(participant, jurisdiction, clause.ref, clause.lane, clause.granted)
+        if carrying is not None:
+            clause = self._clauses[carrying]
+            return Permit(participant, jurisdiction, clause.ref, clause.lane, reasons.follows_thread(clause.ref))
         if not addressed:
             return Deny(participant, jurisdiction, _NOT_ADDRESSED)
         if not standing.clauses:
@@ -80,8 +83,26 @@ class _Case:
         reason, considered = self._refusal(standing)
         return Deny(participant, jurisdiction, reason, considered)
 
+    def _ruling(self, standing: Standing) -> int | None:
+        """Return the first clause that permits; the same for all candidates of a group."""
+        group = standing.group
+        if group not in self._rulings:
+            met = (index for index in standing.clauses if not self._unmet_of(index))
+            self._rulings[group] = next(met, None)
+        return self._rulings[group]
+
+    def _carrying(self, standing: Standing, under: ClauseRef) -> int | None:
+        """Return the clause that let the thread through to this candidate, where it still carries it."""
+        for index in standing.clauses:
+            clause = self._clauses[index]
+            if clause.ref == under:
+                binding = [condition for condition in clause.conditions if condition.binds_thread]
+                holds = all(condition.unmet(self._alert) is None for condition in binding)
+                return index if holds else None
+        return None
+
     def _refusal(self, standing: Standing) -> tuple[Reason, Considered]:
-        """Return why no clause in force permits; worked out once for the candidates of a group."""
+        """Return why no clause in force permits; the same for all candidates of a group."""
         known = self._refusals.get(standing.group)
         if known is None:
             clauses = [(self._clauses[index].ref, self._unmet_of(index)) for index in standing.clauses]
@@ -92,12 +113,8 @@ class _Case:
 
     def _unmet_of(self, index: int) -> tuple[Reason, ...]:
         """Return why the alert does not meet each condition of a clause that it does not meet."""
-        known = self._unmet[index]
+        known = self._unmet.get(index)
         if known is None:
-            reasons_of = [condition.unmet(self._alert) for condition in self._clauses[index].conditions]
-            known = self._unmet[index] = tuple([reason for reason in reasons_of if reason is not None])
+            answers = [condition.unmet(self._alert) for condition in self._clauses[index].conditions]
+            known = self._unmet[index] = tuple([answer for answer in answers if answer is not None])
         return known
-
-
-def _holds_thread(clause: Clause, alert: Alert) -> bool:
-    return all(condition.unmet(alert) is None for condition in clause.conditions if condition.binds_thread)

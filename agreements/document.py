@@ -40,9 +40,6 @@ from schemas.ids import (
 )
 from schemas.located_yaml import Path
 
-FORMAT: Final = "lacolle.agreement/v1"
-"""The format's tag: what a signature over a document of this module is about, for good."""
-
 REQUIRED_CONDITIONS: Final = ("status", "tlp")
 """Every grant carries these: test traffic and anything above a ceiling pass only where a clause says so."""
 
@@ -148,7 +145,10 @@ class Grant(Part):
 
 
 class Agreement(Part):
-    """One version of an agreement between two or more jurisdictions. ``read_agreement`` makes one."""
+    """One version of an agreement between two or more jurisdictions.
+
+    ``agreement`` is the format's tag: what a signature over a document of this module is about, for good.
+    """
 
     agreement: Literal["lacolle.agreement/v1"]
     id: AgreementField

@@ -42,7 +42,7 @@ class Standing:
     """How one candidate stands before any alert is looked at.
 
     ``clauses`` are positions in the route of those in force that name the candidate, the one that rules first;
-    ``lapsed`` are those that name it and are not in force. Candidates of one ``group`` have both in common.
+    ``lapsed`` are those that name it and are not in force, likewise. Candidates of one ``group`` have both in common.
     ``ungranted`` is the decision where no clause in force names it.
     """
 
@@ -89,7 +89,7 @@ def lay_out(
     groups: dict[tuple[tuple[int, ...], Considered], int] = {}
     standings = []
     for participant, jurisdiction in candidates:
-        common = tuple(naming[participant]), tuple(sorted(lapsed[participant], key=lambda pair: pair[0]))
+        common = tuple(naming[participant]), tuple(lapsed[participant])
         group = groups.setdefault(common, len(groups))
         deny = _ungranted(participant, jurisdiction, common[1], ungranted)
         standings.append(Standing(participant, jurisdiction, *common, group=group, ungranted=deny))

@@ -35,6 +35,7 @@ from gateway.store.engine import Store
 from gateway.store.entries import EntryWriter
 from gateway.store.reading import first_answer
 from gateway.store.threads import Thread, find_thread
+from gateway.verification import Verifier
 from schemas.alerts.catalogue import Fault, InvalidAlertError, parse_alert
 from schemas.alerts.header import Alert, instant, read_references
 from schemas.bilingual import Bilingual
@@ -47,7 +48,6 @@ from schemas.signing.jws import (
     SignatureNotTrustedError,
     Unverified,
     read_compact,
-    verify,
 )
 from schemas.signing.strict_json import JsonError, parse_json
 
@@ -87,6 +87,7 @@ class Intake:
         store: Store,
         committer: Committer,
         acceptances: AcceptanceWriter,
+        verifier: Verifier,
         limiter: RateLimiter,
         clock: Clock,
         give_up_after: timedelta,
@@ -96,6 +97,7 @@ class Intake:
         self._store = store
         self._committer = committer
         self._acceptances = acceptances
+        self._verifier = verifier
         self._entries = EntryWriter()
         self._limiter = limiter
         self._clock = clock
@@ -108,7 +110,7 @@ class Intake:
         ``submission`` is the body as it arrived. Raises ``GatewayError``: each of its classes is one refusal of the
         wire contract, and where the sender was identified the refusal is an entry before this returns.
         """
-        identified = self._identify(submission)
+        identified = await self._identify(submission)
         try:
             considered = await self._consider(identified)
             return await self._committer.submit(self._acceptances, _acceptance(considered))
@@ -131,7 +133,7 @@ class Intake:
 
         Raises as ``accept`` does.
         """
-        identified = self._identify(submission)
+        identified = await self._identify(submission)
         try:
             considered = await self._consider(identified)
         except (LogUnavailableError, RateLimitedError) as refusal:
@@ -143,13 +145,13 @@ class Intake:
         await self._committer.submit(self._entries, _entry(Kind.PREVIEWED, identified, {"type": considered.alert.type}))
         return considered
 
-    def _identify(self, submission: bytes) -> Identified:
+    async def _identify(self, submission: bytes) -> Identified:
         now = self._clock()
         try:
             unverified = read_compact(submission, ALERT)
             _check_signing_time(unverified, now)
             known = self._registry.registry.trusted_key(unverified.kid, now)
-            verify(unverified, None if known is None else known[1])
+            await self._verifier.verify(unverified, None if known is None else known[1])
         except MalformedJwsError as error:
             refusal: GatewayError = MalformedSubmissionError(error.reason)
             self._on_refused(refusal, None)

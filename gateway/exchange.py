@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,6 +56,7 @@ from gateway.store.registry import (
 )
 from gateway.store.schema import upgrade
 from gateway.tokens import TokenIssuer
+from gateway.verification import Verifier
 from schemas.ids import JurisdictionCode, KeyId
 from schemas.parcels import OutcomeReport
 from schemas.registry import Jurisdiction, Registry, StatementError, read_statement
@@ -144,7 +146,7 @@ async def open_exchange(
     writing = asyncio.create_task(committer.run(), name="committer")
     try:
         await _open_log(store, committer, keys.log)
-        registry = await _found(store, committer, founding)
+        registry = await _found(store, committer, founding, clock)
         checkpoints = CheckpointTask(store=store, signer=keys.log, published=published, clock=clock)
         try:
             await checkpoints.start()
@@ -212,21 +214,26 @@ def _assemble(
     def trusted(kid: KeyId, now: datetime) -> bool:
         return registry.registry.trusted_key(kid, now) is not None
 
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="signatures")
     services = Services(
         intake=Intake(
             registry=registry,
             store=store,
             committer=committer,
             acceptances=AcceptanceWriter(
-                ReceiptSigner(keys.receipt, origin=settings.origin), trusted=trusted, on_routed=relay.routed
+                ReceiptSigner(keys.receipt, origin=settings.origin),
+                executor=executor,
+                trusted=trusted,
+                on_routed=relay.routed,
             ),
+            verifier=Verifier(executor),
             limiter=RateLimiter(Rate(settings.limits.rate_per_second, settings.limits.burst)),
             clock=clock,
             give_up_after=timedelta(seconds=settings.delivery.give_up_after),
             on_refused=metrics.refused,
         ),
         acknowledgements=Acknowledgements(registry=registry, committer=committer, clock=clock),
-        enrolment=Enrolment(registry=registry, committer=committer),
+        enrolment=Enrolment(registry=registry, committer=committer, clock=clock),
         tokens=TokenIssuer(
             issuer=settings.base_url,
             key=keys.receipt,
@@ -283,7 +290,7 @@ async def _open_log(store: Store, committer: Committer, signer: LogSigner) -> No
         await committer.submit(EntryWriter(), opened)
 
 
-async def _found(store: Store, committer: Committer, founding: Founding) -> CurrentRegistry:
+async def _found(store: Store, committer: Committer, founding: Founding, clock: Clock) -> CurrentRegistry:
     """Return the registry: what the database holds, verified again, and what the files add to it."""
     async with store.reading() as connection:
         stored = await read_registry(connection)
@@ -296,7 +303,7 @@ async def _found(store: Store, committer: Committer, founding: Founding) -> Curr
         )
     except (StatementError, UntrustedAgreementError, ValueError) as error:
         raise StoreError(f"the registry in the database was tampered with: {error}") from error
-    await _enrol(committer, registry, stored, founding.statements)
+    await _enrol(committer, registry, stored, founding.statements, clock)
     await _agree(committer, registry, founding.agreements)
     return registry
 
@@ -319,9 +326,9 @@ async def _pin(
 
 
 async def _enrol(
-    committer: Committer, registry: CurrentRegistry, stored: StoredRegistry, given: Sequence[bytes]
+    committer: Committer, registry: CurrentRegistry, stored: StoredRegistry, given: Sequence[bytes], clock: Clock
 ) -> None:
-    enrolment = Enrolment(registry=registry, committer=committer)
+    enrolment = Enrolment(registry=registry, committer=committer, clock=clock)
     try:
         new = [read_statement(compact, registry.jurisdictions) for compact in given if compact not in stored.statements]
         for statement in sorted(new, key=lambda each: each.issued_at):

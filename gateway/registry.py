@@ -17,6 +17,20 @@ from schemas.ids import JurisdictionCode, ParticipantId
 from schemas.registry import Jurisdiction, ParticipantStatement, Registry, Role, StatementError, VerifiedStatement
 
 
+class StagedRegistry:
+    """The registry within one transaction: each statement is held against all before it, in the same order as later."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+
+    def add(self, statement: VerifiedStatement) -> None:
+        """Take a statement. Raises ``StatementRefusedError``."""
+        try:
+            self.registry = self.registry.with_statement(statement)
+        except StatementError as error:
+            raise StatementRefusedError(error.reason) from error
+
+
 class CurrentRegistry:
     """The jurisdictions, participants, keys and agreements that count now."""
 
@@ -56,16 +70,13 @@ class CurrentRegistry:
         name = f"{agreement.document.id}/{agreement.document.version}"
         return name in self._snapshot.binding(origin, destination, now)
 
-    def check(self, statement: VerifiedStatement) -> None:
-        """Raise ``StatementRefusedError`` where the registry would not take a statement."""
-        try:
-            self._registry.with_statement(statement)
-        except StatementError as error:
-            raise StatementRefusedError(error.reason) from error
+    def stage(self) -> StagedRegistry:
+        """Return the registry as a transaction would leave it; nothing counts before ``count`` is given it."""
+        return StagedRegistry(self._registry)
 
-    def take(self, statement: VerifiedStatement) -> None:
-        """Let a stored statement count, at once."""
-        self._registry = self._registry.with_statement(statement)
+    def count(self, staged: StagedRegistry) -> None:
+        """Let what was staged count, at once: its transaction stands. Only one may be open at a time."""
+        self._registry = staged.registry
         self._snapshot = self._build()
 
     def agree(self, agreement: VerifiedAgreement) -> None:

@@ -1,10 +1,12 @@
 """The relay: from dispatches in the database to parcels on the bus.
 
-It looks at the routes (a recipient and a lane) that may have something due, urgent ones first; takes what is due there
-in log order; makes one record of each; publishes; and marks what it published. Between the two a crash leaves a
-dispatch pending, and it goes out again: partners deduplicate on the delivery id. A partner that is down is held back here and nowhere else: after a few deferrals in a row its breaker
-opens, and one dispatch at a time tries it; and no route has more than a window of parcels between bus and outcome, so
-that what waits for it waits in the database and delays nobody else.
+It looks at the routes (a recipient and a lane) that may have something due, urgent ones first; takes what is due there,
+what is due longest first; makes one record of each; publishes; and marks what it published. Between the two a crash
+leaves a dispatch pending, and it goes out again: partners deduplicate on the delivery id.
+
+A partner that is down is held back here and nowhere else: once it has deferred a few deliveries and taken none its
+breaker opens, and one dispatch at a time tries it; and no route has more than a window of parcels between bus and outcome, so that what waits
+for it waits in the database and delays nobody else.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -46,25 +48,36 @@ log = structlog.get_logger(__name__)
 
 TICK = 0.25
 """Seconds between two looks for what has become due without anybody saying so."""
+SWEEP = 5.0
+"""Seconds between two looks at every route: a commit that stands although it seemed to fail told nobody of its own."""
 
 
 @dataclass(slots=True)
 class Breaker:
-    """Holds back a partner that defers everything. Times are milliseconds since the Unix epoch."""
+    """Holds back a partner that defers everything. Times are milliseconds since the Unix epoch.
 
-    failures: int = 0
+    Deliveries are counted, not deferrals: one that the partner can't take says nothing of the others.
+    """
+
+    deferred: set[DeliveryId] = field(default_factory=set)
     open_until_ms: int = 0
 
     THRESHOLD = 3
 
+    @property
+    def tripped(self) -> bool:
+        """Whether enough deliveries were deferred, and none came through since."""
+        return len(self.deferred) >= self.THRESHOLD
+
     def record(self, settled: Settled) -> None:
         """Count a deferral, and open until its retry is due once there are enough; anything else closes."""
         if settled.state == PENDING and settled.due_ms is not None:
-            self.failures += 1
-            if self.failures >= self.THRESHOLD:
+            self.deferred.add(settled.delivery_id)
+            if self.tripped:
                 self.open_until_ms = settled.due_ms
         else:
-            self.failures, self.open_until_ms = 0, 0
+            self.deferred.clear()
+            self.open_until_ms = 0
 
 
 class Relay:
@@ -110,11 +123,12 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until cancelled."""
-        async with self._store.reading() as connection:
-            for route in await pending_routes(connection):
-                self._look(route, at_ms=0)
+        time, swept = asyncio.get_running_loop().time, float("-inf")
         while True:
             self._wake.clear()
+            if time() - swept >= SWEEP:
+                await self._look_everywhere()
+                swept = time()
             try:
                 if await self._publish_due():
                     continue
@@ -124,6 +138,11 @@ class Relay:
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._wake.wait()
+
+    async def _look_everywhere(self) -> None:
+        async with self._store.reading() as connection:
+            for route in await pending_routes(connection):
+                self._look(route, at_ms=0)
 
     def _look(self, route: Route, *, at_ms: int) -> None:
         """Have a route looked at no later than ``at_ms``, in milliseconds since the Unix epoch."""
@@ -179,7 +198,7 @@ class Relay:
         breaker = self._breakers[route.recipient]
         if breaker.open_until_ms > now_ms:
             return 0
-        window = 1 if breaker.failures >= Breaker.THRESHOLD else self._window
+        window = 1 if breaker.tripped else self._window
         return max(0, window - len(self._in_flight[route]))
 
     def _parcel(self, row: Row[Any]) -> Parcel:

@@ -118,7 +118,7 @@ class TokenIssuer:
             expires_ms=(int(claims["exp"]) + CLOCK_SKEW_SECONDS) * 1000,
         )
         if not await self._committer.submit(self._assertions, spent):
-            raise _INVALID_CLIENT
+            raise _invalid_client()
         issued = int(now.timestamp())
         claims_of_token = _Claims(
             iss=self.issuer,
@@ -163,9 +163,9 @@ class TokenIssuer:
             known = self._registry.registry.trusted_key(unverified.kid, now)
             claims = parse_json(verify(unverified, None if known is None else known[1]))
         except (MalformedJwsError, SignatureNotTrustedError, JsonError) as error:
-            raise _INVALID_CLIENT from error
+            raise _invalid_client() from error
         if known is None or not isinstance(claims, dict) or not self._acceptable(claims, known[0].participant, now):
-            raise _INVALID_CLIENT
+            raise _invalid_client()
         return known[0], unverified.kid, claims
 
     def _acceptable(self, claims: dict[str, Any], participant: ParticipantId, now: datetime) -> bool:
@@ -190,7 +190,9 @@ class TokenIssuer:
         )
 
 
-_INVALID_CLIENT = OAuthError("invalid_client", "the client assertion is not acceptable")
+def _invalid_client() -> OAuthError:
+    # made anew each time: an exception that is raised twice keeps the frames, and the bodies, of both requests
+    return OAuthError("invalid_client", "the client assertion is not acceptable")
 
 
 def _is_integer(value: object) -> TypeGuard[int]:

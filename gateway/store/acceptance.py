@@ -6,8 +6,10 @@ payload again gets the first answer, byte for byte; another payload under the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +48,11 @@ class Acceptance:
     warnings: tuple[str, ...] = ()
 
     @property
+    def name(self) -> tuple[str, str]:
+        """What the alert is known by, for good: its sender and identifier."""
+        return self.alert.sender, self.alert.identifier
+
+    @property
     def permits(self) -> list[Permit]:
         """Who receives it."""
         return [decision for decision in self.decisions if isinstance(decision, Permit)]
@@ -65,9 +72,6 @@ class Answer:
     replayed: bool
 
 
-Known = dict[tuple[str, str], tuple[bytes, Answer]]
-
-
 class AcceptanceWriter:
     """Writes acceptances; its items are ``Acceptance``, its results ``Answer`` or the reason why not."""
 
@@ -75,10 +79,12 @@ class AcceptanceWriter:
         self,
         signer: ReceiptSigner,
         *,
+        executor: Executor,
         trusted: Callable[[KeyId, datetime], bool],
         on_routed: Callable[[Iterable[Route]], None],
     ) -> None:
         self._signer = signer
+        self._executor = executor
         self._trusted = trusted
         self._on_routed = on_routed
 
@@ -89,63 +95,57 @@ class AcceptanceWriter:
         was accepted after the revocation of its key.
         """
         known = await self._known(batch, items)
-        alert_rows: list[dict[str, Any]] = []
-        dispatch_rows: list[dict[str, Any]] = []
+        placed: dict[tuple[str, str], _Placed] = {}
+        for item in items:
+            if item.name not in known and item.name not in placed and self._trusted(item.kid, batch.now):
+                placed[item.name] = _place(batch, item)
+        signing = asyncio.get_running_loop().run_in_executor(
+            self._executor, self._answers, list(placed.values()), batch.now
+        )
+        bodies = dict(zip(placed, await signing, strict=True))
+        await self._insert(batch, placed, bodies)
         results: list[Answer | GatewayError] = []
         for item in items:
             if not self._trusted(item.kid, batch.now):
                 results.append(UntrustedSignatureError())
-                continue
-            name = (item.alert.sender, item.alert.identifier)
-            if name in known:
-                digest, first = known[name]
-                results.append(first if digest == item.payload_digest else IdentifierReusedError())
-                continue
-            answer = self._append(batch, item, alert_rows, dispatch_rows)
-            known[name] = (item.payload_digest, replace(answer, replayed=True))
-            results.append(answer)
-        if alert_rows:
-            await batch.connection.execute(insert(alerts), alert_rows)
-        if dispatch_rows:
-            await batch.connection.execute(insert(dispatches), dispatch_rows)
-            routes = {Route(row["recipient"], Lane(row["lane"])) for row in dispatch_rows}
-            batch.after_commit.append(lambda: self._on_routed(routes))
+            elif item.name in known:
+                results.append(known[item.name].answer_to(item))
+            else:
+                first = placed[item.name]
+                answer = Answer(alert_id=first.alert_id, body=bodies[item.name], replayed=first.item is not item)
+                results.append(_Known(first.item.payload_digest, answer).answer_to(item))
         return results
 
-    async def _known(self, batch: Batch, items: Sequence[Acceptance]) -> Known:
-        names = [(item.alert.sender, item.alert.identifier) for item in items]
+    async def _insert(
+        self, batch: Batch, placed: Mapping[tuple[str, str], _Placed], bodies: Mapping[tuple[str, str], bytes]
+    ) -> None:
+        if not placed:
+            return
+        now_ms = batch.now_ms
+        rows = [_alert_row(each, bodies[name], now_ms=now_ms) for name, each in placed.items()]
+        await batch.connection.execute(insert(alerts), rows)
+        routed = [row for each in placed.values() for row in _dispatch_rows(each, now_ms=now_ms)]
+        if routed:
+            await batch.connection.execute(insert(dispatches), routed)
+            routes = {Route(row["recipient"], Lane(row["lane"])) for row in routed}
+            batch.after_commit.append(lambda: self._on_routed(routes))
+
+    async def _known(self, batch: Batch, items: Sequence[Acceptance]) -> dict[tuple[str, str], _Known]:
         rows = await batch.connection.execute(
             select(
                 alerts.c.sender, alerts.c.identifier, alerts.c.payload_digest, alerts.c.alert_id, alerts.c.answer
-            ).where(tuple_(alerts.c.sender, alerts.c.identifier).in_(names))
+            ).where(tuple_(alerts.c.sender, alerts.c.identifier).in_([item.name for item in items]))
         )
         return {
-            (row.sender, row.identifier): (
-                row.payload_digest,
-                Answer(alert_id=AlertId(row.alert_id), body=row.answer, replayed=True),
+            (row.sender, row.identifier): _Known(
+                row.payload_digest, Answer(alert_id=AlertId(row.alert_id), body=row.answer, replayed=True)
             )
             for row in rows
         }
 
-    def _append(
-        self,
-        batch: Batch,
-        item: Acceptance,
-        alert_rows: list[dict[str, Any]],
-        dispatch_rows: list[dict[str, Any]],
-    ) -> Answer:
-        alert_id = AlertId(uuid7(at=batch.now, randomness=batch.randomness(10)))
-        thread = item.thread or alert_id
-        placed = _Placed(item, alert_id, thread, log_index=batch.log.append(_accepted_entry(item, alert_id, thread)))
-        for permit in item.permits:
-            delivery_id = DeliveryId(uuid7(at=batch.now, randomness=batch.randomness(10)))
-            batch.log.append(_routed_entry(placed, delivery_id, permit))
-            dispatch_rows.append(_dispatch_row(placed, delivery_id, permit, now_ms=batch.now_ms))
-        if item.denials:
-            batch.log.append(_withheld_entry(placed))
-        body = self._answer(placed, received=batch.now)
-        alert_rows.append(_alert_row(placed, body, now_ms=batch.now_ms))
-        return Answer(alert_id=alert_id, body=body, replayed=False)
+    def _answers(self, placed: Sequence[_Placed], received: datetime) -> list[bytes]:
+        """Return the signed answers; called on the thread of signatures."""
+        return [self._answer(each, received=received) for each in placed]
 
     def _answer(self, placed: _Placed, *, received: datetime) -> bytes:
         item = placed.item
@@ -177,13 +177,41 @@ class AcceptanceWriter:
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """An alert that has its answer already."""
+
+    payload_digest: bytes
+    answer: Answer
+
+    def answer_to(self, item: Acceptance) -> Answer | IdentifierReusedError:
+        return self.answer if item.payload_digest == self.payload_digest else IdentifierReusedError()
+
+
+@dataclass(frozen=True, slots=True)
 class _Placed:
-    """An acceptance with the names that its transaction gave it."""
+    """An acceptance with the names that its transaction gave it; ``routes`` has each permit's delivery."""
 
     item: Acceptance
     alert_id: AlertId
     thread: AlertId
     log_index: int
+    routes: tuple[tuple[DeliveryId, Permit], ...]
+
+
+def _place(batch: Batch, item: Acceptance) -> _Placed:
+    """Append an acceptance's entries, and return it with its place in the log."""
+    alert_id = AlertId(uuid7(at=batch.now, randomness=batch.randomness(10)))
+    thread = item.thread or alert_id
+    log_index = batch.log.append(_accepted_entry(item, alert_id, thread))
+    routes = tuple(
+        (DeliveryId(uuid7(at=batch.now, randomness=batch.randomness(10))), permit) for permit in item.permits
+    )
+    placed = _Placed(item, alert_id, thread, log_index, routes)
+    for delivery_id, permit in routes:
+        batch.log.append(_routed_entry(placed, delivery_id, permit))
+    if item.denials:
+        batch.log.append(_withheld_entry(placed))
+    return placed
 
 
 def _accepted_entry(item: Acceptance, alert_id: AlertId, thread: AlertId) -> Draft:
@@ -254,21 +282,22 @@ def _alert_row(placed: _Placed, answer: bytes, *, now_ms: int) -> dict[str, Any]
     }
 
 
-def _dispatch_row(placed: _Placed, delivery_id: DeliveryId, permit: Permit, *, now_ms: int) -> dict[str, Any]:
-    return {
-        "delivery_id": delivery_id,
-        "alert_id": placed.alert_id,
-        "log_index": placed.log_index,
-        "thread": placed.thread,
-        "recipient": permit.recipient,
-        "lane": permit.lane.value,
-        "agreement": permit.under.agreement,
-        "version": permit.under.version,
-        "clause": permit.under.clause,
-        "state": PENDING,
-        "attempts": 0,
-        "due_ms": now_ms,
-        "deadline_ms": placed.item.deadline_ms,
-        "settled_ms": None,
-        "detail": None,
-    }
+def _dispatch_rows(placed: _Placed, *, now_ms: int) -> Iterable[dict[str, Any]]:
+    for delivery_id, permit in placed.routes:
+        yield {
+            "delivery_id": delivery_id,
+            "alert_id": placed.alert_id,
+            "log_index": placed.log_index,
+            "thread": placed.thread,
+            "recipient": permit.recipient,
+            "lane": permit.lane.value,
+            "agreement": permit.under.agreement,
+            "version": permit.under.version,
+            "clause": permit.under.clause,
+            "state": PENDING,
+            "attempts": 0,
+            "due_ms": now_ms,
+            "deadline_ms": placed.item.deadline_ms,
+            "settled_ms": None,
+            "detail": None,
+        }

@@ -21,6 +21,7 @@ import structlog
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from audit.errors import LogStateError
 from audit.log import LogBatch, open_batch
 from gateway.errors import GatewayError, LogUnavailableError
 from gateway.store.engine import is_storage_failure
@@ -105,7 +106,7 @@ class Committer:
 
     @property
     def failure(self) -> BaseException | None:
-        """The storage failure that ended this committer, if one did."""
+        """What ended this committer, if anything did: storage that failed, or a log that is not as it must be."""
         return self._failure
 
     async def submit(self, writer: Writer[ItemT, ResultT], item: ItemT) -> ResultT:
@@ -121,7 +122,7 @@ class Committer:
         return await waiting.future
 
     async def run(self) -> None:
-        """Write batches until ``close``. Raises the storage failure that makes further writing unsafe."""
+        """Write batches until ``close``. Raises the failure that makes further writing unsafe."""
         while not (self._closing and not self._waiting):
             await self._wake.wait()
             self._wake.clear()
@@ -130,7 +131,7 @@ class Committer:
                 chosen, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
                 await self._commit(chosen)
                 if self._failure is not None:
-                    self._refuse_waiting()
+                    _refuse(self._waiting)
                     raise self._failure
 
     def close(self) -> None:
@@ -141,15 +142,21 @@ class Committer:
     async def _commit(self, chosen: list[_Waiting[Any, Any]]) -> None:
         started = asyncio.get_running_loop().time()
         try:
-            results = await self._write(chosen)
+            batch, results = await self._write(chosen)
         except Exception as error:  # noqa: BLE001 - every failure of a batch is classified in one place
             await self._failed(chosen, error)
+            return
+        try:
+            for act in batch.after_commit:
+                act()
+        except Exception as error:  # noqa: BLE001 - the transaction stands and memory does not follow it: start anew
+            self._fail(chosen, error)
             return
         for waiting, result in zip(chosen, results, strict=True):
             waiting.settle(result)
         self.observe(len(chosen), asyncio.get_running_loop().time() - started)
 
-    async def _write(self, chosen: list[_Waiting[Any, Any]]) -> list[object]:
+    async def _write(self, chosen: list[_Waiting[Any, Any]]) -> tuple[Batch, list[object]]:
         groups: dict[int, list[int]] = {}
         for place, waiting in enumerate(chosen):
             groups.setdefault(id(waiting.writer), []).append(place)
@@ -164,27 +171,34 @@ class Committer:
                 for place, answer in zip(places, answers, strict=True):
                     results[place] = answer
             await log_batch.write()
-        for act in batch.after_commit:
-            act()
-        return results
+        return batch, results
 
     async def _failed(self, chosen: list[_Waiting[Any, Any]], error: Exception) -> None:
-        if is_storage_failure(error):
-            log.critical("storage_failed", error=type(error).__name__)
-            self._failure = error
-            for waiting in chosen:
-                waiting.settle(LogUnavailableError())
+        if is_storage_failure(error) or isinstance(error, LogStateError):
+            self._fail(chosen, error)
             return
         if len(chosen) > 1 and not isinstance(error, OperationalError):
-            # one item may have spoilt the batch of its neighbours: each gets a transaction of its own
-            for waiting in chosen:
-                await self._commit([waiting])
+            await self._commit_one_by_one(chosen)
             return
         log.error("batch_failed", items=len(chosen), error=type(error).__name__)
         for waiting in chosen:
             waiting.settle(LogUnavailableError() if isinstance(error, SQLAlchemyError) else error)
 
-    def _refuse_waiting(self) -> None:
-        for waiting in self._waiting:
-            waiting.settle(LogUnavailableError())
-        self._waiting.clear()
+    async def _commit_one_by_one(self, chosen: list[_Waiting[Any, Any]]) -> None:
+        """Give each item a transaction of its own, for one of them may have spoilt its neighbours' batch."""
+        for place, waiting in enumerate(chosen):
+            await self._commit([waiting])
+            if self._failure is not None:
+                _refuse(chosen[place + 1 :])
+                return
+
+    def _fail(self, chosen: list[_Waiting[Any, Any]], error: Exception) -> None:
+        log.critical("storage_failed", error=type(error).__name__)
+        self._failure = error
+        _refuse(chosen)
+
+
+def _refuse(waiting: list[_Waiting[Any, Any]]) -> None:
+    for each in waiting:
+        each.settle(LogUnavailableError())
+    waiting.clear()

@@ -189,7 +189,11 @@ class ReopenWriter:
 
 
 async def due(connection: AsyncConnection, route: Route, *, now_ms: int, limit: int) -> Sequence[Row[Any]]:
-    """Return the dispatches of one route that are due, in log order, with what a parcel is made of."""
+    """Return the dispatches of one route that are due, the one that is due longest first, with what a parcel is of.
+
+    So a dispatch that its partner defers again and again comes after those that were never tried, whichever is older;
+    what must keep its order, the alerts of one thread, is kept by the condition.
+    """
     earlier = dispatches.alias("earlier")
     statement = (
         select(
@@ -214,7 +218,7 @@ async def due(connection: AsyncConnection, route: Route, *, now_ms: int, limit: 
                 earlier.c.state.in_(OPEN),
             ),
         )
-        .order_by(dispatches.c.log_index)
+        .order_by(dispatches.c.due_ms, dispatches.c.log_index)
         .limit(limit)
     )
     return (await connection.execute(statement)).all()
@@ -222,7 +226,7 @@ async def due(connection: AsyncConnection, route: Route, *, now_ms: int, limit: 
 
 async def next_due_ms(connection: AsyncConnection, route: Route, *, after_ms: int) -> int | None:
     """Return when the next dispatch of a route is due after an instant, in ms since the Unix epoch; None without."""
-    return await connection.scalar(
+    first: int | None = await connection.scalar(
         select(func.min(dispatches.c.due_ms)).where(
             dispatches.c.recipient == route.recipient,
             dispatches.c.lane == route.lane.value,
@@ -230,6 +234,7 @@ async def next_due_ms(connection: AsyncConnection, route: Route, *, after_ms: in
             dispatches.c.due_ms > after_ms,
         )
     )
+    return first
 
 
 async def pending_routes(connection: AsyncConnection) -> Sequence[Route]:

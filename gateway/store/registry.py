@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agreements.signed import VerifiedAgreement
 from audit.entry import Draft, Kind
 from gateway.errors import StatementRefusedError
+from gateway.registry import CurrentRegistry, StagedRegistry
 from gateway.store.committer import Batch
 from gateway.store.tables import agreements, authority_statements, jurisdictions
 from schemas.ids import JurisdictionCode, home_of
@@ -88,28 +90,32 @@ class StatementRecorded:
 
 
 class StatementWriter:
-    """Stores authority statements, each once; ``check`` raises where one is not to be taken, ``take`` lets it count."""
+    """Stores authority statements, each once, and lets them count when they stand."""
 
-    def __init__(
-        self, *, check: Callable[[VerifiedStatement], None], take: Callable[[VerifiedStatement], None]
-    ) -> None:
-        self._check = check
-        self._take = take
+    def __init__(self, registry: CurrentRegistry) -> None:
+        self._registry = registry
 
     async def write(
         self, batch: Batch, items: Sequence[VerifiedStatement]
     ) -> Sequence[StatementRecorded | StatementRefusedError]:
         """Return the index of each statement's entry, or why the registry does not take it."""
-        return [await self._write_one(batch, item) for item in items]
+        staged = self._registry.stage()
+        results = [await self._write_one(batch, staged, item) for item in items]
+        batch.after_commit.append(lambda: self._registry.count(staged))
+        return results
 
-    async def _write_one(self, batch: Batch, item: VerifiedStatement) -> StatementRecorded | StatementRefusedError:
+    async def _write_one(
+        self, batch: Batch, staged: StagedRegistry, item: VerifiedStatement
+    ) -> StatementRecorded | StatementRefusedError:
         digest = hashlib.sha256(item.compact).digest()
         statement = select(authority_statements.c.log_index).where(authority_statements.c.digest == digest)
         known = (await batch.connection.execute(statement)).scalar_one_or_none()
         if known is not None:
+            with suppress(StatementRefusedError):  # it counts, unless the commit that stored it seemed to fail
+                staged.add(item)
             return StatementRecorded(known, replayed=True)
         try:
-            self._check(item)
+            staged.add(item)
         except StatementRefusedError as refusal:
             return refusal
         index = batch.log.append(_statement_entry(item, digest))
@@ -124,7 +130,6 @@ class StatementWriter:
                 }
             ],
         )
-        batch.after_commit.append(lambda: self._take(item))
         return StatementRecorded(index, replayed=False)
 
 

@@ -77,7 +77,7 @@ dispatches = Table(
     Column("settled_ms", BigInteger),
     Column("detail", String(200)),
     Index("ix_dispatches_alert", "alert_id"),
-    Index("ix_dispatches_route", "recipient", "lane", "state", "log_index"),
+    Index("ix_dispatches_route", "recipient", "lane", "state", "due_ms", "log_index"),
     Index("ix_dispatches_deadline", "state", "deadline_ms"),
     Index("ix_dispatches_thread", "thread", "recipient", "log_index"),
 )

@@ -118,7 +118,7 @@ def agencies(standing: ServerProcess) -> Iterator[Agencies]:
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sq(agencies: Agencies) -> Agency:
     """Return the Sûreté du Québec's system."""
     return agencies["ca-qc.sq"]

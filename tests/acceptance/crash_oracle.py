@@ -181,7 +181,7 @@ async def _reading(database: Path) -> AsyncIterator[Any]:
 
 
 async def stored_log_verifies(database: Path, vkey: str, notes: Sequence[bytes]) -> VerifiedLog:
-    """The database, read by itself, holds a log without a gap that continues the checkpoints given out last."""
+    """Read by itself, the database holds a log without a gap that continues the checkpoints given out last."""
     async with _reading(database) as connection:
         for note in notes[-_LAST_FEW:-1:5]:
             await verify_database(connection, vkey=vkey, progress=lambda _done, _of: None, known=note)

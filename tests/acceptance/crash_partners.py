@@ -98,11 +98,11 @@ async def open_partners(folder: Path, dice: Random) -> AsyncIterator[Partners]:
 
 async def _body(receive: Receive) -> bytes | None:
     """Return a request's content; None where the exchange died in the middle of it."""
-    body = b""
+    body = bytearray()
     while (message := await receive())["type"] == "http.request":
         body += message.get("body", b"")
         if not message.get("more_body", False):
-            return body
+            return bytes(body)
     return None
 
 

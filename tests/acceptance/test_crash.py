@@ -126,7 +126,7 @@ async def _kill_again_and_again(world: World, log: Path, dice: Random) -> None:
             else:
                 await _until_ready(world, log)
                 await asyncio.sleep(dice.uniform(0.05, 0.6))
-            assert await _tell(fork, "kill") == _KILLED, f"it had ended by itself:\n{log.read_text()[-4000:]}"
+            assert await _tell(fork, "kill") == _KILLED, f"it had ended by itself:\n{_end_of(log)}"
     finally:
         if fork.stdin is not None:
             fork.stdin.close()
@@ -151,4 +151,8 @@ async def _until_ready(world: World, log: Path) -> None:
                 except httpx2.TransportError:
                     await asyncio.sleep(0.01)
     except TimeoutError:
-        pytest.fail(f"the exchange did not get ready:\n{log.read_text()[-4000:]}")
+        pytest.fail(f"the exchange did not get ready:\n{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-4000:]

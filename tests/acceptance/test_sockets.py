@@ -1,0 +1,176 @@
+"""Connections that misbehave below HTTP, and bodies without an end: others are served, and memory stays bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from tests.acceptance.agency import ALERTS, JOSE, PREVIEW, Agency, members
+from tests.acceptance.alerts import stolen_vehicle
+from tests.acceptance.conftest import ServerProcess
+from tests.acceptance.enrolment import STATEMENTS
+
+MEBIBYTE = 1024 * 1024
+
+
+@contextlib.contextmanager
+def connection(server: ServerProcess) -> Iterator[socket.socket]:
+    """Open a plain connection to the server."""
+    address = urlsplit(server.world.base_url)
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=5.0) as sock:
+        yield sock
+
+
+def answered(sock: socket.socket) -> bytes:
+    """Return what comes until the server closes the connection, or says no more."""
+    received = b""
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        sock.settimeout(0.5)
+        while chunk := sock.recv(65_536):
+            received += chunk
+    return received
+
+
+GARBAGE = {
+    "nothing": b"",
+    "a line": b"\r\n",
+    "zeros": b"\x00" * 4096,
+    "noise": os.urandom(4096),
+    "tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 500,
+    "http/0.9": b"GET /\r\n",
+    "http/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
+    "bad version": b"GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n",
+    "bad method": b"G\x00T /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "bad header": b"GET /healthz HTTP/1.1\r\nHost x\r\n\r\n",
+    "folded header": b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
+    "negative length": b"POST /v1/alerts HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    "two lengths": b"POST /v1/alerts HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "length and chunks": b"POST /v1/alerts HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "bad chunk": b"POST /v1/alerts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n",
+    "huge chunk": b"POST /v1/alerts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nab",
+    "huge length": b"POST /v1/alerts HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\nab",
+    "unknown coding": b"POST /v1/alerts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\nab",
+    "long address": b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "long header": b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: " + b"a" * MEBIBYTE + b"\r\n\r\n",
+    "many headers": b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 50_000 + b"\r\n",
+    "upgrade": b"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: x\r\n\r\n",
+    "percent": b"GET /v1/alerts/%ff%fe%00%zz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "high bytes": b"GET /\xff\xfe HTTP/1.1\r\nHost: \xff\r\n\r\n",
+    "absolute": b"GET http://elsewhere.example/healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "star": b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+    "connect": b"CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+def _served(sq: Agency) -> bool:
+    return sq.submit(stolen_vehicle()).status_code == httpx2.codes.CREATED
+
+
+@pytest.mark.parametrize("case", GARBAGE)
+def test_garbage(standing: ServerProcess, sq: Agency, case: str) -> None:
+    """What is no HTTP, or no sound HTTP, is never a 5xx, and the next caller is served."""
+    with connection(standing) as sock:
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(GARBAGE[case])
+            sock.shutdown(socket.SHUT_WR)
+        status_line = answered(sock).partition(b"\r\n")[0]
+    assert not status_line.startswith(b"HTTP/1.1 5"), status_line
+    assert _served(sq)
+
+
+def test_half_sent(standing: ServerProcess, sq: Agency) -> None:
+    """A hundred requests that stop half-way, in the header or in the body, keep nobody else from being served."""
+    body = sq.sign(stolen_vehicle())
+    head = f"POST {ALERTS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/jose\r\nContent-Length: {len(body)}\r\n\r\n"
+    request = head.encode() + body
+    with contextlib.ExitStack() as stack:
+        for number in range(100):
+            sock = stack.enter_context(connection(standing))
+            sock.sendall(request[: 1 + number * (len(request) - 1) // 100])
+        assert _served(sq)
+    assert _served(sq)
+
+
+def test_gone_before_the_answer(standing: ServerProcess, sq: Agency) -> None:
+    """A client that hangs up at once leaves an alert that was stored whole, or not at all."""
+    alert = stolen_vehicle()
+    body = sq.sign(alert)
+    head = f"POST {ALERTS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/jose\r\nContent-Length: {len(body)}\r\n\r\n"
+    for _ in range(10):
+        with connection(standing) as sock:
+            sock.sendall(head.encode() + body)
+    answer = sq.submit(alert)
+    assert answer.status_code in (200, 201)
+    assert sq.read(members(answer)["alert_id"])["identifier"] == alert["identifier"]
+
+
+def test_one_connection_many_requests(standing: ServerProcess, sq: Agency) -> None:
+    """Requests sent one behind the other on one connection are each answered, in order (RFC 9112 section 9.3.2)."""
+    bodies = [sq.sign(stolen_vehicle()) for _ in range(5)]
+    head = f"POST {ALERTS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/jose\r\nContent-Length: %d\r\n\r\n"
+    with connection(standing) as sock:
+        sock.sendall(b"".join((head % len(body)).encode() + body for body in bodies))
+        received = answered(sock)
+    assert received.count(b"HTTP/1.1 201 ") == len(bodies)
+
+
+def memory(server: ServerProcess, name: str) -> int:
+    """Return a figure of the server process's memory, in bytes (proc(5))."""
+    assert server.process is not None
+    for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(name)
+
+
+def _endless(size: int) -> Iterator[bytes]:
+    block = b"A" * 65_536
+    for _ in range(size // len(block)):
+        yield block
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_memory(standing: ServerProcess, sq: Agency) -> None:
+    """Twenty bodies of 50 MB, in chunks that say no length, are refused without being kept."""
+    assert _served(sq)
+    before = memory(standing, "VmRSS")
+    Path(f"/proc/{standing.process.pid if standing.process else 0}/clear_refs").write_text("5")  # resets the peak
+    for number in range(20):
+        path = (ALERTS, PREVIEW, STATEMENTS, "/oauth/token", f"{ALERTS}/x/acknowledgements")[number % 5]
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if path == "/oauth/token" else JOSE
+        with contextlib.suppress(httpx2.TransportError), httpx2.Client(base_url=standing.world.base_url) as http:
+            # a server that has answered may hang up on a client that is still sending
+            assert http.post(path, content=_endless(50 * MEBIBYTE), headers=headers).status_code == 413
+    assert memory(standing, "VmHWM") - before < 30 * MEBIBYTE
+    assert _served(sq)
+
+
+def test_a_refused_length(standing: ServerProcess, sq: Agency) -> None:
+    """A length over the limit is refused before the body comes."""
+    with connection(standing) as sock:
+        head = f"POST {ALERTS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/jose\r\nContent-Length: {50 * MEBIBYTE}\r\n\r\n"
+        sock.sendall(head.encode())
+        assert answered(sock).startswith(b"HTTP/1.1 413 ")
+    assert _served(sq)
+
+
+def test_expect_continue(standing: ServerProcess, sq: Agency) -> None:
+    """A client that waits to be told to go on is told so, or refused at once (RFC 9110 section 10.1.1)."""
+    body = sq.sign(stolen_vehicle())
+    with connection(standing) as sock:
+        head = (
+            f"POST {ALERTS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/jose\r\n"
+            f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+        )
+        sock.sendall(head.encode())
+        assert sock.recv(65_536).startswith(b"HTTP/1.1 100 ")
+        sock.sendall(body)
+        assert answered(sock).startswith(b"HTTP/1.1 201 ")
