@@ -110,10 +110,12 @@ class Intake:
         ``submission`` is the body as it arrived. Raises ``GatewayError``: each of its classes is one refusal of the
         wire contract, and where the sender was identified the refusal is an entry before this returns.
         """
-        identified = await self._identify(submission)
+        with self._committer.preparing():
+            identified = await self._identify(submission)
         try:
-            considered = await self._consider(identified)
-            return await self._committer.submit(self._acceptances, _acceptance(considered))
+            with self._committer.preparing():
+                acceptance = _acceptance(await self._consider(identified))
+            return await self._committer.submit(self._acceptances, acceptance)
         except AlertRefusedError as refusal:
             # a retry that comes after its alert expired, or its thread moved on, still gets its first answer
             earlier = await self._accepted_before(identified)

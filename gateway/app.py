@@ -1,19 +1,54 @@
-"""The ASGI application: routes, problems, nothing else. It is built in ``main``, from services that exist already."""
+"""The ASGI application: routes, problems, nothing else. It is built in ``main``, from services that exist already.
+
+Submissions take a way of their own, in front of FastAPI: they use nothing of its handling of parameters, responses
+and errors. The route that documents them is FastAPI's and calls the same code.
+"""
 
 from __future__ import annotations
 
-from fastapi import FastAPI
-from starlette.routing import Route
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from gateway.errors import GatewayError
 from gateway.http import agreements, alerts, auth, health, log, problems, registry
 from gateway.http.services import Services
 
 VERSION = "1"
+SUBMISSIONS = "/v1/alerts"
 
 
-def create_app(services: Services, *, problem_base: str) -> FastAPI:
-    """Return the application over ``services``; ``problem_base`` is what every problem's ``type`` begins with."""
-    app = FastAPI(
+class Application:
+    """The whole application: submissions, and FastAPI for everything else."""
+
+    def __init__(self, services: Services, *, problem_base: str) -> None:
+        """Build it over ``services``; ``problem_base`` is what every problem's ``type`` begins with."""
+        self.services = services
+        self.api = _create_api(services, problem_base=problem_base)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3)."""
+        if scope["type"] == "http" and scope["path"] == SUBMISSIONS and scope["method"] == "POST":
+            await self._submit(scope, receive, send)
+        else:
+            await self.api(scope, receive, send)
+
+    async def _submit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            status, headers, body = await alerts.submission_answer(self.services, scope, receive)
+        except GatewayError as refusal:
+            await problems.problem_response(self._request(scope), refusal)(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - the last place where an error can still be answered
+            await problems.failure_response(self._request(scope), error)(scope, receive, send)
+        else:
+            await Response(body, status, headers, alerts.JSON)(scope, receive, send)
+
+    def _request(self, scope: Scope) -> Request:
+        return Request({**scope, "app": self.api})
+
+
+def _create_api(services: Services, *, problem_base: str) -> FastAPI:
+    api = FastAPI(
         title="Lacolle",
         version=VERSION,
         summary="An exchange of signed alerts between jurisdictions",
@@ -22,12 +57,9 @@ def create_app(services: Services, *, problem_base: str) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    app.state.services = services
-    app.state.problem_base = problem_base
-    problems.install(app)
-    # Submitting uses nothing of FastAPI's handling of parameters, which costs as much as a signature: the same function
-    # is met here first, as a plain route; the router's own route documents it.
-    app.router.routes.append(Route("/v1/alerts", alerts.submit, methods=["POST"]))
+    api.state.services = services
+    api.state.problem_base = problem_base
+    problems.install(api)
     for each in (alerts, auth, registry, agreements, log, health):
-        app.include_router(each.router)
-    return app
+        api.include_router(each.router)
+    return api

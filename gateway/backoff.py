@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+LONGEST_WISH: Final = 86_400.0
+"""A day, in seconds: no partner puts off its next attempt further than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class Backoff:
 
         ``fraction`` in [0, 1) is the jitter: the delay is drawn from the upper half of the attempt's interval, so that
         partners that came back are not met by every exchange at once, and none is retried at once. ``retry_after`` is
-        the partner's own wish in seconds, and a lower bound.
+        the partner's own wish in seconds, and a lower bound, as far as a day.
         """
         interval = min(self.cap, self.base * float(2 ** min(attempt - 1, 32)))
-        return max(interval * (0.5 + fraction / 2), retry_after or 0.0)
+        return max(interval * (0.5 + fraction / 2), min(retry_after or 0.0, LONGEST_WISH))

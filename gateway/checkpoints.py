@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+from sqlalchemy.exc import OperationalError
+
 from audit.checkpoints import Checkpoint, PublishedState, publish, read_latest
 from audit.note import LogSigner
 from gateway.clock import Clock
-from gateway.store.engine import Store
+from gateway.store.engine import Store, is_storage_failure
+
+log = structlog.get_logger(__name__)
 
 INTERVAL = 0.3
 """Seconds between two checkpoints at the least; all that was appended in between is in the next."""
@@ -48,11 +53,17 @@ class CheckpointTask:
         await self._publish()
 
     async def run(self) -> None:
-        """Sign until cancelled. Whatever keeps a checkpoint from being signed ends the exchange."""
+        """Sign until cancelled. What keeps a checkpoint from being signed ends the exchange; a lock is waited for."""
         while True:
             await self._head_moved.wait()
             self._head_moved.clear()
-            await self._publish()
+            try:
+                await self._publish()
+            except OperationalError as error:
+                if is_storage_failure(error):
+                    raise
+                log.warning("checkpoint_waits_for_the_log")
+                self._head_moved.set()
             await asyncio.sleep(INTERVAL)
 
     async def _publish(self) -> None:

@@ -117,6 +117,12 @@ class MediaTypeError(GatewayError):
         self.expected = expected
 
 
+class InterruptedBodyError(GatewayError):
+    """The client went away before its body was whole."""
+
+    name = "interrupted-body"
+
+
 class InvalidQueryError(GatewayError):
     """A parameter of the query is missing or out of range."""
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from fastapi import FastAPI
 
 from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
 from agreements.succession import ConflictingVersionsError
@@ -27,7 +26,7 @@ from audit.note import LogSigner
 from bus.contract import Bus
 from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
-from gateway.app import create_app
+from gateway.app import Application
 from gateway.backoff import Backoff
 from gateway.checkpoints import CheckpointTask
 from gateway.clock import Clock
@@ -89,7 +88,7 @@ class Exchange:
     def __init__(
         self,
         *,
-        app: FastAPI,
+        app: Application,
         registry: CurrentRegistry,
         store: Store,
         committer: Committer,
@@ -265,7 +264,7 @@ def _assemble(
     )
     deadlines = DeadlineWatch(store=store, committer=committer, clock=clock, on_expired=expired)
     return Exchange(
-        app=create_app(services, problem_base=settings.problem_base),
+        app=Application(services, problem_base=settings.problem_base),
         registry=registry,
         store=store,
         committer=committer,

@@ -5,8 +5,8 @@ what is due longest first; makes one record of each; publishes; and marks what i
 leaves a dispatch pending, and it goes out again: partners deduplicate on the delivery id.
 
 A partner that is down is held back here and nowhere else: once it has deferred a few deliveries and taken none its
-breaker opens, and one dispatch at a time tries it; and no route has more than a window of parcels between bus and outcome, so that what waits
-for it waits in the database and delays nobody else.
+breaker opens, and one dispatch at a time tries it. And no route has more than a window of parcels between bus and
+outcome, so that what waits for it waits in the database and delays nobody else.
 """
 
 from __future__ import annotations

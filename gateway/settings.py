@@ -46,18 +46,18 @@ class Limits(_Section):
     """What one participant, or one request, may take. ``body_bytes`` is the largest submission."""
 
     body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
-    rate_per_second: float = Field(default=50.0, gt=0)
+    rate_per_second: float = Field(default=50.0, ge=0.001, le=1_000_000)
     burst: int = Field(default=200, ge=1)
 
 
 class Delivery(_Section):
     """How long and how often a delivery is tried; seconds. ``ca_file`` replaces the system's authorities."""
 
-    give_up_after: int = Field(default=3 * 24 * 3600, ge=1)
-    retry_base: float = Field(default=1.0, gt=0)
-    retry_cap: float = Field(default=60.0, gt=0)
+    give_up_after: int = Field(default=3 * 24 * 3600, ge=1, le=366 * 24 * 3600)
+    retry_base: float = Field(default=1.0, gt=0, le=86_400)
+    retry_cap: float = Field(default=60.0, gt=0, le=7 * 86_400)
     concurrency: int = Field(default=16, ge=1, le=1024)
-    timeout: float = Field(default=10.0, gt=0)
+    timeout: float = Field(default=10.0, gt=0, le=3600)
     ca_file: str | None = None
 
     @model_validator(mode="after")

@@ -11,9 +11,13 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import Final
 
 from schemas.signing.jws import SignatureNotTrustedError, Unverified, verify
 from schemas.signing.keys import PublicKey
+
+AT_ONCE: Final = 16
+"""Signatures that go to the thread together: enough to pay for the way, few enough to keep the loop in work."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +46,7 @@ class Verifier:
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
-            chosen, self._waiting = self._waiting, []
+            chosen, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
             try:
                 trusted = await loop.run_in_executor(self._executor, _trusted, chosen)
             except BaseException as error:  # whoever waits must hear of it, whatever it is

@@ -36,7 +36,7 @@ from schemas.bilingual import Bilingual
 log = structlog.get_logger(__name__)
 
 COLLECT_AFTER: Final = (50_000, 20, 50)
-"""When Python looks for cycles. Requests leave hardly any, and at the default rate looking takes a third of all time."""
+"""When Python looks for cycles. Requests leave hardly any; at the default rate, looking takes a third of all time."""
 GRACE_SECONDS: Final = 5
 """How long requests and deliveries in hand may take when the node is told to stop."""
 

@@ -7,13 +7,15 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
+from starlette.types import Receive
+from starlette.types import Scope as AsgiScope
 
 from agreements.explain import explain
 from gateway.accept import Considered
 from gateway.errors import InvalidQueryError, NotFoundError
 from gateway.http.auth import bearer, reader_of
 from gateway.http.bodies import read_body
-from gateway.http.services import services
+from gateway.http.services import Services, services
 from gateway.store.reading import read_alert, read_alert_by_name
 from gateway.tokens import Scope
 from schemas.bilingual import Bilingual
@@ -24,6 +26,7 @@ from schemas.timestamps import utc_text
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
 JOSE: Final = "application/jose"
+JSON: Final = "application/json"
 ACKNOWLEDGEMENT_LIMIT: Final = 16 * 1024
 NAME_LIMIT: Final = 256
 _SUBMISSION: Final[dict[str, Any]] = {
@@ -38,21 +41,23 @@ _SUBMISSION: Final[dict[str, Any]] = {
 @router.post("", status_code=201, summary="Submit a signed alert", openapi_extra=_SUBMISSION)
 async def submit(request: Request) -> Response:
     """Answer 201 with a signed receipt once the alert is durable; 200 with the first answer for a repetition."""
-    use = services(request)
-    answer = await use.intake.accept(await read_body(request, media_type=JOSE, limit=use.body_limit))
-    return Response(
-        answer.body,
-        status_code=200 if answer.replayed else 201,
-        media_type="application/json",
-        headers={"Location": f"/v1/alerts/{answer.alert_id}"},
-    )
+    status, headers, body = await submission_answer(services(request), request.scope, request.receive)
+    return Response(body, status_code=status, headers=headers, media_type=JSON)
+
+
+async def submission_answer(use: Services, scope: AsgiScope, receive: Receive) -> tuple[int, dict[str, str], bytes]:
+    """Return the status, the headers and the body that answer a submission. Raises ``GatewayError``."""
+    answer = await use.intake.accept(await read_body(scope, receive, media_type=JOSE, limit=use.body_limit))
+    return 200 if answer.replayed else 201, {"location": f"/v1/alerts/{answer.alert_id}"}, answer.body
 
 
 @router.post("/preview", summary="Ask what a submission would lead to", openapi_extra=_SUBMISSION)
 async def preview(request: Request) -> Response:
     """Answer every decision with its reason. Nothing is stored or sent; the log records that a preview was asked."""
     use = services(request)
-    considered = await use.intake.preview(await read_body(request, media_type=JOSE, limit=use.body_limit))
+    considered = await use.intake.preview(
+        await read_body(request.scope, request.receive, media_type=JOSE, limit=use.body_limit)
+    )
     return _json(_preview_document(considered))
 
 
@@ -102,7 +107,7 @@ async def by_id(request: Request, alert_id: str) -> Response:
 async def acknowledge(request: Request, alert_id: str) -> Response:
     """Answer 201 when the recipient's own word is in the log; 200 for a repetition. The signature is the credential."""
     use = services(request)
-    compact = await read_body(request, media_type=JOSE, limit=ACKNOWLEDGEMENT_LIMIT)
+    compact = await read_body(request.scope, request.receive, media_type=JOSE, limit=ACKNOWLEDGEMENT_LIMIT)
     word, recorded = await use.acknowledgements.record(AlertId(alert_id), compact)
     return _json(
         {
@@ -122,7 +127,7 @@ def _found(document: dict[str, Any] | None) -> Response:
 
 
 def _json(document: dict[str, Any], *, status: int = 200) -> Response:
-    return Response(orjson.dumps(document), status_code=status, media_type="application/json")
+    return Response(orjson.dumps(document), status_code=status, media_type=JSON)
 
 
 def _preview_document(considered: Considered) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def reader_of(participant: ParticipantStatement) -> Reader:
 @router.post("/oauth/token", summary="Exchange a signed client assertion for an access token")
 async def token(request: Request) -> Response:
     """Answer RFC 6749 section 4.4's client credentials grant with RFC 7523's ``private_key_jwt``."""
-    body = await read_body(request, media_type=FORM, limit=FORM_LIMIT)
+    body = await read_body(request.scope, request.receive, media_type=FORM, limit=FORM_LIMIT)
     try:
         form = _client_credentials(body)
         issued = await services(request).tokens.issue(

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from fastapi import Request
+from starlette.types import Receive, Scope
 
-from gateway.errors import BodyTooLargeError, MediaTypeError
+from gateway.errors import BodyTooLargeError, InterruptedBodyError, MediaTypeError
+
+_LONGEST_NUMBER = 18
 
 
-async def read_body(request: Request, *, media_type: str, limit: int) -> bytes:
+async def read_body(scope: Scope, receive: Receive, *, media_type: str, limit: int) -> bytes:
     """Return the body, which must be ``media_type`` without any Content-Encoding and at most ``limit`` bytes.
 
-    Raises ``MediaTypeError`` and ``BodyTooLargeError``; of a body that is too large, no more than the limit and one
-    chunk is ever held.
+    Raises ``MediaTypeError``, ``BodyTooLargeError``, and ``InterruptedBodyError`` where the client goes away; of a body
+    that is too large, no more than the limit and one chunk is ever held.
     """
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given != media_type or request.headers.get("content-encoding") is not None:
-        raise MediaTypeError(media_type)
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise BodyTooLargeError(limit)
+    _check_head(scope, media_type=media_type, limit=limit)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InterruptedBodyError
+        chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
             raise BodyTooLargeError(limit)
         chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _check_head(scope: Scope, *, media_type: str, limit: int) -> None:
+    given, declared = b"", b""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            given = value
+        elif name == b"content-length":
+            declared = value
+        elif name == b"content-encoding":
+            raise MediaTypeError(media_type)
+    if given.partition(b";")[0].strip().lower() != media_type.encode("ascii"):
+        raise MediaTypeError(media_type)
+    if declared.isdigit() and (len(declared) > _LONGEST_NUMBER or int(declared) > limit):
+        raise BodyTooLargeError(limit)

@@ -76,6 +76,9 @@ PROBLEMS: Final[dict[type[errors.GatewayError], Problem]] = {
         Bilingual(fr="Type de contenu ou encodage non accepté", en="Media type or encoding not accepted"),
     ),
     errors.AlertRefusedError: Problem(422, Bilingual(fr="L'alerte n'est pas valide", en="The alert is not valid")),
+    errors.InterruptedBodyError: Problem(
+        400, Bilingual(fr="Le corps de la requête s'interrompt", en="The body breaks off")
+    ),
     errors.InvalidQueryError: Problem(
         422, Bilingual(fr="Un paramètre de la requête n'est pas valide", en="A parameter is not valid")
     ),
@@ -216,6 +219,12 @@ _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _METHOD_NOT_ALLOWED: Final = 405
 
 
+def failure_response(request: Request, error: Exception) -> Response:
+    """Return the HTTP answer to an error that nobody foresaw; it tells nothing but its request's id."""
+    log.error("internal_error", error=type(error).__name__, exc_info=error)
+    return _respond(request, "internal-error", title=_INTERNAL.title, status=500, language="en", members={}, headers={})
+
+
 def install(app: FastAPI) -> None:
     """Let every refusal of ``app`` leave as a problem."""
 
@@ -240,10 +249,7 @@ def install(app: FastAPI) -> None:
         )
 
     async def failed(request: Request, error: Exception) -> Response:
-        log.error("internal_error", error=type(error).__name__, exc_info=error)
-        return _respond(
-            request, "internal-error", title=_INTERNAL.title, status=500, language="en", members={}, headers={}
-        )
+        return failure_response(request, error)
 
     async def unreadable(request: Request, error: Exception) -> Response:
         """Refuse what FastAPI itself refuses: a query of the wrong shape."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
-from schemas.alerts.catalogue import alert_types, json_schema
 from starlette.responses import Response
 
 from gateway.errors import NotFoundError
@@ -15,6 +14,7 @@ from gateway.http.auth import bearer
 from gateway.http.bodies import read_body
 from gateway.http.services import services
 from gateway.tokens import Scope
+from schemas.alerts.catalogue import alert_types, json_schema
 from schemas.ids import AlertType
 
 router = APIRouter(prefix="/v1", tags=["registry"])
@@ -66,7 +66,7 @@ async def participants(request: Request) -> Response:
 )
 async def statements(request: Request) -> Response:
     """Answer 201 when the statement is in the log and counts; 200 for a repetition. The signature is the credential."""
-    compact = await read_body(request, media_type=JOSE, limit=STATEMENT_LIMIT)
+    compact = await read_body(request.scope, request.receive, media_type=JOSE, limit=STATEMENT_LIMIT)
     statement, recorded = await services(request).enrolment.record(compact)
     return _json(
         {"participant": statement.statement.participant, "log_index": recorded.log_index},

@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import select, tuple_
 
+from audit.bulk import insert_rows
 from audit.entry import Draft, Kind
 from gateway.errors import GatewayError, IdentifierReusedError, UntrustedSignatureError
 from gateway.receipts import ReceiptSigner
@@ -24,7 +25,7 @@ from gateway.store.decisions import denial_content, reason_content
 from gateway.store.dispatches import PENDING, Route
 from gateway.store.tables import alerts, dispatches
 from schemas.alerts.header import Alert
-from schemas.decisions import Decision, Deny, Lane, Permit
+from schemas.decisions import Decision, Deny, Permit
 from schemas.ids import AlertId, DeliveryId, JurisdictionCode, KeyId, uuid7
 
 
@@ -123,11 +124,11 @@ class AcceptanceWriter:
             return
         now_ms = batch.now_ms
         rows = [_alert_row(each, bodies[name], now_ms=now_ms) for name, each in placed.items()]
-        await batch.connection.execute(insert(alerts), rows)
+        await insert_rows(batch.connection, alerts, rows)
         routed = [row for each in placed.values() for row in _dispatch_rows(each, now_ms=now_ms)]
         if routed:
-            await batch.connection.execute(insert(dispatches), routed)
-            routes = {Route(row["recipient"], Lane(row["lane"])) for row in routed}
+            await insert_rows(batch.connection, dispatches, routed)
+            routes = {Route(permit.recipient, permit.lane) for each in placed.values() for _, permit in each.routes}
             batch.after_commit.append(lambda: self._on_routed(routes))
 
     async def _known(self, batch: Batch, items: Sequence[Acceptance]) -> dict[tuple[str, str], _Known]:
@@ -264,40 +265,42 @@ def _withheld_entry(placed: _Placed) -> Draft:
     )
 
 
-def _alert_row(placed: _Placed, answer: bytes, *, now_ms: int) -> dict[str, Any]:
+def _alert_row(placed: _Placed, answer: bytes, *, now_ms: int) -> tuple[Any, ...]:
+    """Return the row of ``alerts``, in the order of its columns."""
     item, alert = placed.item, placed.item.alert
-    return {
-        "alert_id": placed.alert_id,
-        "log_index": placed.log_index,
-        "thread": placed.thread,
-        "sender": alert.sender,
-        "identifier": alert.identifier,
-        "payload_digest": item.payload_digest,
-        "type": alert.type,
-        "status": alert.status,
-        "msg_type": alert.msgType,
-        "received_ms": now_ms,
-        "submission": item.submission,
-        "answer": answer,
-    }
+    return (
+        placed.alert_id,
+        placed.log_index,
+        placed.thread,
+        alert.sender,
+        alert.identifier,
+        item.payload_digest,
+        alert.type,
+        alert.status,
+        alert.msgType,
+        now_ms,
+        item.submission,
+        answer,
+    )
 
 
-def _dispatch_rows(placed: _Placed, *, now_ms: int) -> Iterable[dict[str, Any]]:
+def _dispatch_rows(placed: _Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]:
+    """Yield the rows of ``dispatches``, in the order of its columns."""
     for delivery_id, permit in placed.routes:
-        yield {
-            "delivery_id": delivery_id,
-            "alert_id": placed.alert_id,
-            "log_index": placed.log_index,
-            "thread": placed.thread,
-            "recipient": permit.recipient,
-            "lane": permit.lane.value,
-            "agreement": permit.under.agreement,
-            "version": permit.under.version,
-            "clause": permit.under.clause,
-            "state": PENDING,
-            "attempts": 0,
-            "due_ms": now_ms,
-            "deadline_ms": placed.item.deadline_ms,
-            "settled_ms": None,
-            "detail": None,
-        }
+        yield (
+            delivery_id,
+            placed.alert_id,
+            placed.log_index,
+            placed.thread,
+            permit.recipient,
+            permit.lane.value,
+            permit.under.agreement,
+            permit.under.version,
+            permit.under.clause,
+            PENDING,
+            0,
+            now_ms,
+            placed.item.deadline_ms,
+            None,
+            None,
+        )

@@ -19,6 +19,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from gateway.store.inline import InlineConnection
+
 READERS = 4
 """Reading connections: enough for two cores; each holds its own page cache."""
 
@@ -48,10 +50,11 @@ def open_sqlite(path: Path) -> Store:
     Nothing is opened before the first use.
     """
     writer = create_async_engine(
-        f"sqlite+aiosqlite:///{path}",
+        f"sqlite+inline:///{path}",
         poolclass=AsyncAdaptedQueuePool,
         pool_size=1,
         max_overflow=0,
+        connect_args={"factory": InlineConnection, "check_same_thread": False},
     )
     event.listen(writer.sync_engine, "connect", _prepare_writer)
     event.listen(writer.sync_engine, "begin", _begin_immediate)

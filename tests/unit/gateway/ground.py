@@ -1,0 +1,209 @@
+"""What the gateway's tests stand on: a real SQLite database, a committer that runs, a clock that is set by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import orjson
+from sqlalchemy import Row, select
+
+from audit.entry import Draft, Kind
+from audit.log import initialise
+from audit.tables import log_entries
+from gateway.receipts import ReceiptSigner
+from gateway.store.acceptance import Acceptance, AcceptanceWriter
+from gateway.store.committer import Committer
+from gateway.store.dispatches import Route
+from gateway.store.engine import Store, open_sqlite
+from gateway.store.schema import upgrade
+from gateway.store.tables import dispatches
+from schemas.alerts.catalogue import parse_alert
+from schemas.decisions import ClauseRef, Lane, Permit, Reason
+from schemas.ids import AgreementId, AlertId, DeliveryId, JurisdictionCode, KeyId, ParticipantId, home_of
+from schemas.signing.keys import SigningKey
+
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+ORIGIN = "gateway.example/log"
+SQ = ParticipantId("ca-qc.sq")
+NYSP = ParticipantId("us-ny.nysp")
+VSP = ParticipantId("us-vt.vsp")
+KID = KeyId("ca-qc.sq:1")
+RECEIPT_KEY = SigningKey.generate(KeyId("exchange:receipt"), "Ed25519")
+THREAD_OF_SIGNATURES = ThreadPoolExecutor(1, thread_name_prefix="signatures")
+
+
+@dataclass(slots=True)
+class HandClock:
+    """A clock that stands until it is moved."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        """Return the time it was set to."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Move it on."""
+        self.now += timedelta(seconds=seconds)
+
+    @property
+    def ms(self) -> int:
+        """The time in milliseconds since the Unix epoch."""
+        return int(self.now.timestamp() * 1000)
+
+
+@dataclass(slots=True)
+class Ground:
+    """A store with an empty log and the one committer that writes to it; ``batches`` are the sizes it wrote."""
+
+    store: Store
+    committer: Committer
+    clock: HandClock
+    writing: asyncio.Task[None]
+    batches: list[int] = field(default_factory=list)
+
+    async def entries(self) -> list[dict[str, Any]]:
+        """Return every entry of the log, in order."""
+        async with self.store.reading() as connection:
+            rows = await connection.execute(select(log_entries.c.content).order_by(log_entries.c.log_index))
+            return [orjson.loads(content) for (content,) in rows]
+
+    async def kinds(self) -> list[str]:
+        """Return the kinds of every entry, in order."""
+        return [entry["kind"] for entry in await self.entries()]
+
+    async def dispatches(self) -> list[Row[Any]]:
+        """Return every dispatch, in log order."""
+        async with self.store.reading() as connection:
+            return list(await connection.execute(select(dispatches).order_by(dispatches.c.log_index)))
+
+    async def dispatch(self, delivery_id: DeliveryId) -> Row[Any]:
+        """Return one dispatch."""
+        (row,) = [row for row in await self.dispatches() if row.delivery_id == delivery_id]
+        return row
+
+
+@asynccontextmanager
+async def open_ground(
+    folder: Path,
+    *,
+    prepare: Callable[[Store], None] = lambda _store: None,
+    max_batch: int = 256,
+    max_waiting: int = 4096,
+) -> AsyncIterator[Ground]:
+    """Yield a ground in a folder; ``prepare`` may listen to the store's engines before their first use."""
+    store, clock, batches = open_sqlite(folder / "exchange.sqlite3"), HandClock(), list[int]()
+    await upgrade(store.writer)
+    async with store.writer.begin() as connection:
+        await initialise(connection)
+    prepare(store)
+    committer = Committer(
+        store.writer,
+        clock=clock,
+        randomness=Random(2026).randbytes,  # noqa: S311 - the same salts and ids each time; they protect nothing here
+        max_batch=max_batch,
+        max_waiting=max_waiting,
+        observe=lambda items, _seconds: batches.append(items),
+    )
+    writing = asyncio.create_task(committer.run())
+    try:
+        yield Ground(store, committer, clock, writing, batches)
+    finally:
+        committer.close()
+        with suppress(Exception):  # what a test makes it fail with is the test's to look at
+            await writing
+        await store.close()
+
+
+def draft(text: str) -> Draft:
+    """Return an entry to be logged."""
+    return Draft(
+        kind=Kind.REFUSED,
+        actor=SQ,
+        jurisdictions=(JurisdictionCode("CA-QC"),),
+        alert_id=None,
+        agreement=None,
+        content={"digest": "sha-256:00", "kid": KID, "problem": text},
+    )
+
+
+def permit(recipient: ParticipantId, lane: Lane = Lane.ROUTINE, *, clause: str = "1.1") -> Permit:
+    """Return the decision that a recipient receives."""
+    under = ClauseRef(AgreementId("ca-qc.us-ny.test"), 1, clause)
+    return Permit(recipient, home_of(recipient), under, lane, Reason("granted", (("clause", str(under)),)))
+
+
+def acceptance(
+    identifier: str,
+    *permits: Permit,
+    sender: ParticipantId = SQ,
+    thread: AlertId | None = None,
+    content: str = "",
+    kid: KeyId = KID,
+    lasts: float = 3600.0,
+) -> Acceptance:
+    """Return an alert as the committer is given it; another ``content`` makes another payload of the same name."""
+    alert = parse_alert(stolen_vehicle(identifier, sender=sender))
+    payload = f"{identifier} {content}".encode()
+    submission = b"head." + payload + b".signature"
+    return Acceptance(
+        alert=alert,
+        home=home_of(sender),
+        kid=kid,
+        submission=submission,
+        submission_digest=hashlib.sha256(submission).digest(),
+        payload_digest=hashlib.sha256(payload).digest(),
+        thread=thread,
+        decisions=permits,
+        deadline_ms=int((START + timedelta(seconds=lasts)).timestamp() * 1000),
+    )
+
+
+def stolen_vehicle(identifier: str, *, sender: str = SQ, now: datetime = START, **header: object) -> dict[str, Any]:
+    """Return the smallest stolen-vehicle alert, in its native form, sent at ``now``."""
+    levels = {"urgency": "Immediate", "severity": "Severe", "certainty": "Observed"}
+    return {
+        "type": "law-enforcement/stolen-vehicle/v1",
+        "identifier": identifier,
+        "sender": sender,
+        "sent": now.isoformat(timespec="seconds"),
+        "status": "Actual",
+        "msgType": "Alert",
+        "scope": "Restricted",
+        "handling": {"tlp": "AMBER", "codes": [], "purpose": "criminal-investigation"},
+        "info": [{"language": "en-CA", "category": ["Security"], "event": "Stolen vehicle", **levels}],
+        "body": {
+            "vehicle": {"plate": {"number": "ABC 123", "jurisdiction": "CA-QC"}},
+            "circumstances": "Taken from a parking lot.",
+        },
+        **header,
+    }
+
+
+def acceptances(
+    *, trusted: Callable[[KeyId, datetime], bool] = lambda _kid, _now: True, routed: list[Route] | None = None
+) -> AcceptanceWriter:
+    """Return the writer of acceptances; ``routed`` is told which routes have something."""
+    heard: list[Route] = [] if routed is None else routed
+
+    def hear(routes: Iterable[Route]) -> None:
+        heard.extend(routes)
+
+    return AcceptanceWriter(
+        ReceiptSigner(RECEIPT_KEY, origin=ORIGIN), executor=THREAD_OF_SIGNATURES, trusted=trusted, on_routed=hear
+    )
+
+
+async def accepted(ground: Ground, *items: Acceptance) -> Sequence[AlertId]:
+    """Store alerts, one transaction each, and return their ids."""
+    writer = acceptances()
+    return [(await ground.committer.submit(writer, item)).alert_id for item in items]

@@ -1,0 +1,156 @@
+"""Outcomes from the bus to the store, and the watch over deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from bus.contract import Record
+from bus.embedded import EmbeddedBus
+from bus.events import write_outcome
+from bus.topics import OUTCOMES
+from gateway.backoff import Backoff
+from gateway.deadlines import DeadlineWatch
+from gateway.outcomes import GROUP, OutcomeRecorder
+from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, OutcomeWriter, Settled
+from schemas.ids import AlertId, DeliveryId, ParticipantId
+from schemas.parcels import Delivered, OutcomeReport
+from tests.unit.gateway.ground import NYSP, ORIGIN, START, VSP, Ground, acceptance, accepted, permit
+
+
+class Recording:
+    """A recorder at work: what is published as an outcome, and what it tells of it."""
+
+    def __init__(self, ground: Ground, bus: EmbeddedBus) -> None:
+        self.bus = bus
+        self.told: asyncio.Queue[Settled] = asyncio.Queue()
+        self.recorder = OutcomeRecorder(
+            bus=bus,
+            committer=ground.committer,
+            writer=OutcomeWriter(Backoff()),
+            on_settled=lambda _report, settled: self.told.put_nowait(settled),
+        )
+
+    async def report(self, report: OutcomeReport) -> None:
+        """Publish what an adapter reports."""
+        await self.bus.publish(write_outcome(report, origin=ORIGIN))
+
+    async def next(self) -> Settled:
+        """Return what the recorder tells next."""
+        async with asyncio.timeout(5):
+            return await self.told.get()
+
+
+@asynccontextmanager
+async def recording(ground: Ground) -> AsyncIterator[Recording]:
+    """Yield a recorder that runs."""
+    bus = EmbeddedBus()
+    opened = Recording(ground, bus)
+    running = asyncio.create_task(opened.recorder.run())
+    await asyncio.sleep(0)
+    try:
+        yield opened
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await bus.close()
+
+
+async def reports(ground: Ground, count: int) -> list[OutcomeReport]:
+    """Store alerts and return the reports that they were delivered."""
+    await accepted(ground, *(acceptance(f"A-{number}", permit(NYSP)) for number in range(count)))
+    return [
+        OutcomeReport(
+            DeliveryId(row.delivery_id),
+            AlertId(row.alert_id),
+            ParticipantId(row.recipient),
+            1,
+            START,
+            Delivered("http 204"),
+        )
+        for row in await ground.dispatches()
+    ]
+
+
+async def test_a_report_becomes_a_state_and_evidence(ground: Ground) -> None:
+    """What an adapter says on the bus is in the store and the log, and the relay is told."""
+    (report,) = await reports(ground, 1)
+    async with recording(ground) as at_work:
+        await at_work.report(report)
+        settled = await at_work.next()
+    assert (settled.delivery_id, settled.state) == (report.delivery_id, DELIVERED)
+    assert (await ground.kinds())[-1] == "delivered"
+
+
+async def test_reports_share_transactions(ground: Ground) -> None:
+    """Many reports wait for one transaction together instead of one after the other."""
+    before = await reports(ground, 40)
+    async with recording(ground) as at_work:
+        ground.batches.clear()
+        for report in before:
+            await at_work.report(report)
+        for _ in before:
+            await at_work.next()
+    assert sum(ground.batches) == 40
+    assert len(ground.batches) < 10
+
+
+async def test_what_can_not_be_read_is_dropped_and_harms_nothing(ground: Ground) -> None:
+    """A record that is no report, and one of a delivery that was never made, are passed over; the next one counts."""
+    (report,) = await reports(ground, 1)
+    async with recording(ground) as at_work:
+        await at_work.bus.publish(Record(OUTCOMES, b"x", b"\xff not a report", ()))
+        await at_work.report(replace(report, delivery_id=DeliveryId("01900000-0000-7000-8000-000000000000")))
+        await at_work.report(replace(report, recipient=VSP))
+        await at_work.report(report)
+        assert (await at_work.next()).state == DELIVERED
+        assert at_work.told.empty()
+
+
+async def test_a_report_is_done_only_when_it_is_stored(ground: Ground) -> None:
+    """A recorder that ends before its transaction leaves the report to the next one."""
+    (report,) = await reports(ground, 1)
+    bus = EmbeddedBus()
+    async with ground.store.writer.begin():  # the writing connection is taken, so nothing can be committed
+        first = Recording(ground, bus)
+        running = asyncio.create_task(first.recorder.run())
+        await asyncio.sleep(0)
+        await first.report(report)
+        await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    subscription = await bus.subscribe([OUTCOMES], group=GROUP)
+    async with asyncio.timeout(5):
+        received = await subscription.receive()
+    assert received.record == write_outcome(report, origin=ORIGIN)
+    await bus.close()
+
+
+async def test_the_watch_ends_what_is_overdue_and_nothing_else(ground: Ground) -> None:
+    """Each dispatch past its deadline expires once, and is told of; the others stay as they are."""
+    await accepted(ground, acceptance("A-1", permit(NYSP), permit(VSP), lasts=10), acceptance("A-2", permit(NYSP)))
+    expired: list[Settled] = []
+    watch = DeadlineWatch(store=ground.store, committer=ground.committer, clock=ground.clock, on_expired=expired.append)
+    assert await watch.look() == 0
+    ground.clock.advance(10)
+    assert await watch.look() == 2
+    assert await watch.look() == 0
+    assert {(each.route.recipient, each.state) for each in expired} == {(NYSP, EXPIRED), (VSP, EXPIRED)}
+    assert sorted(row.state for row in await ground.dispatches()) == [EXPIRED, EXPIRED, PENDING]
+    assert (await ground.kinds()).count("expired") == 2
+
+
+async def test_a_running_watch_looks_by_itself(ground: Ground) -> None:
+    """``run`` finds what is overdue without being told."""
+    await accepted(ground, acceptance("A-1", permit(NYSP), lasts=1))
+    ground.clock.advance(1)
+    told: asyncio.Queue[Settled] = asyncio.Queue()
+    watch = DeadlineWatch(
+        store=ground.store, committer=ground.committer, clock=ground.clock, on_expired=told.put_nowait
+    )
+    running = asyncio.create_task(watch.run())
+    async with asyncio.timeout(5):
+        assert (await told.get()).state == EXPIRED
+    running.cancel()

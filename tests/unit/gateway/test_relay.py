@@ -1,0 +1,355 @@
+"""The relay, over the real in-process bus: what is due goes out once, in order, and no partner holds up another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus.contract import Received, Subscription
+from bus.embedded import EmbeddedBus
+from bus.events import read_parcel
+from bus.topics import parcels_topics
+from gateway.backoff import Backoff
+from gateway.relay import Breaker, Relay, traceparent
+from gateway.store.dispatches import (
+    DELIVERED,
+    EXPIRED,
+    PENDING,
+    PUBLISHED,
+    REFUSED,
+    OutcomeWriter,
+    ReopenWriter,
+    Route,
+    Settled,
+    pending_routes,
+)
+from schemas.decisions import Lane
+from schemas.ids import AlertId, DeliveryId, ParticipantId
+from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel
+from tests.unit.gateway.ground import NYSP, ORIGIN, VSP, Ground, acceptance, accepted, permit
+
+OUTCOMES = OutcomeWriter(Backoff(base=1.0, cap=60.0))
+TAKEN = Delivered("http 204")
+LATER = Deferred("http 503")
+
+
+@dataclass(slots=True)
+class Line:
+    """A relay, its bus, and what each partner's adapter finds there."""
+
+    ground: Ground
+    bus: EmbeddedBus
+    relay: Relay
+    adapters: dict[ParticipantId, Subscription]
+
+    @classmethod
+    async def open(cls, ground: Ground, *, window: int = 128) -> Line:
+        """Set one up; nothing is published before ``look``."""
+        bus = EmbeddedBus()
+        relay = Relay(
+            store=ground.store,
+            committer=ground.committer,
+            bus=bus,
+            origin=ORIGIN,
+            data_schema_base="https://gateway.example/v1/schemas",
+            clock=ground.clock,
+            window=window,
+        )
+        adapters = {
+            partner: await bus.subscribe(parcels_topics(partner), group=f"adapter.{partner}") for partner in (NYSP, VSP)
+        }
+        return cls(ground, bus, relay, dict(adapters))
+
+    async def look(self) -> int:
+        """Let the relay look at every route that has something pending, until nothing more goes out."""
+        async with self.ground.store.reading() as connection:
+            self.relay.routed(await pending_routes(connection))
+        rounds = 0
+        while await self.relay._publish_due():
+            rounds += 1
+        return rounds
+
+    async def parcels(self, partner: ParticipantId = NYSP) -> list[Parcel]:
+        """Take all that a partner's adapter finds on the bus now."""
+        taken: list[Parcel] = []
+        with suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout(0):
+                    received: Received = await self.adapters[partner].receive()
+                await self.adapters[partner].done(received)
+                taken.append(read_parcel(received.record))
+        return taken
+
+    async def answer(self, parcel: Parcel, outcome: Outcome) -> Settled:
+        """Record what a partner answered, and tell the relay."""
+        report = OutcomeReport(
+            parcel.delivery_id, parcel.alert_id, parcel.recipient, parcel.attempt, self.ground.clock(), outcome
+        )
+        settled = await self.ground.committer.submit(OUTCOMES, report)
+        assert settled is not None
+        self.relay.settled(settled)
+        return settled
+
+
+@pytest.fixture
+async def line(ground: Ground) -> AsyncIterator[Line]:
+    """Yield a relay on an empty store."""
+    opened = await Line.open(ground)
+    yield opened
+    await opened.bus.close()
+
+
+async def send(ground: Ground, count: int, *, partner: ParticipantId = NYSP, lane: Lane = Lane.ROUTINE) -> None:
+    """Store alerts for one partner."""
+    known = len(await ground.dispatches())
+    await accepted(ground, *(acceptance(f"A-{known + number}", permit(partner, lane)) for number in range(count)))
+
+
+async def states(ground: Ground) -> list[str]:
+    """Return the states of every dispatch, in log order."""
+    return [row.state for row in await ground.dispatches()]
+
+
+async def test_a_parcel_says_all_that_its_adapter_may_know(line: Line) -> None:
+    """The parcel is the submission byte for byte, with its delivery, thread, clause, lane, attempt and deadline."""
+    item = acceptance("A-1", permit(NYSP, Lane.URGENT), lasts=60)
+    (alert_id,) = await accepted(line.ground, item)
+    await line.look()
+    (parcel,) = await line.parcels()
+    (row,) = await line.ground.dispatches()
+    assert parcel.body == item.submission
+    assert (parcel.delivery_id, parcel.alert_id, parcel.thread) == (row.delivery_id, alert_id, alert_id)
+    assert (parcel.recipient, parcel.sender, parcel.lane, parcel.attempt) == (NYSP, "ca-qc.sq", Lane.URGENT, 1)
+    assert str(parcel.under) == "ca-qc.us-ny.test/1#1.1"
+    assert (parcel.deadline - parcel.sent_at).total_seconds() == 60
+    assert not parcel.exercise
+    assert row.state == PUBLISHED
+
+
+async def test_what_is_published_is_not_published_again(line: Line) -> None:
+    """However often the relay looks, a dispatch is on the bus once until it is answered for."""
+    await send(line.ground, 3)
+    for _ in range(3):
+        await line.look()
+    assert len(await line.parcels()) == 3
+
+
+async def test_urgent_ones_go_first(line: Line) -> None:
+    """An urgent dispatch that was accepted last is on the bus before the routine ones."""
+    observer = await line.bus.subscribe([*parcels_topics(NYSP)[::-1], *parcels_topics(VSP)], group="observer")
+    await send(line.ground, 2)
+    await send(line.ground, 1, partner=VSP, lane=Lane.URGENT)
+    await send(line.ground, 1, lane=Lane.URGENT)
+    await line.look()
+    sequence = [entry for queue in observer._queues for chain in queue._chains.values() for entry in chain.entries]
+    lanes = [read_parcel(entry.record).lane for entry in sorted(sequence, key=lambda entry: entry.sequence)]
+    assert lanes == [Lane.URGENT, Lane.URGENT, Lane.ROUTINE, Lane.ROUTINE]
+
+
+async def test_no_route_has_more_than_its_window_on_the_way(ground: Ground) -> None:
+    """Beyond the window dispatches wait in the database; each outcome lets the next one out; others are not held up."""
+    line = await Line.open(ground, window=2)
+    await send(ground, 5)
+    await send(ground, 1, partner=VSP)
+    await line.look()
+    first = await line.parcels()
+    assert (len(first), len(await line.parcels(VSP))) == (2, 1)
+    await line.answer(first[0], TAKEN)
+    await line.look()
+    assert len(await line.parcels()) == 1
+    assert await states(ground) == [DELIVERED, PUBLISHED, PUBLISHED, PENDING, PENDING, PUBLISHED]
+
+
+async def test_an_outcome_may_come_before_the_mark(line: Line) -> None:
+    """An adapter that is faster than the relay's own mark has its outcome stand, and nothing goes out twice."""
+    await send(line.ground, 1)
+    publishing = asyncio.create_task(line.look())
+    received = await line.adapters[NYSP].receive()
+    await line.answer(read_parcel(received.record), TAKEN)
+    await publishing
+    assert await states(line.ground) == [DELIVERED]
+    await line.look()
+    assert await line.parcels() == []
+
+
+async def test_a_deferred_parcel_comes_again_when_it_is_due(line: Line) -> None:
+    """Under the same delivery id, as the next attempt, and not before its backoff is over."""
+    await send(line.ground, 1)
+    await line.look()
+    (first,) = await line.parcels()
+    await line.answer(first, LATER)
+    await line.look()
+    assert await line.parcels() == []
+    line.ground.clock.advance(1)
+    await line.look()
+    (second,) = await line.parcels()
+    assert (second.delivery_id, second.attempt, second.body) == (first.delivery_id, 2, first.body)
+
+
+async def test_a_partner_that_defers_everything_is_tried_with_one(ground: Ground) -> None:
+    """After three deliveries were deferred none goes out until a retry is due, and then one alone tries the partner."""
+    line = await Line.open(ground)
+    await send(ground, 3)
+    await line.look()
+    for parcel in await line.parcels():
+        await line.answer(parcel, LATER)
+    await send(ground, 5)
+    await line.look()
+    assert await line.parcels() == []
+    ground.clock.advance(1)
+    await line.look()
+    (probe,) = await line.parcels()
+    await line.answer(probe, TAKEN)
+    await line.look()
+    assert len(await line.parcels()) == 7
+
+
+async def test_a_partner_that_is_down_holds_up_no_other(ground: Ground) -> None:
+    """While one partner's breaker is open, the others' dispatches go out."""
+    line = await Line.open(ground)
+    await send(ground, 3)
+    await line.look()
+    for parcel in await line.parcels():
+        await line.answer(parcel, LATER)
+    await send(ground, 4)
+    await send(ground, 2, partner=VSP)
+    await line.look()
+    assert (len(await line.parcels()), len(await line.parcels(VSP))) == (0, 2)
+
+
+async def test_one_alert_that_a_partner_can_not_take_delays_none_of_its_others(ground: Ground) -> None:
+    """However often one delivery is deferred, the breaker stays closed: what is accepted next goes out at once."""
+    line = await Line.open(ground)
+    await send(ground, 1)
+    for _ in range(6):
+        await line.look()
+        (poison,) = await line.parcels()
+        await line.answer(poison, LATER)
+        ground.clock.advance(60)
+    await send(ground, 1)
+    await line.look()
+    assert len(await line.parcels()) == 2
+
+
+async def test_alerts_that_a_partner_can_not_take_do_not_starve_the_others(ground: Ground) -> None:
+    """With the breaker open on three that are always deferred, a newer one is what tries the partner, and closes it."""
+    line = await Line.open(ground)
+    await send(ground, 3)
+    await line.look()
+    poison = await line.parcels()
+    for parcel in poison:
+        await line.answer(parcel, LATER)
+    await send(ground, 2)
+    ground.clock.advance(2)
+    await line.look()
+    (probe,) = await line.parcels()
+    assert probe.delivery_id not in {parcel.delivery_id for parcel in poison}
+    await line.answer(probe, TAKEN)
+    await line.look()
+    assert len(await line.parcels()) == 4
+
+
+async def test_an_update_waits_for_its_alert(line: Line) -> None:
+    """Within a thread the later parcel goes out when the earlier one's outcome is known, and not with it."""
+    (first,) = await accepted(line.ground, acceptance("A-1", permit(NYSP)))
+    await accepted(line.ground, acceptance("A-2", permit(NYSP, Lane.URGENT), thread=first))
+    await line.look()
+    (alert,) = await line.parcels()
+    assert alert.alert_id == first
+    await line.answer(alert, TAKEN)
+    await line.look()
+    (update,) = await line.parcels()
+    assert (update.thread, update.lane) == (first, Lane.URGENT)
+
+
+async def test_what_expires_frees_its_place_and_says_nothing_of_the_partner(ground: Ground) -> None:
+    """An expiry lets the next one out, and neither trips nor closes a breaker."""
+    line = await Line.open(ground, window=1)
+    await send(ground, 2)
+    await line.look()
+    (parcel,) = await line.parcels()
+    line.relay.settled(Settled(parcel.delivery_id, Route(NYSP, Lane.ROUTINE), EXPIRED, changed=True))
+    await line.look()
+    assert len(await line.parcels()) == 1
+
+
+async def test_without_a_bus_dispatches_wait(line: Line) -> None:
+    """A bus that is away loses nothing: the dispatch stays pending, and readiness says that the bus is away."""
+    await send(line.ground, 2)
+    await send(line.ground, 1, partner=VSP)
+    await line.bus.close()
+    assert await line.look() == 0
+    assert not line.relay.bus_available
+    assert await states(line.ground) == [PENDING, PENDING, PENDING]
+
+
+async def test_a_bus_that_is_back_gets_what_waited(ground: Ground) -> None:
+    """What could not be published goes out under the same attempt once a bus is there again."""
+    closed = await Line.open(ground)
+    await closed.bus.close()
+    await send(ground, 2)
+    await closed.look()
+    line = await Line.open(ground)
+    await line.look()
+    assert [parcel.attempt for parcel in await line.parcels()] == [1, 1]
+    assert line.relay.bus_available
+
+
+async def test_a_restart_publishes_what_was_on_its_way(ground: Ground) -> None:
+    """A new relay on a new bus sends again what was not answered for, under the same delivery id, and no more."""
+    before = await Line.open(ground)
+    await send(ground, 3)
+    await before.look()
+    parcels = await before.parcels()
+    await before.answer(parcels[0], TAKEN)
+    await ground.committer.submit(ReopenWriter(), None)
+    after = await Line.open(ground)
+    await after.look()
+    again = {parcel.delivery_id: parcel.attempt for parcel in await after.parcels()}
+    assert again == {parcel.delivery_id: 2 for parcel in parcels[1:]}
+
+
+async def test_a_running_relay_needs_no_telling(ground: Ground) -> None:
+    """``run`` finds by itself what is pending when it starts, and publishes what it is told of at once."""
+    line = await Line.open(ground)
+    await send(ground, 1)
+    running = asyncio.create_task(line.relay.run())
+    async with asyncio.timeout(5):
+        first = await line.adapters[NYSP].receive()
+        await send(ground, 1, partner=VSP)
+        line.relay.routed([Route(VSP, Lane.ROUTINE)])
+        second = await line.adapters[VSP].receive()
+    running.cancel()
+    assert read_parcel(first.record).recipient == NYSP
+    assert read_parcel(second.record).recipient == VSP
+
+
+def settled(state: str, delivery: int, *, due_ms: int | None = None) -> Settled:
+    """Return what became of a delivery to New York."""
+    return Settled(DeliveryId(str(delivery)), Route(NYSP, Lane.ROUTINE), state, changed=True, due_ms=due_ms)
+
+
+@given(deferred=st.lists(st.integers(0, 5)), end=st.sampled_from([DELIVERED, REFUSED]))
+def test_a_breaker_counts_deliveries_and_forgets_at_the_first_success(deferred: list[int], end: str) -> None:
+    """It is tripped where three different deliveries were deferred, and by nothing less; any final answer closes it."""
+    breaker = Breaker()
+    for at, delivery in enumerate(deferred, 1):
+        breaker.record(settled(PENDING, delivery, due_ms=at))
+    assert breaker.tripped == (len(set(deferred)) >= 3)
+    assert breaker.open_until_ms == (len(deferred) if breaker.tripped else 0)
+    breaker.record(settled(end, 9))
+    assert (breaker.tripped, breaker.open_until_ms) == (False, 0)
+
+
+def test_a_delivery_s_trace_is_its_alert() -> None:
+    """The trace context names the alert as the trace and the delivery as the parent (W3C Trace Context 3.2)."""
+    alert, delivery = "01a201de-f0b4-7c8b-8a84-9f9261d631cf", "01a201de-f0b4-7c61-9685-af5a9a282606"
+    assert (
+        traceparent(AlertId(alert), DeliveryId(delivery)) == "00-01a201def0b47c8b8a849f9261d631cf-9685af5a9a282606-01"
+    )
