@@ -181,7 +181,9 @@ class Intake:
         now = self._clock()
         deadline = _check_times(alert, now) or now + self._give_up_after
         thread, warnings = await self._thread_of(alert)
-        decisions = decide(alert, self._registry.snapshot, now, reached=thread.reached if thread is not None else {})
+        decisions = decide(
+            alert, self._registry.snapshot_at(now), now, reached=thread.reached if thread is not None else {}
+        )
         return Considered(
             identified=identified,
             alert=alert,

@@ -144,4 +144,8 @@ class StatementRefusedError(GatewayError):
 
 
 class StoreError(GatewayError):
-    """The database can't serve an exchange as it is; the message says what to do."""
+    """The database can't serve an exchange as it is; the reason says what to do."""
+
+    def __init__(self, reason: Bilingual) -> None:
+        super().__init__(reason.en)
+        self.reason = reason

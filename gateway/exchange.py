@@ -8,8 +8,8 @@ exchange stops, because an exchange without its log, relay or deadlines is not o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,6 +56,7 @@ from gateway.store.registry import (
 from gateway.store.schema import upgrade
 from gateway.tokens import TokenIssuer
 from gateway.verification import Verifier
+from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, KeyId
 from schemas.parcels import OutcomeReport
 from schemas.registry import Jurisdiction, Registry, StatementError, read_statement
@@ -75,11 +76,11 @@ class ExchangeKeys:
 
 @dataclass(frozen=True, slots=True)
 class Founding:
-    """What an exchange is set up with, as files had it: jurisdictions to pin, signed statements, signed agreements."""
+    """What an exchange is set up with: jurisdictions to pin, signed statements and agreements by their files."""
 
     jurisdictions: Sequence[Jurisdiction]
-    statements: Sequence[bytes]
-    agreements: Sequence[bytes]
+    statements: Mapping[str, bytes]
+    agreements: Mapping[str, bytes]
 
 
 class Exchange:
@@ -93,6 +94,7 @@ class Exchange:
         store: Store,
         committer: Committer,
         writing: asyncio.Task[None],
+        executor: Executor,
         tasks: Sequence[Callable[[], object]],
     ) -> None:
         self.app = app
@@ -100,6 +102,7 @@ class Exchange:
         self._store = store
         self._committer = committer
         self._writing = writing
+        self._executor = executor
         self._tasks = tasks
 
     async def run(self) -> None:
@@ -114,6 +117,7 @@ class Exchange:
         self._committer.close()
         with suppress(Exception):  # what ended the writing was raised where it happened
             await self._writing
+        self._executor.shutdown(wait=False)
         await self._store.close()
 
 
@@ -150,7 +154,7 @@ async def open_exchange(
         try:
             await checkpoints.start()
         except AuditError as error:
-            raise StoreError(str(error)) from error
+            raise StoreError(error.reason) from error
         await committer.submit(ReopenWriter(), None)
     except BaseException:
         committer.close()
@@ -269,6 +273,7 @@ def _assemble(
         store=store,
         committer=committer,
         writing=writing,
+        executor=executor,
         tasks=(relay.run, outcomes.run, deadlines.run, checkpoints.run),
     )
 
@@ -301,7 +306,12 @@ async def _found(store: Store, committer: Committer, founding: Founding, clock: 
             [VerifiedAgreement(read_signed(signed, jurisdictions)) for signed in stored.agreements],
         )
     except (StatementError, UntrustedAgreementError, ValueError) as error:
-        raise StoreError(f"the registry in the database was tampered with: {error}") from error
+        raise StoreError(
+            Bilingual(
+                fr=f"Le registre de la base de données a été altéré ({error}) : restaurez-en une copie sûre.",
+                en=f"The registry in the database was tampered with ({error}): restore a sound copy of it.",
+            )
+        ) from error
     await _enrol(committer, registry, stored, founding.statements, clock)
     await _agree(committer, registry, founding.agreements)
     return registry
@@ -315,8 +325,12 @@ async def _pin(
     for code, document in stored.jurisdictions.items():
         if code not in named or jurisdiction_document(named[code]) != document:
             raise StoreError(
-                f"the jurisdictions file no longer says of {code} what was pinned when this exchange was set up: "
-                "restore its entry"
+                Bilingual(
+                    fr=f"Le fichier des juridictions ne dit plus de {code} ce qui a été épinglé à la mise en place de "
+                    "cette plateforme : rétablissez son entrée.",
+                    en=f"The jurisdictions file no longer says of {code} what was pinned when this exchange was set "
+                    "up: restore its entry.",
+                )
             )
     writer = JurisdictionWriter()
     for code in sorted(named.keys() - stored.jurisdictions.keys()):
@@ -325,26 +339,32 @@ async def _pin(
 
 
 async def _enrol(
-    committer: Committer, registry: CurrentRegistry, stored: StoredRegistry, given: Sequence[bytes], clock: Clock
+    committer: Committer, registry: CurrentRegistry, stored: StoredRegistry, given: Mapping[str, bytes], clock: Clock
 ) -> None:
     enrolment = Enrolment(registry=registry, committer=committer, clock=clock)
-    try:
-        new = [read_statement(compact, registry.jurisdictions) for compact in given if compact not in stored.statements]
-        for statement in sorted(new, key=lambda each: each.issued_at):
-            await enrolment.record(statement.compact)
-    except (StatementError, StatementRefusedError) as error:
-        raise StoreError(f"an authority statement in the statements folder is refused: {error.reason.en}") from error
+    new: list[tuple[datetime, str]] = []
+    for name, compact in given.items():
+        if compact not in stored.statements:
+            try:
+                new.append((read_statement(compact, registry.jurisdictions).issued_at, name))
+            except StatementError as error:
+                raise _refused_file(name, error.reason) from error
+    for _, name in sorted(new):
+        try:
+            await enrolment.record(given[name])
+        except StatementRefusedError as error:
+            raise _refused_file(name, error.reason) from error
 
 
-async def _agree(committer: Committer, registry: CurrentRegistry, given: Sequence[bytes]) -> None:
+async def _agree(committer: Committer, registry: CurrentRegistry, given: Mapping[str, bytes]) -> None:
     """Let every agreement that all of its parties signed count; one that waits for a party is named and left."""
     known = {agreement.signed.payload for agreement in registry.agreements}
     writer = AgreementWriter()
-    for general in given:
+    for name, general in given.items():
         try:
             signed = read_signed(general, registry.jurisdictions)
         except UntrustedAgreementError as error:
-            raise StoreError(f"an agreement in the agreements folder is refused: {error.reason.en}") from error
+            raise _refused_file(name, error.reason) from error
         if signed.payload in known:
             continue
         if signed.missing:
@@ -354,5 +374,10 @@ async def _agree(committer: Committer, registry: CurrentRegistry, given: Sequenc
         try:
             registry.agree(verified)
         except ConflictingVersionsError as error:
-            raise StoreError(f"an agreement in the agreements folder is refused: {error.reason.en}") from error
+            raise _refused_file(name, error.reason) from error
         await committer.submit(writer, verified)
+
+
+def _refused_file(name: str, reason: Bilingual) -> StoreError:
+    """Return what the operator is told of a signed document that does not count."""
+    return StoreError(Bilingual(fr=f"{name} est refusé : {reason.fr}", en=f"{name} is refused: {reason.en}"))

@@ -7,7 +7,9 @@ acceptance's own check of its key.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
 from agreements.signed import VerifiedAgreement
 from agreements.snapshot import Snapshot
@@ -38,6 +40,7 @@ class CurrentRegistry:
         self._registry = registry
         self._agreements = tuple(agreements)
         self._snapshot = self._build()
+        self._lately: _Stretch | None = None
 
     @property
     def registry(self) -> Registry:
@@ -51,8 +54,15 @@ class CurrentRegistry:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What ``decide`` is asked with."""
+        """Every receiver ever registered, and every agreement, whatever the time."""
         return self._snapshot
+
+    def snapshot_at(self, now: datetime) -> Snapshot:
+        """Return what ``decide`` is asked with: the receivers are those whose own statement is valid at ``now``."""
+        known = self._lately
+        if known is None or known.whole is not self._snapshot or not known.start <= now < known.end:
+            known = self._lately = self._stretch(now)
+        return known.snapshot
 
     @property
     def jurisdictions(self) -> dict[JurisdictionCode, Jurisdiction]:
@@ -90,9 +100,36 @@ class CurrentRegistry:
             raise
 
     def _build(self) -> Snapshot:
-        candidates = [
-            (participant, known.statement.jurisdiction)
-            for participant, known in self._registry.participants.items()
-            if Role.RECEIVER in known.statement.roles
-        ]
-        return Snapshot.of(candidates, self._agreements)
+        return self._snapshot_of(self._receivers())
+
+    def _stretch(self, now: datetime) -> _Stretch:
+        receivers = self._receivers()
+        turns = [turn for each in receivers for turn in (each.first, each.end)]
+        valid = [each for each in receivers if each.first <= now < each.end]
+        return _Stretch(
+            start=max((turn for turn in turns if turn <= now), default=_EVER),
+            end=min((turn for turn in turns if turn > now), default=_NEVER),
+            whole=self._snapshot,
+            snapshot=self._snapshot if len(valid) == len(receivers) else self._snapshot_of(valid),
+        )
+
+    def _receivers(self) -> list[ParticipantStatement]:
+        known = [each.statement for each in self._registry.participants.values()]
+        return [statement for statement in known if Role.RECEIVER in statement.roles]
+
+    def _snapshot_of(self, receivers: Iterable[ParticipantStatement]) -> Snapshot:
+        return Snapshot.of([(each.participant, each.jurisdiction) for each in receivers], self._agreements)
+
+
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A stretch of time in which no receiver's statement begins or ends, and the snapshot that is good for it."""
+
+    start: datetime
+    end: datetime
+    whole: Snapshot
+    snapshot: Snapshot

@@ -6,11 +6,14 @@ over. Paths are relative to the file's folder.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from schemas.bilingual import Bilingual
+from schemas.faults import BrokenRuleError
 from schemas.located_yaml import YamlError, errors_of, load_yaml
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^\s?#/])?$", max_length=200)]
@@ -20,7 +23,11 @@ Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9./-]{0,126}
 
 
 class SettingsError(Exception):
-    """The settings can't be used; each line of the message names a file, a line and a reason."""
+    """The settings can't be used; each line of ``reason`` names a file, a line and a reason."""
+
+    def __init__(self, reason: Bilingual) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
 
 
 class _Section(BaseModel):
@@ -63,7 +70,12 @@ class Delivery(_Section):
     @model_validator(mode="after")
     def _cap_above_base(self) -> Self:
         if self.retry_cap < self.retry_base:
-            raise ValueError("retry_cap is below retry_base")
+            raise BrokenRuleError(
+                Bilingual(
+                    fr="retry_cap est inférieur à retry_base : le plus long délai serait plus court que le premier.",
+                    en="retry_cap is below retry_base: the longest delay would be shorter than the first.",
+                )
+            )
         return self
 
 
@@ -98,13 +110,25 @@ def read_settings(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        kind = type(error).__name__
         raise SettingsError(
-            f"{path}: can't be read ({type(error).__name__}); make one with: lacolle init DIR"
+            Bilingual(
+                fr=f"{path} ne peut être lu ({kind}); pour en créer un : lacolle init DIR",
+                en=f"{path}: can't be read ({kind}); make one with: lacolle init DIR",
+            )
         ) from error
     try:
         document = load_yaml(text, file=str(path))
-        return Settings.model_validate(document.value)
     except YamlError as error:
-        raise SettingsError(str(error)) from error
+        raise SettingsError(_told([error])) from error
+    try:
+        return Settings.model_validate(document.value)
     except ValidationError as error:
-        raise SettingsError("\n".join(str(problem) for problem in errors_of(document, error))) from error
+        raise SettingsError(_told(errors_of(document, error))) from error
+
+
+def _told(problems: Sequence[YamlError]) -> Bilingual:
+    return Bilingual(
+        fr="\n".join(problem.in_language("fr") for problem in problems),
+        en="\n".join(problem.in_language("en") for problem in problems),
+    )

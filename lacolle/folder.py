@@ -136,10 +136,7 @@ def _read(path: Path, model: type[ModelT]) -> ModelT:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        name = type(error).__name__
-        raise ConfigurationError(
-            Bilingual(fr=f"{path} ne peut être lu ({name}).", en=f"{path} can't be read ({name}).")
-        ) from error
+        raise _unreadable(path, error) from error
     try:
         document = load_yaml(text, file=str(path))
     except YamlError as error:
@@ -157,8 +154,20 @@ def _joined(problems: Sequence[YamlError]) -> Bilingual:
     )
 
 
-def _contents(folder: Path, pattern: str) -> tuple[bytes, ...]:
-    return tuple(path.read_bytes().strip() for path in sorted(folder.glob(pattern)))
+def _contents(folder: Path, pattern: str) -> dict[str, bytes]:
+    """Return what the files of a folder hold, by their paths."""
+    contents = {}
+    for path in sorted(folder.glob(pattern)):
+        try:
+            contents[str(path)] = path.read_bytes().strip()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    return contents
+
+
+def _unreadable(path: Path, error: Exception) -> ConfigurationError:
+    kind = type(error).__name__
+    return ConfigurationError(Bilingual(fr=f"{path} ne peut être lu ({kind}).", en=f"{path} can't be read ({kind})."))
 
 
 _SETTINGS: Final = """\

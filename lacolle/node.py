@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import ipaddress
 import os
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -85,8 +87,11 @@ class Node:
             for task in done:
                 task.result()
         finally:
+            self.stop()  # also where this task was cancelled: what is not told to end would be waited for in vain
+            for worker in self._workers:
+                worker.stop()
             keeping.cancel()
-            await asyncio.gather(keeping, *working, return_exceptions=True)
+            await asyncio.gather(keeping, serving, *working, return_exceptions=True)
 
     def stop(self) -> None:
         """Take no new request; ``run`` returns when what is in hand is finished. Idempotent."""
@@ -100,8 +105,15 @@ async def open_node(folder: ExchangeFolder, *, insecure_http: bool) -> AsyncIter
     ``insecure_http`` lets a node without a certificate serve plain HTTP, on a loopback address alone. Raises
     ``ConfigurationError`` and ``StoreError``.
     """
+    with _alone(folder):
+        async with _open(folder, tls=_tls(folder, insecure_http=insecure_http)) as node:
+            yield node
+
+
+@asynccontextmanager
+async def _open(folder: ExchangeFolder, *, tls: ssl.SSLContext | None) -> AsyncIterator[Node]:
     settings = folder.settings
-    tls = _tls(folder, insecure_http=insecure_http)
+    sender = _sender(folder)
     bus = EmbeddedBus()
     exchange = await open_exchange(
         settings,
@@ -114,7 +126,7 @@ async def open_node(folder: ExchangeFolder, *, insecure_http: bool) -> AsyncIter
         randomness=os.urandom,
     )
     try:
-        workers = _workers(folder, exchange, bus)
+        workers = _workers(folder, exchange, bus, sender)
         await _join_groups(folder.partners, bus)
         with _bind(settings.listen.host, settings.listen.port) as bound:
             yield Node(exchange=exchange, bound=bound, tls=tls, workers=workers)
@@ -176,17 +188,43 @@ def _bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _workers(folder: ExchangeFolder, exchange: Exchange, bus: Bus) -> list[Worker]:
+@contextmanager
+def _alone(folder: ExchangeFolder) -> Iterator[None]:
+    """Hold the folder's data for this process: a second one writing there would send all anew, and harm the log.
+
+    The lock is the open file's, so it ends with the process however that ends.
+    """
+    data = folder.database.parent
+    try:
+        held = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise ConfigurationError(_no_data(data)) from error
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigurationError(_in_use(data)) from error
+        yield
+    finally:
+        os.close(held)
+
+
+def _sender(folder: ExchangeFolder) -> https.Exchange:
+    """Return what all deliveries over HTTPS share."""
+    name = folder.settings.delivery.ca_file
+    ca_file = None if name is None else folder.path / name
+    try:
+        tls = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ConfigurationError(_no_authorities(ca_file)) from error
+    return https.Exchange(
+        origin=folder.settings.origin, key=folder.keys.transport, tls=tls, now=system_clock, randomness=os.urandom
+    )
+
+
+def _workers(folder: ExchangeFolder, exchange: Exchange, bus: Bus, sender: https.Exchange) -> list[Worker]:
     """Return a worker for each partner that has a profile; the hosts it may call are its authority's to say."""
     delivery = folder.settings.delivery
-    ca_file = None if delivery.ca_file is None else folder.path / delivery.ca_file
-    sender = https.Exchange(
-        origin=folder.settings.origin,
-        key=folder.keys.transport,
-        tls=ssl.create_default_context(cafile=ca_file),
-        now=system_clock,
-        randomness=os.urandom,
-    )
     settings = WorkerSettings(
         origin=folder.settings.origin, places=delivery.concurrency, timeout=delivery.timeout, grace=GRACE_SECONDS
     )
@@ -234,4 +272,28 @@ def _unknown_partner(profile: PartnerProfile) -> Bilingual:
         "autorité dans statements/, ou retirez le profil.",
         en=f"partners.yaml names {profile.participant}, whom no statement registers: add its authority's statement to "
         "statements/, or remove the profile.",
+    )
+
+
+def _no_data(data: Path) -> Bilingual:
+    return Bilingual(
+        fr=f"Le dossier des données, {data}, manque ou ne peut être ouvert : créez-le, ou corrigez files.data dans "
+        f"{SETTINGS}.",
+        en=f"The data folder, {data}, is missing or can't be opened: make it, or correct files.data in {SETTINGS}.",
+    )
+
+
+def _in_use(data: Path) -> Bilingual:
+    return Bilingual(
+        fr=f"Une autre plateforme est en marche sur {data} : arrêtez-la d'abord.",
+        en=f"Another exchange is running on {data}: stop it first.",
+    )
+
+
+def _no_authorities(ca_file: Path | None) -> Bilingual:
+    return Bilingual(
+        fr=f"{ca_file} ne contient pas de certificats d'autorité lisibles (PEM) : corrigez delivery.ca_file dans "
+        f"{SETTINGS}.",
+        en=f"{ca_file} holds no certificate authorities that can be read (PEM): correct delivery.ca_file in "
+        f"{SETTINGS}.",
     )

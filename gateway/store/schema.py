@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.errors import StoreError
+from schemas.bilingual import Bilingual
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -37,7 +38,11 @@ def _upgrade(connection: Connection) -> None:
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if current is not None and current not in known:
         raise StoreError(
-            f"the database's schema is at revision {current}, which is newer than this program: "
-            "start the newer program, or restore the database that goes with this one"
+            Bilingual(
+                fr=f"Le schéma de la base de données en est à la révision {current}, plus récente que ce programme : "
+                "lancez le programme plus récent, ou restaurez la base qui va avec celui-ci.",
+                en=f"The database's schema is at revision {current}, which is newer than this program: start the newer "
+                "program, or restore the database that goes with this one.",
+            )
         )
     command.upgrade(config, "head")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import orjson
 import typer
-import uvloop
 
 from lacolle.commands.frame import framed
 from lacolle.commands.voice import Voice
 from lacolle.logs import write_logs
 from schemas.bilingual import Bilingual
-
-SAMPLE_IDENTIFIER: Final = "SQ-DEMO-0001"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,13 +36,18 @@ def demo(
     ] = None,
 ) -> None:
     """Run a whole exchange on loopback: agencies send, agreements decide, partners acknowledge, the log is verified."""
-    from lacolle.demo.exchange import RunningDemo  # noqa: PLC0415 - the other commands need none of it
+    import uvloop  # noqa: PLC0415 - the other commands need none of it
+
+    from lacolle.demo.exchange import RunningDemo  # noqa: PLC0415 - the same
     from lacolle.demo.run import DemoOptions, DemoResult, run_demo  # noqa: PLC0415 - the same
 
     write_logs(as_json=False, file=Path("/dev/null") if directory is None else _log_file(directory))
     options = DemoOptions(language=voice.language, as_json=voice.as_json, keep=keep, directory=directory, alerts=alerts)
 
+    kept: list[DemoResult] = []
+
     def announce(running: RunningDemo, result: DemoResult) -> None:
+        kept.append(result)
         if voice.as_json:
             typer.echo(orjson.dumps(result.summary).decode())
             return
@@ -55,9 +57,10 @@ def demo(
     try:
         result = uvloop.run(run_demo(options, announce=announce))
     except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+        raise typer.Exit(0 if kept and not kept[0].unaccounted else 1) from None
     if voice.as_json:
-        typer.echo(orjson.dumps(result.summary).decode())
+        if not keep:  # else it was announced
+            typer.echo(orjson.dumps(result.summary).decode())
         for line in result.unaccounted:
             typer.echo(line, err=True)
     raise typer.Exit(1 if result.unaccounted else 0)
@@ -86,11 +89,11 @@ def _invitation(description: dict[str, Any], directory: Path) -> list[Bilingual 
         f"  export {environment}",
         f"  export LACOLLE_PARTICIPANT={sender['id']} LACOLLE_KEY={sender['private_key_file']}",
         f"  lacolle send {directory / 'alert.json'}",
-        f"  lacolle status --identifier {SAMPLE_IDENTIFIER}",
+        f"  lacolle status --identifier {description['sample_identifier']}",
         "",
         Bilingual(fr="La relire comme un destinataire :", en="Read it as a recipient:"),
         f"  lacolle status --participant {recipient['id']} --key {recipient['private_key_file']} \\",
-        f"    --sender {sender['id']} --identifier {SAMPLE_IDENTIFIER}",
+        f"    --sender {sender['id']} --identifier {description['sample_identifier']}",
         "",
         Bilingual(fr="Vérifier le journal sans se fier à personne :", en="Verify the log, trusting nobody:"),
         f"  lacolle log verify --url {description['base_url']} --ca-file {description['ca_file']} \\",

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 
 from lacolle.commands.frame import framed
 from lacolle.commands.voice import Voice
-from lacolle.folder import create_folder, read_folder
 from lacolle.logs import write_logs
 from schemas.bilingual import Bilingual
 
@@ -33,6 +31,8 @@ def init(
     origin: Annotated[str, typer.Option(help="The name of the exchange log, for good.")] = "lacolle.example/log",
 ) -> None:
     """Make an exchange's folder: new keys, settings, and a place for jurisdictions, statements and agreements."""
+    from lacolle.folder import create_folder, read_folder  # noqa: PLC0415 - the other commands start without a gateway
+
     settings = create_folder(
         directory, base_url=base_url or f"https://{host}:{port}", origin=origin, host=host, port=port
     )
@@ -64,7 +64,10 @@ def serve(
     ] = False,
 ) -> None:
     """Run an exchange: gateway, relay and adapters in one process."""
-    from lacolle.node import serve as serve_node  # noqa: PLC0415 - the other commands need none of it
+    import uvloop  # noqa: PLC0415 - the same
+
+    from lacolle.folder import read_folder  # noqa: PLC0415 - the same
+    from lacolle.node import serve as serve_node  # noqa: PLC0415 - the same
 
     write_logs(as_json=voice.as_json)
     uvloop.run(serve_node(read_folder(directory), insecure_http=insecure_http))

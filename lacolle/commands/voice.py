@@ -78,9 +78,12 @@ class Voice:
                 yield from (each.in_language(self.language) for each in errors)
             case LacolleError() | YamlError():
                 yield error.in_language(self.language)
-            case SettingsError() | StoreError():
-                yield str(error)
-            case AuditError(reason=reason) | MalformedJwsError(reason=reason):
+            case (
+                AuditError(reason=reason)
+                | SettingsError(reason=reason)
+                | StoreError(reason=reason)
+                | MalformedJwsError(reason=reason)
+            ):
                 yield self.words(reason)
             case JsonError(reason=reason, pointer=pointer):
                 yield self.words(reason) + ("" if pointer is None else f" ({pointer})")

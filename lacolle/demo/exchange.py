@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,12 +16,15 @@ import orjson
 from lacolle.certificates import LocalAuthority
 from lacolle.client import Client
 from lacolle.demo.partners import PATH, PartnerEndpoint
+from lacolle.demo.scenario import Step, document_of
 from lacolle.folder import ExchangeFolder, read_folder
 from lacolle.node import Node, open_node
 from lacolle.samples import World, WorldOptions, build_world, participants
+from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId
 
 HOST: Final = "127.0.0.1"
+SAMPLE_IDENTIFIER: Final = "SQ-DEMO-0001"
 _SETTINGS: Final = {
     "limits": {"rate_per_second": 500.0, "burst": 2000, "body_bytes": 8 * 1024 * 1024},
     "delivery": {"ca_file": "tls/ca.pem"},
@@ -46,6 +50,8 @@ class RunningDemo:
             "ca_file": str(self.ca_file),
             "log_verifier_key": self.folder.keys.log.vkey,
             "exchange_folder": str(self.world.folder),
+            "sample_alert": str(self.directory / "alert.json"),
+            "sample_identifier": SAMPLE_IDENTIFIER,
             "participants": [
                 {
                     "id": member.participant,
@@ -66,7 +72,11 @@ class RunningDemo:
         }
 
     def write_description(self) -> Path:
-        """Write ``demo.json``, whole or not at all, and return its path."""
+        """Write ``demo.json``, whole or not at all, with an alert to try beside it, and return its path."""
+        step = Step(Bilingual(fr="Un essai", en="A trial"), "stolen-vehicle", changes={"identifier": SAMPLE_IDENTIFIER})
+        now = datetime.now().astimezone().replace(microsecond=0)
+        alert = document_of(step, number=0, now=now, original=None)
+        (self.directory / "alert.json").write_bytes(orjson.dumps(alert, option=orjson.OPT_INDENT_2))
         path = self.directory / "demo.json"
         fresh = path.with_suffix(".new")
         fresh.write_bytes(orjson.dumps(self.description(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -75,8 +76,16 @@ async def run_demo(options: DemoOptions, *, announce: Callable[[RunningDemo, Dem
             if options.keep:
                 demo.write_description()
                 announce(demo, result)
-                await asyncio.Event().wait()
+                await _told_to_stop()
             return result
+
+
+async def _told_to_stop() -> None:
+    """Return at SIGINT or SIGTERM."""
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, told.set)
+    await told.wait()
 
 
 async def _tell(demo: RunningDemo, tally: Tally, view: View) -> None:

@@ -55,7 +55,7 @@ class JwsProfile:
 _BASE: Final = frozenset({"alg", "kid", "typ"})
 _DATED: Final = _BASE | {"iat"}
 
-ALERT: Final = JwsProfile(("alert+jws",), _DATED, max_payload=2_097_152)
+ALERT: Final = JwsProfile(("alert+jws",), _DATED, max_payload=67_108_864)  # an exchange sets its own, lower limit
 RECEIPT: Final = JwsProfile(("receipt+jws",), _BASE)
 ACKNOWLEDGEMENT: Final = JwsProfile(("acknowledgement+jws",), _DATED)
 STATEMENT: Final = JwsProfile(("authority-statement+jws",), _DATED)
