@@ -151,7 +151,7 @@ class Intake:
         now = self._clock()
         try:
             unverified = read_compact(submission, ALERT)
-            _check_signing_time(unverified, now)
+            check_signing_time(unverified, now)
             known = self._registry.registry.trusted_key(unverified.kid, now)
             await self._verifier.verify(unverified, None if known is None else known[1])
         except MalformedJwsError as error:
@@ -239,7 +239,8 @@ _UNKNOWN_REFERENCE = Fault(
 )
 
 
-def _check_signing_time(unverified: Unverified, now: datetime) -> None:
+def check_signing_time(unverified: Unverified, now: datetime) -> None:
+    """Raise ``MalformedSubmissionError`` where ``iat`` is further from ``now`` than the tolerance."""
     if unverified.iat is None or abs(unverified.iat - now.timestamp()) > CLOCK_TOLERANCE.total_seconds():
         raise MalformedSubmissionError(
             Bilingual(

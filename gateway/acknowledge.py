@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
 from pydantic import ValidationError
-from schemas.alerts.catalogue import Fault
 
+from gateway.accept import CLOCK_TOLERANCE, check_signing_time
 from gateway.clock import Clock
 from gateway.errors import AlertRefusedError, MalformedSubmissionError, NotFoundError, UntrustedSignatureError
 from gateway.registry import CurrentRegistry
 from gateway.store.acknowledgements import AcknowledgementWriter, Recorded, SignedAcknowledgement
 from gateway.store.committer import Committer
+from schemas.alerts.catalogue import Fault
+from schemas.bilingual import Bilingual
 from schemas.evidence import Acknowledgement
 from schemas.faults import sentence_for
 from schemas.ids import AlertId
@@ -19,10 +22,12 @@ from schemas.signing.jws import (
     ACKNOWLEDGEMENT,
     MalformedJwsError,
     SignatureNotTrustedError,
+    Unverified,
     read_compact,
     verify,
 )
 from schemas.signing.strict_json import JsonError, parse_json
+from schemas.timestamps import read_utc
 
 
 class Acknowledgements:
@@ -48,12 +53,28 @@ class Acknowledgements:
             raise MalformedSubmissionError(error.reason) from error
         except SignatureNotTrustedError as error:
             raise UntrustedSignatureError from error
+        _check_times(unverified, word, self._clock())
         if known is None or word.participant != known[0].participant or word.alert_id != alert_id:
             raise NotFoundError
         signed = SignedAcknowledgement(
             acknowledgement=word, kid=unverified.kid, compact=compact, digest=hashlib.sha256(compact).digest()
         )
         return word, await self._committer.submit(self._writer, signed)
+
+
+def _check_times(unverified: Unverified, word: Acknowledgement, now: datetime) -> None:
+    check_signing_time(unverified, now)
+    if read_utc(word.at) > now + CLOCK_TOLERANCE:
+        raise AlertRefusedError((_IN_THE_FUTURE,))
+
+
+_IN_THE_FUTURE = Fault(
+    pointer="/at",
+    code="at-in-future",
+    message=Bilingual(
+        fr="l'instant de l'accusé est dans l'avenir", en="the time of the acknowledgement is in the future"
+    ),
+)
 
 
 def _parse(payload: bytes) -> Acknowledgement:

@@ -13,8 +13,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
+from sqlalchemy.exc import DatabaseError
 
 from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
 from agreements.succession import ConflictingVersionsError
@@ -125,6 +127,12 @@ async def _follow(task: asyncio.Task[None]) -> None:
     await asyncio.shield(task)
 
 
+_NO_DATABASE: Final = Bilingual(
+    fr="Le fichier de la base de données n'est pas celui d'une plateforme : rétablissez-le d'une sauvegarde.",
+    en="The database file is not one of an exchange: restore it from a backup.",
+)
+
+
 async def open_exchange(
     settings: Settings,
     *,
@@ -142,9 +150,16 @@ async def open_exchange(
     was published.
     """
     metrics = Metrics()
-    await upgrade(store.writer)
-    async with store.writer.begin() as connection:
-        await initialise(connection)
+    try:
+        await upgrade(store.writer)
+        async with store.writer.begin() as connection:
+            await initialise(connection)
+    except DatabaseError as error:
+        await store.close()
+        raise StoreError(_NO_DATABASE) from error
+    except BaseException:
+        await store.close()
+        raise
     committer = Committer(store.writer, clock=clock, randomness=randomness, observe=metrics.committed)
     writing = asyncio.create_task(committer.run(), name="committer")
     try:

@@ -93,6 +93,7 @@ class Relay:
         data_schema_base: str,
         clock: Clock,
         window: int = 128,
+        sweep: float = SWEEP,
     ) -> None:
         self._store = store
         self._committer = committer
@@ -101,6 +102,7 @@ class Relay:
         self._data_schema_base = data_schema_base
         self._clock = clock
         self._window = window
+        self._sweep = sweep
         self._marks = PublishedWriter()
         self._look_at: dict[Route, int] = {}
         self._in_flight: defaultdict[Route, set[DeliveryId]] = defaultdict(set)
@@ -126,7 +128,7 @@ class Relay:
         time, swept = asyncio.get_running_loop().time, float("-inf")
         while True:
             self._wake.clear()
-            if time() - swept >= SWEEP:
+            if time() - swept >= self._sweep:
                 await self._look_everywhere()
                 swept = time()
             try:

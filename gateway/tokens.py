@@ -104,14 +104,16 @@ class TokenIssuer:
         self._randomness = randomness
         self._assertions = AssertionWriter()
 
-    async def issue(self, *, assertion: bytes, scopes: tuple[str, ...]) -> AccessToken:
-        """Return a token for the participant that signed ``assertion``.
+    async def issue(self, *, assertion: bytes, scopes: tuple[str, ...], client_id: str | None = None) -> AccessToken:
+        """Return a token for the participant that signed ``assertion``; a ``client_id`` must be its (RFC 7521, 4.2).
 
         No ``scopes`` means all that its roles allow. Raises ``OAuthError``: ``invalid_client`` for every fault of the
         assertion, one answer for all, and ``invalid_scope``; ``LogUnavailableError`` where its use can't be recorded.
         """
         now = self._clock()
         participant, kid, claims = self._authenticate(assertion, now)
+        if client_id not in (None, participant.participant):
+            raise _invalid_client()
         granted = _grant(participant, scopes)
         spent = SpentAssertion(
             digest=hashlib.sha256(f"{participant.participant}\n{claims['jti']}".encode()).digest(),

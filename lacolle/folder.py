@@ -13,12 +13,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adapters.registry import PartnerProfile
 from audit.note import LogSigner
@@ -27,6 +28,7 @@ from gateway.settings import Settings, read_settings
 from lacolle.errors import ConfigurationError
 from lacolle.keyfiles import load_key_file, write_key_file
 from schemas.bilingual import Bilingual
+from schemas.faults import BrokenRuleError
 from schemas.ids import KeyId
 from schemas.located_yaml import YamlError, errors_of, load_yaml
 from schemas.registry import Jurisdiction
@@ -36,6 +38,7 @@ SETTINGS: Final = "lacolle.yaml"
 DATABASE: Final = "exchange.sqlite3"
 PUBLISHED: Final = "published-checkpoint"
 KEYS: Final = ("receipt", "transport", "log")
+_LONGEST_KID: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +69,37 @@ class _Jurisdictions(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     jurisdictions: Annotated[tuple[Jurisdiction, ...], Field(strict=False)]
 
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        _require_each_once(each.code for each in self.jurisdictions)
+        return self
+
 
 class _Partners(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     partners: Annotated[tuple[PartnerProfile, ...], Field(strict=False)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        _require_each_once(each.participant for each in self.partners)
+        return self
+
+
+def _require_each_once(names: Iterable[str]) -> None:
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
+    if twice:
+        told = ", ".join(twice)
+        raise BrokenRuleError(Bilingual(fr=f"Figure plus d'une fois : {told}.", en=f"Stands here twice: {told}."))
 
 
 def create_folder(path: Path, *, base_url: str, origin: str, host: str, port: int) -> Path:
     """Make a new exchange's folder and return its settings file.
 
     ``base_url`` is how the outside will reach the exchange, ``origin`` the name of its log. Raises
-    ``ConfigurationError`` where the folder holds anything already.
+    ``ConfigurationError`` where the folder holds anything already, or where the exchange could not start with these.
     """
+    content = _SETTINGS.format(base_url=base_url, origin=origin, host=host, port=port)
+    _check_settings(content, path / SETTINGS)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ConfigurationError(
             Bilingual(
@@ -88,14 +110,28 @@ def create_folder(path: Path, *, base_url: str, origin: str, host: str, port: in
     for folder in ("keys", "data", "statements", "agreements"):
         (path / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in KEYS:
-        write_key_file(
-            path / "keys" / f"{name}.jwk", SigningKey.generate(KeyId(f"{origin}:{name}".replace("/", ".")), "Ed25519")
-        )
+        write_key_file(path / "keys" / f"{name}.jwk", SigningKey.generate(_kid_of(origin, name), "Ed25519"))
     settings = path / SETTINGS
-    settings.write_text(_SETTINGS.format(base_url=base_url, origin=origin, host=host, port=port), encoding="utf-8")
+    settings.write_text(content, encoding="utf-8")
     (path / "jurisdictions.yaml").write_text(_JURISDICTIONS, encoding="utf-8")
     (path / "partners.yaml").write_text(_PARTNERS, encoding="utf-8")
     return settings
+
+
+def _check_settings(content: str, path: Path) -> None:
+    try:
+        document = load_yaml(content, file=str(path))
+    except YamlError as error:
+        raise ConfigurationError(_joined([error])) from error
+    try:
+        Settings.model_validate(document.value)
+    except ValidationError as error:
+        raise ConfigurationError(_joined(errors_of(document, error))) from error
+
+
+def _kid_of(origin: str, name: str) -> KeyId:
+    """Return the name of one of the exchange's keys: its log's origin, as much of its end as fits, and its use."""
+    return KeyId(f"{origin}:{name}".replace("/", ".")[-_LONGEST_KID:])
 
 
 def read_folder(path: Path) -> ExchangeFolder:
@@ -157,6 +193,8 @@ def _joined(problems: Sequence[YamlError]) -> Bilingual:
 def _contents(folder: Path, pattern: str) -> dict[str, bytes]:
     """Return what the files of a folder hold, by their paths."""
     contents = {}
+    if not folder.is_dir():
+        raise _unreadable(folder, FileNotFoundError())
     for path in sorted(folder.glob(pattern)):
         try:
             contents[str(path)] = path.read_bytes().strip()
@@ -177,7 +215,7 @@ base_url: {base_url}
 # The name of the exchange log, for good: no scheme, unique to this log.
 origin: {origin}
 listen:
-  host: {host}
+  host: "{host}"
   port: {port}
   # The server's certificate chain and key, PEM, relative to this folder. Without them `lacolle serve` needs
   # --insecure-http, and listens on loopback alone.

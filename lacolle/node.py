@@ -19,7 +19,7 @@ from typing import Final
 import structlog
 
 from adapters.formats import writer_of
-from adapters.registry import PartnerProfile, open_transport
+from adapters.registry import HttpsProfile, PartnerProfile, open_transport
 from adapters.transports import https
 from adapters.worker import Partner, Worker, WorkerSettings
 from audit.checkpoints import PublishedState
@@ -226,7 +226,11 @@ def _workers(folder: ExchangeFolder, exchange: Exchange, bus: Bus, sender: https
     """Return a worker for each partner that has a profile; the hosts it may call are its authority's to say."""
     delivery = folder.settings.delivery
     settings = WorkerSettings(
-        origin=folder.settings.origin, places=delivery.concurrency, timeout=delivery.timeout, grace=GRACE_SECONDS
+        origin=folder.settings.origin,
+        places=delivery.concurrency,
+        # a transport with a limit of its own ends by itself; this one is for those that have none
+        timeout=max([delivery.timeout, *(_own_timeout(profile) + 1.0 for profile in folder.partners)]),
+        grace=GRACE_SECONDS,
     )
     workers = []
     for profile in folder.partners:
@@ -237,6 +241,10 @@ def _workers(folder: ExchangeFolder, exchange: Exchange, bus: Bus, sender: https
         partner = Partner(participant=profile.participant, write=writer_of(profile.format), transport=transport)
         workers.append(Worker(partner, bus=bus, settings=settings, now=system_clock))
     return workers
+
+
+def _own_timeout(profile: PartnerProfile) -> float:
+    return profile.transport.timeout if isinstance(profile.transport, HttpsProfile) else 0.0
 
 
 async def _join_groups(partners: Sequence[PartnerProfile], bus: Bus) -> None:

@@ -48,6 +48,7 @@ async def token(request: Request) -> Response:
         issued = await services(request).tokens.issue(
             assertion=form.get("client_assertion", "").encode("ascii", "replace"),
             scopes=tuple(form.get("scope", "").split()),
+            client_id=form.get("client_id"),
         )
     except OAuthError as error:
         status = 401 if error.error == "invalid_client" else 400

@@ -35,10 +35,11 @@ async def checkpoint(request: Request) -> Response:
 
 
 @router.get("/log/tile/{path:path}", summary="A tile, or an entry bundle")
-async def tile(request: Request, path: str) -> Response:
+async def tile(request: Request, path: str) -> Response:  # noqa: ARG001 - the route's pattern, for its documentation
     """Answer the hashes of a tile, or the commitments of an entry bundle, full or partial."""
     try:
-        wanted = parse_tile_path(f"tile/{path}")
+        # the request's own path: a route's parameter has lost a newline at its end
+        wanted = parse_tile_path(request.scope["path"].removeprefix("/log/"))
         async with services(request).store.reading() as connection:
             if isinstance(wanted, EntryBundle):
                 data = await read_entry_bundle(connection, wanted.index, wanted.width)

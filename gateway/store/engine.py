@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from gateway.errors import LogUnavailableError
 from gateway.store.inline import InlineConnection
 
+READER_WAIT = 5.0
+"""Seconds that a reader waits for a connection at most."""
 READERS = 4
 """Reading connections: enough for two cores; each holds its own page cache."""
 
@@ -34,8 +38,15 @@ class Store:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection whose statements all see one state of the database."""
-        async with self.reader.connect() as connection:
+        """Yield a connection whose statements all see one state of the database.
+
+        Raises ``LogUnavailableError`` where none comes free in time.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(self.reader.connect())
+            except PoolTimeoutError as error:
+                raise LogUnavailableError(READER_WAIT) from error
             yield connection
 
     async def close(self) -> None:
@@ -63,6 +74,7 @@ def open_sqlite(path: Path) -> Store:
         poolclass=AsyncAdaptedQueuePool,
         pool_size=READERS,
         max_overflow=0,
+        pool_timeout=READER_WAIT,
     )
     event.listen(reader.sync_engine, "connect", _prepare_reader)
     event.listen(reader.sync_engine, "begin", _begin_deferred)

@@ -39,7 +39,9 @@ def verify(
     url: Annotated[
         str | None, typer.Option("--url", envvar="LACOLLE_URL", help="A running exchange, read over HTTP.")
     ] = None,
-    database: Annotated[Path | None, typer.Option("--database", help="The exchange's SQLite file.")] = None,
+    database: Annotated[
+        Path | None, typer.Option("--database", help="The exchange's SQLite file, rather than a running exchange.")
+    ] = None,
     ca_file: Annotated[
         Path | None,
         typer.Option("--ca-file", envvar="LACOLLE_CA_FILE", help="Certificate authority of the exchange (PEM)."),
@@ -49,7 +51,7 @@ def verify(
     ] = None,
 ) -> None:
     """Recompute every entry, every tile and every root, and check the signatures. Nobody needs to be trusted for it."""
-    if (url is None) == (database is None):
+    if url is None and database is None:
         raise InputError(_ONE_SOURCE)
     earlier = None if known is None else read_input(known)
     with _watched(voice) as progress:
@@ -81,12 +83,16 @@ def verify(
 
 
 async def _from_database(database: Path, log_key: str, progress: Report, known: bytes | None) -> VerifiedLog:
+    from sqlalchemy.exc import DatabaseError  # noqa: PLC0415 - verifying over HTTP needs no database
+
     from gateway.store.engine import open_sqlite  # noqa: PLC0415 - verifying over HTTP needs no database
 
     store = open_sqlite(database)
     try:
         async with store.reading() as connection:
             return await verify_database(connection, vkey=log_key, progress=progress, known=known)
+    except DatabaseError:
+        raise InputError(_NO_DATABASE) from None
     finally:
         await store.close()
 
@@ -127,6 +133,9 @@ def _watched(voice: Voice) -> Iterator[Report]:
         yield report
 
 
+_NO_DATABASE: Final = Bilingual(
+    fr="Ce fichier n'est pas la base de données d'une plateforme.", en="This file is not the database of an exchange."
+)
 _VERIFYING: Final = Bilingual(fr="vérification", en="verifying")
 _ONE_SOURCE: Final = Bilingual(
     fr="Indiquez une source : --url d'une plateforme en marche, ou --database d'un fichier.",

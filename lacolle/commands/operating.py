@@ -33,8 +33,9 @@ def init(
     """Make an exchange's folder: new keys, settings, and a place for jurisdictions, statements and agreements."""
     from lacolle.folder import create_folder, read_folder  # noqa: PLC0415 - the other commands start without a gateway
 
+    named = f"[{host}]" if ":" in host else host  # RFC 3986 section 3.2.2
     settings = create_folder(
-        directory, base_url=base_url or f"https://{host}:{port}", origin=origin, host=host, port=port
+        directory, base_url=base_url or f"https://{named}:{port}", origin=origin, host=host, port=port
     )
     keys = read_folder(directory).keys
     voice.answer(

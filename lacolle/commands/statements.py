@@ -1,4 +1,4 @@
-"""``lacolle statement sign``, ``submit``: how an authority says who its agencies are, and which keys no longer count."""
+"""``lacolle statement sign``, ``submit``: how an authority says who its agencies are, and which keys are revoked."""
 
 from __future__ import annotations
 

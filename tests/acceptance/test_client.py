@@ -62,7 +62,7 @@ def test_an_alert_is_sent_followed_and_acknowledged(standing: ServerProcess, ale
     with client_of(standing, SENDER) as sender, client_of(standing, RECIPIENT) as recipient:
         accepted = sender.send(alert)
         assert RECIPIENT in [each.participant for each in accepted.recipients]
-        assert sender.status(identifier=str(alert["identifier"])) == sender.status(accepted.alert_id)
+        assert sender.status(identifier=str(alert["identifier"])).alert_id == sender.status(accepted.alert_id).alert_id
         (delivery,) = recipient.status(accepted.alert_id).deliveries
         word = recipient.acknowledge(accepted.alert_id, delivery.delivery_id, "acted-on", note="Retrouvé.")
         seen = next(

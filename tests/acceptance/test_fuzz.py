@@ -1,11 +1,13 @@
 """Nothing that can be sent is the exchange's own fault: whatever comes in, no answer is a 5xx.
 
-Signed documents matter most here, for they get further in than anything a stranger can send.
+Signed documents matter most here, for they get further in than anything a stranger can send. How many of each kind are
+tried is ``LACOLLE_FUZZ_EXAMPLES``, 30 by default.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import httpx2
@@ -20,8 +22,10 @@ from tests.acceptance.enrolment import STATEMENTS, new_participant, participant_
 from tests.acceptance.independent import Key, b64, dumped, sealed
 from tests.acceptance.test_operations import GOLDEN
 
+EXAMPLES = int(os.environ.get("LACOLLE_FUZZ_EXAMPLES", "30"))
+
 bounded = settings(
-    max_examples=100,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
@@ -184,7 +188,7 @@ schema = schemathesis.openapi.from_path(GOLDEN)
 
 
 @schema.parametrize()
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES // 5, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_call(case: schemathesis.Case[Any], agencies: Agencies) -> None:
     """Each call of the OpenAPI document, with whatever parameters and body, is answered without an error of our own."""
     token = agencies["ca-qc.sq"].token()

@@ -83,11 +83,11 @@ def test_the_twin_of_a_signature(sq: Agency) -> None:
 
 def test_sent_again_after_it_expired(sq: Agency) -> None:
     """A submission that was accepted gets its first answer also when the alert has expired meanwhile."""
-    alert = stolen_vehicle({"expires": from_now(seconds=2)})
+    alert = stolen_vehicle({"expires": from_now(seconds=3)})
     submission = sq.sign(alert)
     first = sq.post(submission)
     assert first.status_code == 201
-    time.sleep(2.1)
+    time.sleep(3.1)
     late = sq.post(submission)
     assert late.status_code == 200
     assert late.content == first.content

@@ -49,7 +49,7 @@ class Line:
     adapters: dict[ParticipantId, Subscription]
 
     @classmethod
-    async def open(cls, ground: Ground, *, window: int = 128) -> Line:
+    async def open(cls, ground: Ground, *, window: int = 128, sweep: float = 5.0) -> Line:
         """Set one up; nothing is published before ``look``."""
         bus = EmbeddedBus()
         relay = Relay(
@@ -60,6 +60,7 @@ class Line:
             data_schema_base="https://gateway.example/v1/schemas",
             clock=ground.clock,
             window=window,
+            sweep=sweep,
         )
         adapters = {
             partner: await bus.subscribe(parcels_topics(partner), group=f"adapter.{partner}") for partner in (NYSP, VSP)
@@ -328,6 +329,18 @@ async def test_a_running_relay_needs_no_telling(ground: Ground) -> None:
     running.cancel()
     assert read_parcel(first.record).recipient == NYSP
     assert read_parcel(second.record).recipient == VSP
+
+
+async def test_what_nobody_told_of_is_found_all_the_same(ground: Ground) -> None:
+    """A dispatch whose commit seemed to fail, or that another process stored, goes out at the next sweep."""
+    line = await Line.open(ground, sweep=0.05)
+    running = asyncio.create_task(line.relay.run())
+    await asyncio.sleep(0)
+    await send(ground, 1)
+    async with asyncio.timeout(5):
+        received = await line.adapters[NYSP].receive()
+    running.cancel()
+    assert read_parcel(received.record).recipient == NYSP
 
 
 def settled(state: str, delivery: int, *, due_ms: int | None = None) -> Settled:
