@@ -128,10 +128,10 @@ class Relay:
         time, swept = asyncio.get_running_loop().time, float("-inf")
         while True:
             self._wake.clear()
-            if time() - swept >= self._sweep:
-                await self._look_everywhere()
-                swept = time()
             try:
+                if time() - swept >= self._sweep:
+                    await self._look_everywhere()
+                    swept = time()
                 if await self._publish_due():
                     continue
             except LogUnavailableError as error:

@@ -7,14 +7,15 @@ payload again gets the first answer, byte for byte; another payload under the sa
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
-from sqlalchemy import select, tuple_
+from sqlalchemy import bindparam, select
 
 from audit.bulk import insert_rows
 from audit.entry import Draft, Kind
@@ -132,17 +133,16 @@ class AcceptanceWriter:
             batch.after_commit.append(lambda: self._on_routed(routes))
 
     async def _known(self, batch: Batch, items: Sequence[Acceptance]) -> dict[tuple[str, str], _Known]:
-        rows = await batch.connection.execute(
-            select(
-                alerts.c.sender, alerts.c.identifier, alerts.c.payload_digest, alerts.c.alert_id, alerts.c.answer
-            ).where(tuple_(alerts.c.sender, alerts.c.identifier).in_([item.name for item in items]))
-        )
-        return {
-            (row.sender, row.identifier): _Known(
-                row.payload_digest, Answer(alert_id=AlertId(row.alert_id), body=row.answer, replayed=True)
-            )
-            for row in rows
-        }
+        # one look-up for each sender: SQLite finds pairs of values in a list by reading the whole table
+        identifiers: defaultdict[str, list[str]] = defaultdict(list)
+        for item in items:
+            identifiers[item.alert.sender].append(item.alert.identifier)
+        known = {}
+        for sender, wanted in identifiers.items():
+            for row in await batch.connection.execute(_KNOWN, {"by": sender, "wanted": wanted}):
+                answer = Answer(alert_id=AlertId(row.alert_id), body=row.answer, replayed=True)
+                known[sender, row.identifier] = _Known(row.payload_digest, answer)
+        return known
 
     def _answers(self, placed: Sequence[_Placed], received: datetime) -> list[bytes]:
         """Return the signed answers; called on the thread of signatures."""
@@ -175,6 +175,11 @@ class AcceptanceWriter:
         if item.warnings:
             document["warnings"] = list(item.warnings)
         return orjson.dumps(document)
+
+
+_KNOWN: Final = select(alerts.c.identifier, alerts.c.payload_digest, alerts.c.alert_id, alerts.c.answer).where(
+    alerts.c.sender == bindparam("by"), alerts.c.identifier.in_(bindparam("wanted", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)

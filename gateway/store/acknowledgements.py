@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import insert, select
 
 from audit.entry import Draft, Kind
 from gateway.errors import NotFoundError
@@ -79,10 +79,9 @@ class AcknowledgementWriter:
         }
 
     async def _known(self, batch: Batch, items: Sequence[SignedAcknowledgement]) -> dict[tuple[str, str], int]:
-        names = {(item.acknowledgement.delivery_id, str(item.acknowledgement.status)) for item in items}
         statement = select(
             acknowledgements.c.delivery_id, acknowledgements.c.status, acknowledgements.c.log_index
-        ).where(tuple_(acknowledgements.c.delivery_id, acknowledgements.c.status).in_(names))
+        ).where(acknowledgements.c.delivery_id.in_({item.acknowledgement.delivery_id for item in items}))
         return {(row.delivery_id, row.status): row.log_index for row in await batch.connection.execute(statement)}
 
 

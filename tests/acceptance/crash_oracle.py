@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 import httpx2
 import orjson
+import pytest
 from sqlalchemy import select
 
 from audit.checkpoints import CheckpointBody
@@ -42,16 +44,18 @@ _LAST_FEW: Final = 20
 async def settled(world: World, submissions: Sequence[Submission], *, within: float) -> dict[str, dict[str, Any]]:
     """Return what each sender reads of its alerts, by identifier, once no delivery of theirs is open."""
     read: dict[str, dict[str, Any]] = {}
-    async with asyncio.timeout(within), client(world) as connection:
+    open_ones, until = list(submissions), time.monotonic() + within
+    async with client(world) as connection:
         tokens = {
             sender: await _token(connection, world, sender) for sender in {each.kind.sender for each in submissions}
         }
-        open_ones = list(submissions)
         while open_ones:
             for each in open_ones:
                 read[each.identifier] = await _status(connection, each, tokens[each.kind.sender])
             open_ones = [each for each in open_ones if read[each.identifier]["state"] != "settled"]
-            await asyncio.sleep(_POLL if open_ones else 0)
+            if open_ones and time.monotonic() > until:
+                pytest.fail(f"{len(open_ones)} alerts are open still, such as {read[open_ones[0].identifier]}")
+            await asyncio.sleep(_POLL)
     return read
 
 

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
@@ -101,10 +103,7 @@ async def open_ground(
     max_waiting: int = 4096,
 ) -> AsyncIterator[Ground]:
     """Yield a ground in a folder; ``prepare`` may listen to the store's engines before their first use."""
-    store, clock, batches = open_sqlite(folder / "exchange.sqlite3"), HandClock(), list[int]()
-    await upgrade(store.writer)
-    async with store.writer.begin() as connection:
-        await initialise(connection)
+    store, clock, batches = open_sqlite(_database(folder)), HandClock(), list[int]()
     prepare(store)
     committer = Committer(
         store.writer,
@@ -122,6 +121,31 @@ async def open_ground(
         with suppress(Exception):  # what a test makes it fail with is the test's to look at
             await writing
         await store.close()
+
+
+def _database(folder: Path) -> Path:
+    """Return the place of a database in a folder, and put an empty one there, unless there is one."""
+    path = folder / "exchange.sqlite3"
+    if not path.exists():
+        path.write_bytes(_empty())
+    return path
+
+
+@cache
+def _empty() -> bytes:
+    """Return a database with its schema and an empty log, made once: the pattern of all others."""
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as elsewhere:  # than in the loop that runs here
+        path = Path(folder) / "empty.sqlite3"
+        elsewhere.submit(asyncio.run, _make(path)).result()
+        return path.read_bytes()
+
+
+async def _make(path: Path) -> None:
+    store = open_sqlite(path)
+    await upgrade(store.writer)
+    async with store.writer.begin() as connection:
+        await initialise(connection)
+    await store.close()
 
 
 def draft(text: str) -> Draft:

@@ -33,6 +33,7 @@ async def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
     async with open_ground(tmp_path) as ground:
         await ground.committer.submit(EntryWriter(), draft("a"))
     async with open_ground(tmp_path) as ground:
+        await upgrade(ground.store.writer)
         assert await ground.kinds() == ["refused"]
 
 
