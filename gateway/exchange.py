@@ -232,7 +232,7 @@ def _assemble(
     def trusted(kid: KeyId, now: datetime) -> bool:
         return registry.registry.trusted_key(kid, now) is not None
 
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="signatures")
+    executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="signatures")
     services = Services(
         intake=Intake(
             registry=registry,

@@ -1,4 +1,4 @@
-"""Signatures, verified on a thread of their own.
+"""Signatures, verified on threads of their own.
 
 A signature costs more than anything else that a submission costs, and cryptography lets go of Python's lock meanwhile:
 so it is checked beside the event loop, on another core where there is one. What arrives while the thread works goes to
