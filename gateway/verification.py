@@ -50,9 +50,10 @@ class Verifier:
             try:
                 trusted = await loop.run_in_executor(self._executor, _trusted, chosen)
             except BaseException as error:  # whoever waits must hear of it, whatever it is
-                for waiting in chosen:
+                for waiting in (*chosen, *self._waiting):
                     if not waiting.future.done():
                         waiting.future.set_exception(error)
+                self._waiting.clear()
                 self._working = None
                 raise
             for waiting, holds in zip(chosen, trusted, strict=True):

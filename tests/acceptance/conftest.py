@@ -110,9 +110,15 @@ GENEROUS = {"limits": {"rate_per_second": 10000.0, "burst": 10000}}
 
 @pytest.fixture(scope="session")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """Return an exchange without partners' endpoints, shared by all tests that need nothing of their own."""
+    """Return an exchange without partners' endpoints, shared by all tests that need nothing of their own.
+
+    Whatever they did to it, it has had no error of its own in the end.
+    """
     with serving(tmp_path_factory.mktemp("standing"), settings=GENEROUS) as server:
         yield server
+    written = server.log_file.read_text(encoding="utf-8")
+    assert "Traceback" not in written
+    assert "internal_error" not in written
 
 
 @pytest.fixture(scope="session")

@@ -87,8 +87,9 @@ def _cap_time(text: str) -> str:
 def send(client: Client, mover: Mover, file: CapFile) -> Accepted:
     """Send a file's alert as if it were sent now, and return the exchange's answer."""
     alert = file.alert or {}
-    instants = [str(info["expires"]) for info in alert["info"] if "expires" in info]  # type: ignore[union-attr, index, call-overload]  # an alert that was read
-    ends = max((instant(each) for each in instants), default=None)
+    blocks = alert.get("info")
+    infos = [block for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
+    ends = max((instant(str(info["expires"])) for info in infos if "expires" in info), default=None)
     ahead = AHEAD if ends == instant(str(alert["sent"])) else timedelta()
     now = datetime.now().astimezone().replace(microsecond=0) + ahead
     return client.send(mover.move(alert, now=now))
