@@ -44,7 +44,7 @@ from gateway.registry import CurrentRegistry
 from gateway.relay import Relay
 from gateway.settings import Settings
 from gateway.store.acceptance import AcceptanceWriter
-from gateway.store.committer import Committer
+from gateway.store.committer import Batch, Committer
 from gateway.store.dispatches import OutcomeWriter, ReopenWriter, Settled
 from gateway.store.engine import Store
 from gateway.store.entries import EntryWriter
@@ -229,8 +229,8 @@ def _assemble(
     committer.observe = committed
     metrics.follow_log_size(lambda: 0 if checkpoints.latest is None else checkpoints.latest.size)
 
-    def trusted(kid: KeyId, now: datetime) -> bool:
-        return registry.registry.trusted_key(kid, now) is not None
+    def trusted(kid: KeyId, batch: Batch) -> bool:
+        return registry.within(batch).trusted_key(kid, batch.now) is not None
 
     executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="signatures")
     services = Services(

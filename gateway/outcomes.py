@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 GROUP = "lacolle.exchange"
 CONCURRENCY = 256
+PAUSE = 1.0
+"""Seconds until a bus that is away is tried again."""
 
 
 class OutcomeRecorder:
@@ -42,7 +44,16 @@ class OutcomeRecorder:
         self._on_settled = on_settled
 
     async def run(self) -> None:
-        """Record until cancelled. Many reports wait for one transaction together."""
+        """Record until cancelled, also where the bus is away for a while."""
+        while True:
+            try:
+                await self._record_all()
+            except* BusUnavailableError:
+                log.warning("bus_unavailable")
+            await asyncio.sleep(PAUSE)
+
+    async def _record_all(self) -> None:
+        """Record what comes; many reports wait for one transaction together. What is cut short comes again."""
         subscription = await self._bus.subscribe([OUTCOMES], group=GROUP)
         slots = asyncio.Semaphore(CONCURRENCY)
         try:

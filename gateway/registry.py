@@ -38,6 +38,7 @@ class CurrentRegistry:
 
     def __init__(self, registry: Registry, agreements: Iterable[VerifiedAgreement]) -> None:
         self._registry = registry
+        self._staged: tuple[object, StagedRegistry] = (None, StagedRegistry(registry))
         self._agreements = tuple(agreements)
         self._snapshot = self._build()
         self._lately: _Stretch | None = None
@@ -80,9 +81,16 @@ class CurrentRegistry:
         name = f"{agreement.document.id}/{agreement.document.version}"
         return name in self._snapshot.binding(origin, destination, now)
 
-    def stage(self) -> StagedRegistry:
+    def stage(self, transaction: object) -> StagedRegistry:
         """Return the registry as a transaction would leave it; nothing counts before ``count`` is given it."""
-        return StagedRegistry(self._registry)
+        staged = StagedRegistry(self._registry)
+        self._staged = transaction, staged
+        return staged
+
+    def within(self, transaction: object) -> Registry:
+        """Return the registry as a transaction sees it: with what was staged in it so far."""
+        of, staged = self._staged
+        return staged.registry if of is transaction else self._registry
 
     def count(self, staged: StagedRegistry) -> None:
         """Let what was staged count, at once: its transaction stands. Only one may be open at a time."""

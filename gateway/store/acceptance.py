@@ -82,7 +82,7 @@ class AcceptanceWriter:
         signer: ReceiptSigner,
         *,
         executor: Executor,
-        trusted: Callable[[KeyId, datetime], bool],
+        trusted: Callable[[KeyId, Batch], bool],
         on_routed: Callable[[Iterable[Route]], None],
     ) -> None:
         self._signer = signer
@@ -99,7 +99,7 @@ class AcceptanceWriter:
         known = await self._known(batch, items)
         placed: dict[tuple[str, str], _Placed] = {}
         for item in items:
-            if item.name not in known and item.name not in placed and self._trusted(item.kid, batch.now):
+            if item.name not in known and item.name not in placed and self._trusted(item.kid, batch):
                 placed[item.name] = _place(batch, item)
         signing = asyncio.get_running_loop().run_in_executor(
             self._executor, self._answers, list(placed.values()), batch.now
@@ -108,7 +108,7 @@ class AcceptanceWriter:
         await self._insert(batch, placed, bodies)
         results: list[Answer | GatewayError] = []
         for item in items:
-            if not self._trusted(item.kid, batch.now):
+            if not self._trusted(item.kid, batch):
                 results.append(UntrustedSignatureError())
             elif item.name in known:
                 results.append(known[item.name].answer_to(item))

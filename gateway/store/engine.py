@@ -66,6 +66,7 @@ def open_sqlite(path: Path) -> Store:
         pool_size=1,
         max_overflow=0,
         connect_args={"factory": InlineConnection, "check_same_thread": False},
+        hide_parameters=True,  # an error's message must not repeat an alert
     )
     event.listen(writer.sync_engine, "connect", _prepare_writer)
     event.listen(writer.sync_engine, "begin", _begin_immediate)
@@ -75,6 +76,7 @@ def open_sqlite(path: Path) -> Store:
         pool_size=READERS,
         max_overflow=0,
         pool_timeout=READER_WAIT,
+        hide_parameters=True,
     )
     event.listen(reader.sync_engine, "connect", _prepare_reader)
     event.listen(reader.sync_engine, "begin", _begin_deferred)

@@ -99,7 +99,7 @@ class StatementWriter:
         self, batch: Batch, items: Sequence[VerifiedStatement]
     ) -> Sequence[StatementRecorded | StatementRefusedError]:
         """Return the index of each statement's entry, or why the registry does not take it."""
-        staged = self._registry.stage()
+        staged = self._registry.stage(batch)
         results = [await self._write_one(batch, staged, item) for item in items]
         batch.after_commit.append(lambda: self._registry.count(staged))
         return results

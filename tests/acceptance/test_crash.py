@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -21,7 +22,7 @@ import pytest
 from lacolle.folder import read_folder
 from lacolle.samples import World, WorldOptions, build_world
 from tests.acceptance import crash_fork, crash_oracle
-from tests.acceptance.conftest import ServerProcess, free_port
+from tests.acceptance.conftest import ServerProcess
 from tests.acceptance.crash_agencies import Agencies, client
 from tests.acceptance.crash_partners import Partners, open_partners
 
@@ -76,13 +77,21 @@ async def _hold_live(world: World, agencies: Agencies, partners: Partners, notes
 
 def _options(partners: Partners) -> WorldOptions:
     return WorldOptions(
-        port=free_port(),
+        port=_lasting_port(),
         endpoints=partners.endpoints,
         settings={
             "delivery": {"ca_file": str(partners.authority.ca_file), "retry_base": 0.1, "retry_cap": 1.0},
             "limits": {"rate_per_second": 10000.0, "burst": 10000},
         },
     )
+
+
+def _lasting_port() -> int:
+    """Return a port that the system gives to no outgoing connection while the exchange is down: they start higher."""
+    while True:
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", SystemRandom().randrange(10_240, 32_000)))
+            return int(tried.getsockname()[1])
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from audit.log import initialise
 from audit.tables import log_entries
 from gateway.receipts import ReceiptSigner
 from gateway.store.acceptance import Acceptance, AcceptanceWriter
-from gateway.store.committer import Committer
+from gateway.store.committer import Batch, Committer
 from gateway.store.dispatches import Route
 from gateway.store.engine import Store, open_sqlite
 from gateway.store.schema import upgrade
@@ -214,7 +214,7 @@ def stolen_vehicle(identifier: str, *, sender: str = SQ, now: datetime = START, 
 
 
 def acceptances(
-    *, trusted: Callable[[KeyId, datetime], bool] = lambda _kid, _now: True, routed: list[Route] | None = None
+    *, trusted: Callable[[KeyId, Batch], bool] = lambda _kid, _batch: True, routed: list[Route] | None = None
 ) -> AcceptanceWriter:
     """Return the writer of acceptances; ``routed`` is told which routes have something."""
     heard: list[Route] = [] if routed is None else routed

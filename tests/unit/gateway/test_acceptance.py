@@ -144,7 +144,7 @@ async def test_a_name_is_its_senders_own(ground: Ground) -> None:
 async def test_a_key_that_was_revoked_meanwhile_is_trusted_no_more(ground: Ground) -> None:
     """The key is looked up again within the transaction: a revoked one's alert is refused, its neighbour's not."""
     revoked = KeyId("revoked")
-    writer = acceptances(trusted=lambda kid, now: kid != revoked and now == START)
+    writer = acceptances(trusted=lambda kid, batch: kid != revoked and batch.now == START)
     refused, taken = await asyncio.gather(
         ground.committer.submit(writer, acceptance("A-1", permit(NYSP), kid=revoked)),
         ground.committer.submit(writer, acceptance("A-2", permit(NYSP))),
@@ -158,7 +158,7 @@ async def test_a_key_that_was_revoked_meanwhile_is_trusted_no_more(ground: Groun
 async def test_a_revoked_key_does_not_hide_its_neighbour_of_the_same_name(ground: Ground) -> None:
     """Of two equal submissions in one batch, one by a revoked key, the other is the one that is stored."""
     revoked = KeyId("revoked")
-    writer = acceptances(trusted=lambda kid, _now: kid != revoked)
+    writer = acceptances(trusted=lambda kid, _batch: kid != revoked)
     refused, taken = await asyncio.gather(
         ground.committer.submit(writer, acceptance("A-1", kid=revoked)),
         ground.committer.submit(writer, acceptance("A-1")),
@@ -173,7 +173,7 @@ async def test_a_revoked_key_gets_no_replay(ground: Ground) -> None:
     """What a key was answered while it counted is not repeated to it after it was revoked."""
     await ground.committer.submit(acceptances(), acceptance("A-1"))
     with pytest.raises(UntrustedSignatureError):
-        await ground.committer.submit(acceptances(trusted=lambda _kid, _now: False), acceptance("A-1"))
+        await ground.committer.submit(acceptances(trusted=lambda _kid, _batch: False), acceptance("A-1"))
 
 
 async def test_ids_of_one_instant_differ(ground: Ground) -> None:

@@ -109,6 +109,21 @@ async def test_what_can_not_be_read_is_dropped_and_harms_nothing(ground: Ground)
         assert at_work.told.empty()
 
 
+async def test_a_bus_that_is_away_is_waited_out(ground: Ground) -> None:
+    """Losing the bus, while it waits or from the start, does not end the recorder, and so not the exchange."""
+    for closed_first in (False, True):
+        bus = EmbeddedBus()
+        if closed_first:
+            await bus.close()
+        running = asyncio.create_task(Recording(ground, bus).recorder.run())
+        await asyncio.sleep(0)
+        await bus.close()
+        await asyncio.sleep(0.02)
+        assert not running.done()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_a_report_is_done_only_when_it_is_stored(ground: Ground) -> None:
     """A recorder that ends before its transaction leaves the report to the next one."""
     (report,) = await reports(ground, 1)

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from gateway.enrol import Enrolment
-from gateway.errors import StatementRefusedError
+from gateway.errors import StatementRefusedError, UntrustedSignatureError
 from gateway.registry import CurrentRegistry
+from gateway.store.committer import Batch
 from gateway.store.registry import JurisdictionWriter, jurisdiction_document, read_registry
 from gateway.store.tables import authority_statements
 from schemas.ids import JurisdictionCode, KeyId, ParticipantId
@@ -20,7 +21,7 @@ from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import STATEMENT, sign_compact
 from schemas.signing.keys import SigningKey
 from schemas.timestamps import utc_text
-from tests.unit.gateway.ground import START, Ground
+from tests.unit.gateway.ground import START, Ground, acceptance, acceptances
 
 QC = JurisdictionCode("CA-QC")
 AUTHORITY = SigningKey.generate(KeyId("ca-qc.authority"), "Ed25519")
@@ -198,6 +199,26 @@ async def test_a_statement_whose_sender_left_counts(office: Office) -> None:
     await office.ground.writing
     assert (await office.ground.kinds())[-1] == "key-revoked"
     assert not office.trusts(own)
+
+
+@pytest.mark.parametrize("revoked_first", [False, True])
+async def test_the_log_shows_no_alert_after_the_revocation_of_its_key(office: Office, *, revoked_first: bool) -> None:
+    """A revocation and an alert that are written together stand as if one had come after the other."""
+    own = key("1")
+    await office.enrolment.record(registered(own))
+
+    def trusted(kid: KeyId, batch: Batch) -> bool:
+        return office.registry.within(batch).trusted_key(kid, batch.now) is not None
+
+    submission = office.ground.committer.submit(
+        acceptances(trusted=trusted), acceptance("A-1", sender=SPVM, kid=own.kid)
+    )
+    calls = [office.enrolment.record(revoked(own)), submission]
+    results = await asyncio.gather(*(calls if revoked_first else calls[::-1]), return_exceptions=True)
+    assert office.ground.batches[-1] == 2
+    assert [isinstance(result, UntrustedSignatureError) for result in results] == [False, revoked_first]
+    kinds = (await office.ground.kinds())[1:]
+    assert kinds == (["key-revoked"] if revoked_first else ["accepted", "key-revoked"])
 
 
 async def test_what_nobody_entitled_signed_is_refused(office: Office) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from audit.tables import metadata
 from gateway.errors import StoreError
@@ -61,6 +62,15 @@ async def test_an_upgrade_that_breaks_leaves_nothing(tmp_path: Path) -> None:
         names = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
     assert names == ["ix_dispatches_route"]
     await store.close()
+
+
+async def test_an_error_of_the_database_repeats_no_content(ground: Ground) -> None:
+    """Whatever a statement was given is not in its error's message, which may reach a log."""
+    for engine in (ground.store.writer, ground.store.reader):
+        async with engine.connect() as connection:
+            with pytest.raises(SQLAlchemyError) as failed:
+                await connection.execute(text("INSERT INTO alerts (alert_id) VALUES (:secret)"), {"secret": "ABC 123"})
+        assert "ABC 123" not in str(failed.value)
 
 
 async def test_the_connections_are_as_durability_needs_them(tmp_path: Path) -> None:
