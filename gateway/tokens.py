@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeGuard
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateway.clock import Clock
 from gateway.errors import TokenRefusedError
@@ -149,9 +149,9 @@ class TokenIssuer:
         now = self._clock()
         try:
             claims = parse_json(verify(read_compact(token.strip().encode("ascii"), ACCESS_TOKEN), self._key.public))
-        except (MalformedJwsError, SignatureNotTrustedError, JsonError, UnicodeEncodeError) as error:
+            ours = _Claims.model_validate(claims)  # of our own making, but perhaps another version's
+        except (MalformedJwsError, SignatureNotTrustedError, JsonError, UnicodeEncodeError, ValidationError) as error:
             raise TokenRefusedError(scope=scope) from error
-        ours = _Claims.model_validate(claims)  # signed with our own key, so of our own making
         known = self._registry.registry.trusted_key(KeyId(ours.assertion_kid), now)
         if ours.exp <= now.timestamp() or ours.aud != self.issuer or known is None or known[0].participant != ours.sub:
             raise TokenRefusedError(scope=scope)
