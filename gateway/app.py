@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
 from gateway.http import agreements, alerts, auth, health, log, problems, registry
+from gateway.http.answers import JSON
 from gateway.http.services import Services
 
 VERSION = "1"
@@ -41,7 +42,7 @@ class Application:
         except Exception as error:  # noqa: BLE001 - the last place where an error can still be answered
             await problems.failure_response(self._request(scope), error)(scope, receive, send)
         else:
-            await Response(body, status, headers, alerts.JSON)(scope, receive, send)
+            await Response(body, status, headers, JSON)(scope, receive, send)
 
     def _request(self, scope: Scope) -> Request:
         return Request({**scope, "app": self.api})

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from agreements.signed import VerifiedAgreement
 from gateway.errors import NotFoundError
+from gateway.http.answers import json_answer
 from gateway.http.auth import bearer
 from gateway.http.services import services
 from gateway.tokens import Scope
@@ -20,7 +21,7 @@ router = APIRouter(prefix="/v1/agreements", tags=["agreements"])
 @router.get("", summary="The agreements one's jurisdiction is a party to")
 async def listing(request: Request) -> Response:
     """Answer each agreement's id, version and state."""
-    return _json({"agreements": [_summary(request, agreement) for agreement in _visible(request)]})
+    return json_answer({"agreements": [_summary(request, agreement) for agreement in _visible(request)]})
 
 
 @router.get("/{agreement}/{version}", summary="One agreement, with its signatures")
@@ -28,7 +29,7 @@ async def one(request: Request, agreement: str, version: str) -> Response:
     """Answer the document, who signed it, and the signed form; 404 for one that the jurisdiction is no party to."""
     for each in _visible(request):
         if each.document.id == agreement and str(each.document.version) == version:
-            return _json(
+            return json_answer(
                 {
                     **_summary(request, each),
                     "document": orjson.loads(each.signed.payload),
@@ -57,7 +58,3 @@ def _summary(request: Request, agreement: VerifiedAgreement) -> dict[str, Any]:
         "valid": {"from": document.valid.start, "until": document.valid.until},
         "in_force": services(request).registry.in_force(agreement, services(request).clock()),
     }
-
-
-def _json(document: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(document), media_type="application/json")

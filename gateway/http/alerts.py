@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 from starlette.types import Receive
@@ -13,6 +12,7 @@ from starlette.types import Scope as AsgiScope
 from agreements.explain import explain
 from gateway.accept import Considered
 from gateway.errors import InvalidQueryError, NotFoundError
+from gateway.http.answers import JSON, json_answer
 from gateway.http.auth import bearer, reader_of
 from gateway.http.bodies import read_body
 from gateway.http.services import Services, services
@@ -26,7 +26,6 @@ from schemas.timestamps import utc_text
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
 JOSE: Final = "application/jose"
-JSON: Final = "application/json"
 ACKNOWLEDGEMENT_LIMIT: Final = 16 * 1024
 NAME_LIMIT: Final = 256
 _SUBMISSION: Final[dict[str, Any]] = {
@@ -58,7 +57,7 @@ async def preview(request: Request) -> Response:
     considered = await use.intake.preview(
         await read_body(request.scope, request.receive, media_type=JOSE, limit=use.body_limit)
     )
-    return _json(_preview_document(considered))
+    return json_answer(_preview_document(considered))
 
 
 @router.get("", summary="Read an alert back by its sender and identifier")
@@ -109,7 +108,7 @@ async def acknowledge(request: Request, alert_id: str) -> Response:
     use = services(request)
     compact = await read_body(request.scope, request.receive, media_type=JOSE, limit=ACKNOWLEDGEMENT_LIMIT)
     word, recorded = await use.acknowledgements.record(AlertId(alert_id), compact)
-    return _json(
+    return json_answer(
         {
             "alert_id": word.alert_id,
             "delivery_id": word.delivery_id,
@@ -123,11 +122,7 @@ async def acknowledge(request: Request, alert_id: str) -> Response:
 def _found(document: dict[str, Any] | None) -> Response:
     if document is None:
         raise NotFoundError
-    return _json(document)
-
-
-def _json(document: dict[str, Any], *, status: int = 200) -> Response:
-    return Response(orjson.dumps(document), status_code=status, media_type=JSON)
+    return json_answer(document)
 
 
 def _preview_document(considered: Considered) -> dict[str, Any]:

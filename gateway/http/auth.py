@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl
 
-import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from gateway.errors import NotPermittedError
+from gateway.http.answers import json_answer
 from gateway.http.bodies import read_body
 from gateway.http.services import services
 from gateway.store.reading import Reader
 from gateway.tokens import OAuthError, Scope
-from schemas.bilingual import Bilingual
 from schemas.registry import ParticipantStatement, Role
 
 router = APIRouter(tags=["authorization"])
@@ -52,14 +50,17 @@ async def token(request: Request) -> Response:
         )
     except OAuthError as error:
         status = 401 if error.error == "invalid_client" else 400
-        return _json({"error": error.error, "error_description": error.description}, status=status)
-    return _json(
+        return json_answer(
+            {"error": error.error, "error_description": error.description}, status=status, headers=_NO_STORE
+        )
+    return json_answer(
         {
             "access_token": issued.token,
             "token_type": "Bearer",
             "expires_in": issued.expires_in,
             "scope": " ".join(issued.scopes),
-        }
+        },
+        headers=_NO_STORE,
     )
 
 
@@ -67,7 +68,7 @@ async def token(request: Request) -> Response:
 async def metadata(request: Request) -> Response:
     """Answer RFC 8414's metadata; ``issuer`` is the one audience a client assertion may name."""
     issuer = services(request).tokens.issuer
-    return _json(
+    return json_answer(
         {
             "issuer": issuer,
             "token_endpoint": f"{issuer}/oauth/token",
@@ -77,19 +78,9 @@ async def metadata(request: Request) -> Response:
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": ["ES256", "Ed25519"],
             "scopes_supported": [str(scope) for scope in Scope],
-        }
+        },
+        headers=_NO_STORE,
     )
-
-
-def require_same_participant(signer: ParticipantStatement, named: str) -> None:
-    """Raise ``NotPermittedError`` unless the participant that signed is the one that the document names."""
-    if signer.participant != named:
-        raise NotPermittedError(
-            Bilingual(
-                fr="la clé est celle d'un autre participant que celui que nomme le document",
-                en="the key is another participant's than the one the document names",
-            )
-        )
 
 
 def _client_credentials(body: bytes) -> dict[str, str]:
@@ -113,7 +104,3 @@ def _form(body: bytes) -> dict[str, str]:
     if len(form) != len(pairs):
         raise OAuthError("invalid_request", "a field of the form is repeated")
     return form
-
-
-def _json(document: dict[str, Any], *, status: int = 200) -> Response:
-    return Response(orjson.dumps(document), status_code=status, media_type="application/json", headers=dict(_NO_STORE))

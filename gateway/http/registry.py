@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from gateway.errors import NotFoundError
 from gateway.http.alerts import JOSE
+from gateway.http.answers import json_answer
 from gateway.http.auth import bearer
 from gateway.http.bodies import read_body
 from gateway.http.services import services
@@ -25,7 +24,7 @@ STATEMENT_LIMIT = 64 * 1024
 @router.get("/schemas", summary="The types of alerts")
 async def types() -> Response:
     """Answer every type with the address of its schema."""
-    return _json({"types": [{"type": each, "schema": f"/v1/schemas/{each}"} for each in alert_types()]})
+    return json_answer({"types": [{"type": each, "schema": f"/v1/schemas/{each}"} for each in alert_types()]})
 
 
 @router.get("/schemas/{alert_type:path}", summary="The JSON Schema of one type")
@@ -41,7 +40,7 @@ async def jurisdictions(request: Request) -> Response:
     """Answer every jurisdiction with its pinned authority keys."""
     bearer(request, Scope.ALERTS_READ)
     pinned = services(request).registry.jurisdictions
-    return _json({"jurisdictions": [pinned[code].model_dump(mode="json") for code in sorted(pinned)]})
+    return json_answer({"jurisdictions": [pinned[code].model_dump(mode="json") for code in sorted(pinned)]})
 
 
 @router.get("/participants", summary="The participants of the exchange")
@@ -49,7 +48,7 @@ async def participants(request: Request) -> Response:
     """Answer every participant as its jurisdiction's authority stated it."""
     bearer(request, Scope.ALERTS_READ)
     known = services(request).registry.registry.participants
-    return _json({"participants": [known[each].statement.model_dump(mode="json") for each in sorted(known)]})
+    return json_answer({"participants": [known[each].statement.model_dump(mode="json") for each in sorted(known)]})
 
 
 @router.post(
@@ -68,11 +67,7 @@ async def statements(request: Request) -> Response:
     """Answer 201 when the statement is in the log and counts; 200 for a repetition. The signature is the credential."""
     compact = await read_body(request.scope, request.receive, media_type=JOSE, limit=STATEMENT_LIMIT)
     statement, recorded = await services(request).enrolment.record(compact)
-    return _json(
+    return json_answer(
         {"participant": statement.statement.participant, "log_index": recorded.log_index},
         status=200 if recorded.replayed else 201,
     )
-
-
-def _json(document: dict[str, Any], *, status: int = 200) -> Response:
-    return Response(orjson.dumps(document), status_code=status, media_type="application/json")
