@@ -80,7 +80,7 @@ class LogBatch:
     @property
     def size(self) -> int:
         """The log's size with what was appended so far: the index that the next entry gets."""
-        return self._first + len(self._entries)
+        return self._first + len(self._leaves)
 
     def append(self, draft: Draft) -> int:
         """Add an entry and return its index. Raises ``LogStateError`` once the batch is written."""
@@ -96,21 +96,30 @@ class LogBatch:
         self._leaves.append(leaf_hash(committed))
         return index
 
+    async def insert(self) -> None:
+        """Insert what was appended so far, for a caller that waits for something meanwhile; ``write`` does the rest.
+
+        Raises ``LogStateError`` once the batch is written.
+        """
+        self._require_unwritten()
+        entries, self._entries = self._entries, []
+        parties, self._parties = self._parties, []
+        await insert_rows(self._connection, log_entries, entries)
+        await insert_rows(self._connection, log_parties, parties)
+
     async def write(self) -> Head:
         """Insert what was appended, with its tiles and the new head; return the head. The caller commits.
 
         Raises ``LogStateError`` on a second call, or where another writer moved the head in between.
         """
-        self._require_unwritten()
+        await self.insert()
         self._written = True
-        await insert_rows(self._connection, log_entries, self._entries)
-        await insert_rows(self._connection, log_parties, self._parties)
         tiles = await self._grow()
         await insert_rows(
             self._connection, log_tiles, [(tile.level, tile.index, tile.root, tile.data) for tile in tiles]
         )
         head = Head(size=self._frontier.size, root=self._frontier.root())
-        if self._entries:
+        if self._leaves:
             await self._move_head(head)
         return head
 

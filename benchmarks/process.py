@@ -61,14 +61,30 @@ def serving(command: Sequence[str], *, port: int, log: Path, ready: str, patienc
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time a live process has used, user and system, in seconds (proc(5), ``stat``)."""
-    # The command's name may hold spaces and parentheses, so fields are counted from its last parenthesis.
+    """Return the processor time that a live process and its children have used, user and system, in seconds."""
+    return sum(_cpu_seconds(each) for each in _family(str(pid)))
+
+
+def peak_mb(pid: int | str = "self") -> float:
+    """Return the most memory that a live process and its children have each held, summed, in MiB."""
+    return sum(_peak_mb(each) for each in _family(str(pid)))
+
+
+def _family(pid: str) -> Iterator[str]:
+    """Yield a process and those that it started (proc(5), ``children``)."""
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            yield from _family(child)
+
+
+def _cpu_seconds(pid: str) -> float:
+    # proc(5), ``stat``: the command's name may hold spaces and parentheses, so fields are counted from its last one.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 
 
-def peak_mb(pid: int | str = "self") -> float:
-    """Return the most memory a live process has held, in MiB (proc(5), ``status``, ``VmHWM``)."""
+def _peak_mb(pid: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

@@ -29,13 +29,13 @@ from gateway.errors import (
 )
 from gateway.ratelimit import RateLimiter
 from gateway.registry import CurrentRegistry
+from gateway.signatures.beside import Signatures
 from gateway.store.acceptance import Acceptance, AcceptanceWriter, Answer
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
 from gateway.store.entries import EntryWriter
 from gateway.store.reading import first_answer
 from gateway.store.threads import Thread, find_thread
-from gateway.verification import Verifier
 from schemas.alerts.catalogue import Fault, InvalidAlertError, parse_alert
 from schemas.alerts.header import Alert, instant, read_references
 from schemas.bilingual import Bilingual
@@ -87,7 +87,7 @@ class Intake:
         store: Store,
         committer: Committer,
         acceptances: AcceptanceWriter,
-        verifier: Verifier,
+        signatures: Signatures,
         limiter: RateLimiter,
         clock: Clock,
         give_up_after: timedelta,
@@ -97,7 +97,7 @@ class Intake:
         self._store = store
         self._committer = committer
         self._acceptances = acceptances
-        self._verifier = verifier
+        self._signatures = signatures
         self._entries = EntryWriter()
         self._limiter = limiter
         self._clock = clock
@@ -153,12 +153,12 @@ class Intake:
             unverified = read_compact(submission, ALERT)
             check_signing_time(unverified, now)
             known = self._registry.registry.trusted_key(unverified.kid, now)
-            await self._verifier.verify(unverified, None if known is None else known[1])
+            await self._signatures.verify(unverified, None if known is None else known[1])
         except MalformedJwsError as error:
             refusal: GatewayError = MalformedSubmissionError(error.reason)
             self._on_refused(refusal, None)
             raise refusal from error
-        except MalformedSubmissionError as refused:
+        except (MalformedSubmissionError, LogUnavailableError) as refused:
             self._on_refused(refused, None)
             raise
         except SignatureNotTrustedError as error:

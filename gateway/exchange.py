@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -43,6 +42,7 @@ from gateway.receipts import ReceiptSigner
 from gateway.registry import CurrentRegistry
 from gateway.relay import Relay
 from gateway.settings import Settings
+from gateway.signatures.beside import SignatureProcess
 from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.committer import Batch, Committer
 from gateway.store.dispatches import OutcomeWriter, ReopenWriter, Settled
@@ -57,7 +57,6 @@ from gateway.store.registry import (
 )
 from gateway.store.schema import upgrade
 from gateway.tokens import TokenIssuer
-from gateway.verification import Verifier
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, KeyId
 from schemas.parcels import OutcomeReport
@@ -96,7 +95,7 @@ class Exchange:
         store: Store,
         committer: Committer,
         writing: asyncio.Task[None],
-        executor: Executor,
+        signatures: SignatureProcess,
         tasks: Sequence[Callable[[], object]],
     ) -> None:
         self.app = app
@@ -104,7 +103,7 @@ class Exchange:
         self._store = store
         self._committer = committer
         self._writing = writing
-        self._executor = executor
+        self._signatures = signatures
         self._tasks = tasks
 
     async def run(self) -> None:
@@ -119,7 +118,7 @@ class Exchange:
         self._committer.close()
         with suppress(Exception):  # what ended the writing was raised where it happened
             await self._writing
-        self._executor.shutdown(wait=False)
+        await self._signatures.close()
         await self._store.close()
 
 
@@ -171,6 +170,8 @@ async def open_exchange(
         except AuditError as error:
             raise StoreError(error.reason) from error
         await committer.submit(ReopenWriter(), None)
+        signatures = SignatureProcess(keys.receipt)
+        await signatures.start()
     except BaseException:
         committer.close()
         await asyncio.gather(writing, return_exceptions=True)
@@ -185,6 +186,7 @@ async def open_exchange(
         checkpoints=checkpoints,
         committer=committer,
         writing=writing,
+        signatures=signatures,
         metrics=metrics,
         clock=clock,
         randomness=randomness,
@@ -201,6 +203,7 @@ def _assemble(
     checkpoints: CheckpointTask,
     committer: Committer,
     writing: asyncio.Task[None],
+    signatures: SignatureProcess,
     metrics: Metrics,
     clock: Clock,
     randomness: Callable[[int], bytes],
@@ -232,19 +235,17 @@ def _assemble(
     def trusted(kid: KeyId, batch: Batch) -> bool:
         return registry.within(batch).trusted_key(kid, batch.now) is not None
 
-    executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="signatures")
     services = Services(
         intake=Intake(
             registry=registry,
             store=store,
             committer=committer,
             acceptances=AcceptanceWriter(
-                ReceiptSigner(keys.receipt, origin=settings.origin),
-                executor=executor,
+                ReceiptSigner(keys.receipt.public, signatures, origin=settings.origin),
                 trusted=trusted,
                 on_routed=relay.routed,
             ),
-            verifier=Verifier(executor),
+            signatures=signatures,
             limiter=RateLimiter(Rate(settings.limits.rate_per_second, settings.limits.burst)),
             clock=clock,
             give_up_after=timedelta(seconds=settings.delivery.give_up_after),
@@ -267,6 +268,7 @@ def _assemble(
             parts=(
                 ("database", lambda: committer.failure is None),
                 ("log", lambda: checkpoints.latest is not None),
+                ("signer", lambda: signatures.available),
                 ("bus", lambda: relay.bus_available),
             )
         ),
@@ -288,8 +290,8 @@ def _assemble(
         store=store,
         committer=committer,
         writing=writing,
-        executor=executor,
-        tasks=(relay.run, outcomes.run, deadlines.run, checkpoints.run),
+        signatures=signatures,
+        tasks=(signatures.run, relay.run, outcomes.run, deadlines.run, checkpoints.run),
     )
 
 

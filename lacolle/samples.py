@@ -26,9 +26,10 @@ from lacolle.keyfiles import write_key_file
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, KeyId, ParticipantId
 from schemas.located_yaml import load_yaml
+from schemas.signing.algorithms import Algorithm
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import AGREEMENT, STATEMENT, join_signatures, sign_compact
-from schemas.signing.keys import Algorithm, SigningKey
+from schemas.signing.keys import SigningKey
 from schemas.timestamps import utc_text
 
 SAMPLES: Final = Path(__file__).resolve().parent.parent / "deploy" / "samples"

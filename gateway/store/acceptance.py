@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -20,7 +18,7 @@ from sqlalchemy import bindparam, select
 from audit.bulk import insert_rows
 from audit.entry import Draft, Kind
 from gateway.errors import GatewayError, IdentifierReusedError, UntrustedSignatureError
-from gateway.receipts import ReceiptSigner
+from gateway.receipts import Promise, ReceiptSigner
 from gateway.store.committer import Batch
 from gateway.store.decisions import denial_content, reason_content
 from gateway.store.dispatches import PENDING, Route
@@ -81,12 +79,10 @@ class AcceptanceWriter:
         self,
         signer: ReceiptSigner,
         *,
-        executor: Executor,
         trusted: Callable[[KeyId, Batch], bool],
         on_routed: Callable[[Iterable[Route]], None],
     ) -> None:
         self._signer = signer
-        self._executor = executor
         self._trusted = trusted
         self._on_routed = on_routed
 
@@ -97,18 +93,15 @@ class AcceptanceWriter:
         was accepted after the revocation of its key.
         """
         known = await self._known(batch, items)
+        trusted = {kid: self._trusted(kid, batch) for kid in {item.kid for item in items}}
         placed: dict[tuple[str, str], _Placed] = {}
         for item in items:
-            if item.name not in known and item.name not in placed and self._trusted(item.kid, batch):
+            if item.name not in known and item.name not in placed and trusted[item.kid]:
                 placed[item.name] = _place(batch, item)
-        signing = asyncio.get_running_loop().run_in_executor(
-            self._executor, self._answers, list(placed.values()), batch.now
-        )
-        bodies = dict(zip(placed, await signing, strict=True))
-        await self._insert(batch, placed, bodies)
+        bodies = await self._store(batch, placed) if placed else {}
         results: list[Answer | GatewayError] = []
         for item in items:
-            if not self._trusted(item.kid, batch):
+            if not trusted[item.kid]:
                 results.append(UntrustedSignatureError())
             elif item.name in known:
                 results.append(known[item.name].answer_to(item))
@@ -118,19 +111,28 @@ class AcceptanceWriter:
                 results.append(_Known(first.item.payload_digest, answer).answer_to(item))
         return results
 
-    async def _insert(
-        self, batch: Batch, placed: Mapping[tuple[str, str], _Placed], bodies: Mapping[tuple[str, str], bytes]
-    ) -> None:
-        if not placed:
-            return
+    async def _store(self, batch: Batch, placed: Mapping[tuple[str, str], _Placed]) -> Mapping[tuple[str, str], bytes]:
+        """Insert the rows and return the signed answers, which are signed while rows that need none go in."""
         now_ms = batch.now_ms
+        signing = asyncio.create_task(self._answers(batch, list(placed.values())))
+        try:
+            await asyncio.sleep(0)  # the receipts go out to be signed
+            routed = [row for each in placed.values() for row in _dispatch_rows(each, now_ms=now_ms)]
+            if routed:
+                await insert_rows(batch.connection, dispatches, routed)
+                routes = {Route(permit.recipient, permit.lane) for each in placed.values() for _, permit in each.routes}
+                batch.after_commit.append(lambda: self._on_routed(routes))
+            await batch.log.insert()
+            bodies = dict(zip(placed, await signing, strict=True))
+        finally:
+            signing.cancel()
         rows = [_alert_row(each, bodies[name], now_ms=now_ms) for name, each in placed.items()]
         await insert_rows(batch.connection, alerts, rows)
-        routed = [row for each in placed.values() for row in _dispatch_rows(each, now_ms=now_ms)]
-        if routed:
-            await insert_rows(batch.connection, dispatches, routed)
-            routes = {Route(permit.recipient, permit.lane) for each in placed.values() for _, permit in each.routes}
-            batch.after_commit.append(lambda: self._on_routed(routes))
+        return bodies
+
+    async def _answers(self, batch: Batch, placed: Sequence[_Placed]) -> list[bytes]:
+        receipts = await self._signer.sign([each.promise for each in placed], received=batch.now)
+        return [_answer(each, receipt) for each, receipt in zip(placed, receipts, strict=True)]
 
     async def _known(self, batch: Batch, items: Sequence[Acceptance]) -> dict[tuple[str, str], _Known]:
         # one look-up for each sender: SQLite finds pairs of values in a list by reading the whole table
@@ -143,38 +145,6 @@ class AcceptanceWriter:
                 answer = Answer(alert_id=AlertId(row.alert_id), body=row.answer, replayed=True)
                 known[sender, row.identifier] = _Known(row.payload_digest, answer)
         return known
-
-    def _answers(self, placed: Sequence[_Placed], received: datetime) -> list[bytes]:
-        """Return the signed answers; called on the thread of signatures."""
-        return [self._answer(each, received=received) for each in placed]
-
-    def _answer(self, placed: _Placed, *, received: datetime) -> bytes:
-        item = placed.item
-        receipt = self._signer.sign(
-            alert_id=placed.alert_id,
-            sender=item.alert.sender,
-            identifier=item.alert.identifier,
-            submission_digest=item.submission_digest,
-            log_index=placed.log_index,
-            received=received,
-        )
-        document: dict[str, Any] = {
-            "alert_id": placed.alert_id,
-            "log_index": placed.log_index,
-            "receipt": receipt,
-            "recipients": [
-                {
-                    "participant": permit.recipient,
-                    "agreement": f"{permit.under.agreement}/{permit.under.version}",
-                    "clause": permit.under.clause,
-                    "lane": permit.lane,
-                }
-                for permit in item.permits
-            ],
-        }
-        if item.warnings:
-            document["warnings"] = list(item.warnings)
-        return orjson.dumps(document)
 
 
 _KNOWN: Final = select(alerts.c.identifier, alerts.c.payload_digest, alerts.c.alert_id, alerts.c.answer).where(
@@ -203,29 +173,59 @@ class _Placed:
     log_index: int
     routes: tuple[tuple[DeliveryId, Permit], ...]
 
+    @property
+    def promise(self) -> Promise:
+        """What its receipt says."""
+        return Promise(
+            alert_id=self.alert_id,
+            sender=self.item.alert.sender,
+            identifier=self.item.alert.identifier,
+            submission_digest=self.item.submission_digest,
+            log_index=self.log_index,
+        )
+
+
+def _answer(placed: _Placed, receipt: str) -> bytes:
+    document: dict[str, Any] = {
+        "alert_id": placed.alert_id,
+        "log_index": placed.log_index,
+        "receipt": receipt,
+        "recipients": [
+            {
+                "participant": permit.recipient,
+                "agreement": f"{permit.under.agreement}/{permit.under.version}",
+                "clause": permit.under.clause,
+                "lane": permit.lane,
+            }
+            for _, permit in placed.routes
+        ],
+    }
+    if placed.item.warnings:
+        document["warnings"] = list(placed.item.warnings)
+    return orjson.dumps(document)
+
 
 def _place(batch: Batch, item: Acceptance) -> _Placed:
     """Append an acceptance's entries, and return it with its place in the log."""
     alert_id = AlertId(uuid7(at=batch.now, randomness=batch.randomness(10)))
     thread = item.thread or alert_id
-    log_index = batch.log.append(_accepted_entry(item, alert_id, thread))
-    routes = tuple(
-        (DeliveryId(uuid7(at=batch.now, randomness=batch.randomness(10))), permit) for permit in item.permits
-    )
+    permits, denials = item.permits, item.denials
+    log_index = batch.log.append(_accepted_entry(item, alert_id, thread, permits))
+    routes = tuple((DeliveryId(uuid7(at=batch.now, randomness=batch.randomness(10))), permit) for permit in permits)
     placed = _Placed(item, alert_id, thread, log_index, routes)
     for delivery_id, permit in routes:
         batch.log.append(_routed_entry(placed, delivery_id, permit))
-    if item.denials:
-        batch.log.append(_withheld_entry(placed))
+    if denials:
+        batch.log.append(_withheld_entry(placed, denials))
     return placed
 
 
-def _accepted_entry(item: Acceptance, alert_id: AlertId, thread: AlertId) -> Draft:
+def _accepted_entry(item: Acceptance, alert_id: AlertId, thread: AlertId, permits: Sequence[Permit]) -> Draft:
     alert = item.alert
     return Draft(
         kind=Kind.ACCEPTED,
         actor=alert.sender,
-        jurisdictions=(item.home, *(permit.jurisdiction for permit in item.permits)),
+        jurisdictions=(item.home, *(permit.jurisdiction for permit in permits)),
         alert_id=alert_id,
         agreement=None,
         content={
@@ -259,14 +259,14 @@ def _routed_entry(placed: _Placed, delivery_id: DeliveryId, permit: Permit) -> D
     )
 
 
-def _withheld_entry(placed: _Placed) -> Draft:
+def _withheld_entry(placed: _Placed, denials: Sequence[Deny]) -> Draft:
     return Draft(
         kind=Kind.WITHHELD,
         actor=placed.item.alert.sender,
         jurisdictions=(placed.item.home,),
         alert_id=placed.alert_id,
         agreement=None,
-        content={"withheld": [denial_content(denial) for denial in placed.item.denials]},
+        content={"withheld": [denial_content(denial) for denial in denials]},
     )
 
 

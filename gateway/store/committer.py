@@ -106,7 +106,7 @@ class Committer:
         self._waiting: list[_Waiting[Any, Any]] = []
         self._wake = asyncio.Event()
         self._preparing = 0
-        self._all_submitted = asyncio.Event()
+        self._enough = asyncio.Event()
         self._failure: BaseException | None = None
         self._closing = False
 
@@ -125,6 +125,8 @@ class Committer:
         waiting = _Waiting(writer=writer, item=item)
         self._waiting.append(waiting)
         self._wake.set()
+        if not self._worth_waiting():
+            self._enough.set()
         return await waiting.future
 
     async def run(self) -> None:
@@ -151,15 +153,18 @@ class Committer:
             yield
         finally:
             self._preparing -= 1
-            if not self._preparing:
-                self._all_submitted.set()
+            if not self._worth_waiting():
+                self._enough.set()
 
     async def _gather(self) -> None:
-        if self._preparing and len(self._waiting) < self._max_batch:
-            self._all_submitted.clear()
+        if self._worth_waiting():
+            self._enough.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LINGER):
-                    await self._all_submitted.wait()
+                    await self._enough.wait()
+
+    def _worth_waiting(self) -> bool:
+        return len(self._waiting) < min(self._preparing, self._max_batch)
 
     def close(self) -> None:
         """Take nothing more; ``run`` returns when what waits is written."""

@@ -13,7 +13,8 @@ from lacolle.errors import ConfigurationError
 from lacolle.keyfiles import write_key_file
 from schemas.bilingual import Bilingual
 from schemas.ids import KeyId
-from schemas.signing.keys import Algorithm, KeyMaterialError, SigningKey
+from schemas.signing.algorithms import Algorithm
+from schemas.signing.keys import KeyMaterialError, SigningKey
 
 
 def add_to(app: typer.Typer) -> None:

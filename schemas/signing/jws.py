@@ -22,8 +22,9 @@ import orjson
 from schemas.bilingual import Bilingual
 from schemas.ids import KEY_ID_PATTERN, KeyId
 from schemas.signing import base64url
+from schemas.signing.algorithms import SIGNATURE_BYTES, Algorithm
 from schemas.signing.canonical import canonical_bytes
-from schemas.signing.keys import Algorithm, PublicKey, SigningKey
+from schemas.signing.keys import PublicKey, SigningKey
 from schemas.signing.strict_json import JsonError, JsonValue, parse_json
 
 
@@ -116,11 +117,21 @@ def verify(unverified: Unverified, key: PublicKey | None) -> bytes:
     ``key`` is what the caller's registry trusts under the header's ``kid``, ``None`` where it trusts none. Raises
     ``SignatureNotTrustedError`` for that, for another algorithm than the key's, and for a wrong signature alike.
     """
-    if key is None or key.kid != unverified.kid or key.alg != unverified.alg:
-        raise SignatureNotTrustedError
-    if not key.verify(unverified.signing_input, unverified.signature):
+    if not fitting(unverified, key).verify(unverified.signing_input, unverified.signature):
         raise SignatureNotTrustedError
     return unverified.payload
+
+
+def fitting(unverified: Unverified, key: PublicKey | None) -> PublicKey:
+    """Return the key that is to verify a JWS, if there is one and it can; nothing is verified by that.
+
+    For those who have the signature checked elsewhere. Raises ``SignatureNotTrustedError``.
+    """
+    if key is None or key.kid != unverified.kid or key.alg != unverified.alg:
+        raise SignatureNotTrustedError
+    if len(unverified.signature) != SIGNATURE_BYTES:
+        raise SignatureNotTrustedError
+    return key
 
 
 def sign_compact(payload: bytes, *, key: SigningKey, profile: JwsProfile, iat: int | None = None) -> bytes:
@@ -129,10 +140,20 @@ def sign_compact(payload: bytes, *, key: SigningKey, profile: JwsProfile, iat: i
     ``iat`` is in seconds since 1970, and given exactly where the profile has it. Raises ``ValueError`` where it is
     not, and for a payload that the profile's readers would refuse.
     """
+    to_sign = signing_input(payload, key=key.public, profile=profile, iat=iat)
+    return with_signature(to_sign, key.sign(to_sign))
+
+
+def signing_input(payload: bytes, *, key: PublicKey, profile: JwsProfile, iat: int | None = None) -> bytes:
+    """Return the bytes that are to be signed for a compact JWS (RFC 7515 section 5.1). Raises as ``sign_compact``."""
     if (iat is None) == ("iat" in profile.members) or len(payload) > profile.max_payload:
         raise ValueError("this profile does not allow this iat, or this much payload")
-    signing_input = _protected(key.alg, key.kid, profile.typ[0], iat) + b"." + base64url.encode(payload)
-    return signing_input + b"." + base64url.encode(key.sign(signing_input))
+    return _protected(key.alg, key.kid, profile.typ[0], iat) + b"." + base64url.encode(payload)
+
+
+def with_signature(signed: bytes, signature: bytes) -> bytes:
+    """Return the compact JWS of a signing input and the signature over it."""
+    return signed + b"." + base64url.encode(signature)
 
 
 def join_signatures(compacts: Sequence[bytes]) -> bytes:

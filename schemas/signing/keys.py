@@ -15,27 +15,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from types import MappingProxyType
-from typing import Final, Literal, Self, TypeAlias
+from typing import Final, Self
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
 from schemas.bilingual import Bilingual
 from schemas.ids import KEY_ID_PATTERN, KeyId
 from schemas.signing import base64url
+from schemas.signing.algorithms import Algorithm, encoded, signer_of, verifier_of
 from schemas.signing.edwards import is_sound_point
-
-Algorithm: TypeAlias = Literal["ES256", "Ed25519"]
-
-SIGNATURE_BYTES: Final = 64
-"""The length of a signature, the same under both algorithms."""
 
 
 class KeyMaterialError(Exception):
@@ -48,12 +40,17 @@ class KeyMaterialError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A key that verifies. ``jwk`` holds its public members and nothing else (RFC 7517 section 4)."""
+    """A key that verifies.
+
+    ``jwk`` holds its public members and nothing else (RFC 7517 section 4); ``encoded`` is the key as
+    ``schemas.signing.algorithms`` writes it.
+    """
 
     kid: KeyId
     alg: Algorithm
     jwk: Mapping[str, str] = field(hash=False)
-    _check: Callable[[bytes, bytes], object] = field(repr=False, compare=False)
+    encoded: bytes = field(repr=False, compare=False)
+    _holds: Callable[[bytes, bytes], bool] = field(repr=False, compare=False)
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, object]) -> PublicKey:
@@ -65,17 +62,14 @@ class PublicKey:
         material = _material(jwk, private=False)
         kid, alg = _kid(jwk), _alg(jwk)
         public_members = MappingProxyType({**material, "kid": kid, "alg": alg})
-        return cls(kid, alg, public_members, _check_of(_read(material).public_key))
+        native = _read(material).public_key
+        if not isinstance(native, EllipticCurvePublicKey | Ed25519PublicKey):
+            raise KeyMaterialError(_BAD_ALG)
+        return cls(kid, alg, public_members, encoded(native), verifier_of(native))
 
     def verify(self, signing_input: bytes, signature: bytes) -> bool:
         """Whether ``signature`` is this key's over ``signing_input``. Never raises."""
-        if len(signature) != SIGNATURE_BYTES:
-            return False
-        try:
-            self._check(signature, signing_input)
-        except InvalidSignature:
-            return False
-        return True
+        return self._holds(signature, signing_input)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +94,10 @@ class SigningKey:
 
         Raises ``KeyMaterialError`` as ``PublicKey.from_jwk``, and where the private part does not make the public.
         """
-        sign = _signer_of(_read(_material(jwk, private=True)).private_key)
+        native = _read(_material(jwk, private=True)).private_key
+        if not isinstance(native, EllipticCurvePrivateKey | Ed25519PrivateKey):
+            raise KeyMaterialError(_BAD_ALG)
+        sign = signer_of(native)
         public = PublicKey.from_jwk({name: value for name, value in jwk.items() if name != "d"})
         # Signing under a public part not its own would give an Ed25519 key away; one signature shows whether it is.
         if not public.verify(b"", sign(b"")):
@@ -110,6 +107,10 @@ class SigningKey:
     def to_jwk(self) -> dict[str, str]:
         """Return the private JWK, for a key file and nowhere else."""
         return dict(self._jwk)
+
+    def secret(self) -> bytes:
+        """Return the 32 bytes of the private part, for a process that signs in this one's stead and nowhere else."""
+        return base64url.decode(self._jwk["d"].encode())
 
     def sign(self, signing_input: bytes) -> bytes:
         """Return the 64 bytes of this key's signature over ``signing_input``."""
@@ -121,8 +122,6 @@ _CURVE: Final[Mapping[Algorithm, tuple[str, str]]] = {"ES256": ("EC", "P-256"), 
 _COORDINATES: Final[Mapping[Algorithm, tuple[str, ...]]] = {"ES256": ("x", "y"), "Ed25519": ("x",)}
 _COORDINATE_BYTES: Final = 32
 _P256_PRIME: Final = 2**256 - 2**224 + 2**192 + 2**96 - 1
-_P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_ECDSA_SHA256: Final = ECDSA(SHA256())
 
 _BAD_KID: Final = Bilingual(
     fr="Le kid doit avoir de 1 à 64 caractères parmi A-Z, a-z, 0-9, point, tiret, deux-points et soulignement.",
@@ -198,35 +197,3 @@ def _read(material: Mapping[str, str]) -> ECKey | OKPKey:
         return (ECKey if material["kty"] == "EC" else OKPKey).import_key(dict(material))
     except (JoseError, ValueError):  # a point that is not on its curve, or not the private part's own
         raise KeyMaterialError(_NOT_A_KEY) from None
-
-
-def _check_of(native: object) -> Callable[[bytes, bytes], object]:
-    match native:
-        case EllipticCurvePublicKey():
-            return partial(_check_es256, native)
-        case Ed25519PublicKey():
-            return native.verify
-        case _:
-            raise KeyMaterialError(_BAD_ALG)
-
-
-def _signer_of(native: object) -> Callable[[bytes], bytes]:
-    match native:
-        case EllipticCurvePrivateKey():
-            return partial(_sign_es256, native)
-        case Ed25519PrivateKey():
-            return native.sign
-        case _:
-            raise KeyMaterialError(_BAD_ALG)
-
-
-def _check_es256(native: EllipticCurvePublicKey, signature: bytes, signing_input: bytes) -> None:
-    r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
-    if not (0 < r < _P256_ORDER and 0 < s < _P256_ORDER):
-        raise InvalidSignature
-    native.verify(encode_dss_signature(r, s), signing_input, _ECDSA_SHA256)
-
-
-def _sign_es256(native: EllipticCurvePrivateKey, signing_input: bytes) -> bytes:
-    r, s = decode_dss_signature(native.sign(signing_input, _ECDSA_SHA256))
-    return r.to_bytes(32) + s.to_bytes(32)

@@ -36,7 +36,8 @@ from adapters.signatures import (
     verify_request,
 )
 from schemas.ids import KeyId
-from schemas.signing.keys import Algorithm, SigningKey
+from schemas.signing.algorithms import Algorithm
+from schemas.signing.keys import SigningKey
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 REQUEST = SentRequest(

@@ -31,7 +31,8 @@ from gateway.store.tables import dispatches
 from schemas.alerts.catalogue import parse_alert
 from schemas.decisions import ClauseRef, Lane, Permit, Reason
 from schemas.ids import AgreementId, AlertId, DeliveryId, JurisdictionCode, KeyId, ParticipantId, home_of
-from schemas.signing.keys import SigningKey
+from schemas.signing.jws import Unverified, verify
+from schemas.signing.keys import PublicKey, SigningKey
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ORIGIN = "gateway.example/log"
@@ -40,7 +41,6 @@ NYSP = ParticipantId("us-ny.nysp")
 VSP = ParticipantId("us-vt.vsp")
 KID = KeyId("ca-qc.sq:1")
 RECEIPT_KEY = SigningKey.generate(KeyId("exchange:receipt"), "Ed25519")
-THREAD_OF_SIGNATURES = ThreadPoolExecutor(1, thread_name_prefix="signatures")
 
 
 @dataclass(slots=True)
@@ -223,8 +223,20 @@ def acceptances(
         heard.extend(routes)
 
     return AcceptanceWriter(
-        ReceiptSigner(RECEIPT_KEY, origin=ORIGIN), executor=THREAD_OF_SIGNATURES, trusted=trusted, on_routed=hear
+        ReceiptSigner(RECEIPT_KEY.public, InPlace(), origin=ORIGIN), trusted=trusted, on_routed=hear
     )
+
+
+class InPlace:
+    """Signatures made and verified where they are asked for, without a process to start and end."""
+
+    async def verify(self, unverified: Unverified, key: PublicKey | None) -> bytes:
+        """Return the payload. Raises ``SignatureNotTrustedError``."""
+        return verify(unverified, key)
+
+    async def sign(self, messages: Sequence[bytes]) -> list[bytes]:
+        """Return the receipt key's signature over each message."""
+        return [RECEIPT_KEY.sign(message) for message in messages]
 
 
 async def accepted(ground: Ground, *items: Acceptance) -> Sequence[AlertId]:

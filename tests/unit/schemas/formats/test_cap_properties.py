@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
@@ -21,7 +22,9 @@ WORDS = TEXT | st.sampled_from(["", " ", "\n x \t", "]]>", "<b/>", "&amp;", "\r\
 URIS = TEXT | st.sampled_from(
     ["https://[2001:db8::1]:443/a?b#c", "www.example.org", "mailto:a@b", "a b", "%41", "//", "#[]"]
 )
-TIMES = st.datetimes().map(lambda at: at.replace(year=2026, microsecond=0).isoformat() + "-05:00")
+TIMES = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)).map(  # noqa: DTZ001 - the offset is written below
+    lambda at: at.replace(microsecond=0).isoformat() + "-05:00"
+)
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, places=2).map(str)
 PAIRS = st.fixed_dictionaries({"valueName": WORDS, "value": WORDS})
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from schemas.ids import KeyId
-from schemas.signing.keys import Algorithm, SigningKey
+from schemas.signing.algorithms import Algorithm
+from schemas.signing.keys import SigningKey
 
 
 @pytest.fixture(scope="session")

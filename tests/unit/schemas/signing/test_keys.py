@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from schemas.ids import KeyId
+from schemas.signing.algorithms import Algorithm
 from schemas.signing.edwards import SMALL_ORDER, D, P, is_sound_point
-from schemas.signing.keys import Algorithm, KeyMaterialError, PublicKey, SigningKey
+from schemas.signing.keys import KeyMaterialError, PublicKey, SigningKey
 
 MESSAGE = b"what was said"
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

@@ -1,0 +1,1 @@
+"""Signatures made and verified in a process of their own."""
