@@ -52,7 +52,11 @@ def test_trusted_proxies(tmp_path: Path) -> None:
         ("listen: {tls: {certificate: server.pem}}\n", 3, "listen.tls.key"),
         ("listen: {tls: {certificate: a, key: b, client_ca: c}}\n", 3, "listen.tls"),
         ("listen: {tls: {certificate: a, key: b, client_certificates: required}}\n", 3, "listen.tls"),
-        ("listen: {tls: {certificate: a, key: b, client_ca: c, client_certificates: some}}\n", 3, "listen.tls.client_certificates"),
+        (
+            "listen: {tls: {certificate: a, key: b, client_ca: c, client_certificates: some}}\n",
+            3,
+            "listen.tls.client_certificates",
+        ),
         ("listen:\n  trusted_proxies:\n    - 10.0.0.1/8\n", 5, "listen.trusted_proxies[0]"),
         ("listen: {trusted_proxies: [elsewhere]}\n", 3, "listen.trusted_proxies[0]"),
         ("listen: {trusted_proxies: [1]}\n", 3, "listen.trusted_proxies[0]"),
