@@ -10,13 +10,17 @@ from lacolle.door.places import Reason
 from tests.unit.lacolle.door.standing import MEBIBYTE, Standing, standing
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
 ENDED_WITHIN = 3.0
 
 
 async def _ended(reader: asyncio.StreamReader) -> bytes:
     """Return what comes until the server ends the connection, which it must soon."""
     async with asyncio.timeout(ENDED_WITHIN):
-        return await reader.read()
+        try:
+            return await reader.read()
+        except ConnectionError:  # what a client still sends crosses the answer, and TCP then drops that
+            return b""
 
 
 async def _drip(writer: asyncio.StreamWriter, drop: bytes) -> None:
@@ -39,20 +43,26 @@ async def _slowly(there: Standing, beginning: bytes, drop: bytes) -> bytes:
 
 
 async def test_a_slow_head() -> None:
-    """A head that goes on slowly is answered 408 and its connection ended; the application never hears of it."""
+    """A head that goes on slowly is ended; the application never hears of it."""
     async with standing() as there:
-        assert (await _slowly(there, b"GET / HTTP/1.1\r\nA: ", b"a")).startswith(b"HTTP/1.1 408 ")
+        await _slowly(there, b"GET / HTTP/1.1\r\nA: ", b"a")
         assert there.app.scopes == []
         assert there.server.ended == {Reason.HEAD: 1}
 
 
 async def test_a_slow_body() -> None:
-    """A body that goes on slowly is answered 408; the application learns that its client is gone."""
+    """A body that goes on slowly is ended; the application learns that its client is gone."""
     async with standing() as there:
-        said = await _slowly(there, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", b"a")
-        assert said.startswith(b"HTTP/1.1 408 ")
+        await _slowly(there, POST, b"a")
         assert there.server.ended == {Reason.BODY: 1}
         assert there.app.gone == 1
+
+
+async def test_told_that_it_was_too_slow() -> None:
+    """A client that stops in its head or its body is answered 408."""
+    async with standing() as there:
+        for beginning in (GET[:-2], POST):
+            assert (await _slowly(there, beginning, b"")).startswith(b"HTTP/1.1 408 ")
 
 
 async def test_between_requests() -> None:
