@@ -28,6 +28,7 @@ from audit.note import LogSigner
 from bus.contract import Bus
 from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
+from gateway.admission import Admission
 from gateway.app import Application
 from gateway.backoff import Backoff
 from gateway.checkpoints import CheckpointTask
@@ -234,6 +235,7 @@ def _assemble(
 
     executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="signatures")
     services = Services(
+        admission=Admission(registry=registry, clock=clock, on_refused=metrics.refused),
         intake=Intake(
             registry=registry,
             store=store,

@@ -167,9 +167,10 @@ def _headers(error: errors.GatewayError) -> dict[str, str]:
     match error:
         case errors.RateLimitedError(retry_after=seconds) | errors.LogUnavailableError(retry_after=seconds):
             return {"Retry-After": str(max(1, math.ceil(seconds)))}
-        case errors.TokenRefusedError(scope=scope, insufficient=insufficient):
-            reason = ', error="insufficient_scope"' if insufficient else ""
-            return {"WWW-Authenticate": f'Bearer scope="{scope}"{reason}'}
+        case errors.TokenRefusedError(scope=scope, presented=presented, insufficient=insufficient):
+            # RFC 6750 section 3.1: who presents no token is told of no error
+            code = "insufficient_scope" if insufficient else "invalid_token"
+            return {"WWW-Authenticate": f'Bearer scope="{scope}"' + (f', error="{code}"' if presented else "")}
         case errors.MediaTypeError(expected=expected):
             return {"Accept-Post": expected}
         case _:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
+from gateway.admission import Admission
 from gateway.checkpoints import CheckpointTask
 from gateway.clock import Clock
 from gateway.enrol import Enrolment
@@ -24,6 +25,7 @@ from schemas.signing.keys import PublicKey
 class Services:
     """The use cases and readers that the routes share. ``body_limit`` is in bytes."""
 
+    admission: Admission
     intake: Intake
     acknowledgements: Acknowledgements
     enrolment: Enrolment

@@ -20,7 +20,6 @@ from typing import Any, Final
 
 from cryptography import x509
 
-EXTENSION: Final = "lacolle.client_certificate"
 CLIENT_CERT: Final = b"client-cert"
 CLIENT_CERT_CHAIN: Final = b"client-cert-chain"
 FORWARDED: Final = frozenset({CLIENT_CERT, CLIENT_CERT_CHAIN})

@@ -26,8 +26,9 @@ from typing import Any, Final
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from gateway.http.certificates import EXTENSION
 from gateway.settings import Deadlines
-from lacolle.door.certificates import EXTENSION, FORWARDED, forwarded_certificate, tls_extension
+from lacolle.door.certificates import FORWARDED, forwarded_certificate, tls_extension
 from lacolle.door.heads import BoundedHead
 from lacolle.door.places import Place, Reason
 

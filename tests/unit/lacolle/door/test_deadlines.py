@@ -68,8 +68,10 @@ async def test_told_that_it_was_too_slow() -> None:
 async def test_between_requests() -> None:
     """After an answer a connection may be idle for a while; empty lines do not prolong it."""
     async with standing() as there:
-        assert (await _slowly(there, GET, b"\r\n")).count(b"HTTP/1.1 200 ") == 1
         assert (await _slowly(there, GET, b"")).count(b"HTTP/1.1 200 ") == 1
+        assert not there.server.ended
+        await _slowly(there, GET, b"\r\n")
+        assert there.server.ended == {Reason.HEAD: 1}
 
 
 async def test_the_next_request_has_all_its_time() -> None:
