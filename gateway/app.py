@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError
-from gateway.http import agreements, alerts, auth, health, log, problems, registry
+from gateway.http import agreements, alerts, auth, batch, health, log, problems, registry
 from gateway.http.answers import JSON
 from gateway.http.services import Services
 
@@ -61,6 +61,6 @@ def _create_api(services: Services, *, problem_base: str) -> FastAPI:
     api.state.services = services
     api.state.problem_base = problem_base
     problems.install(api)
-    for each in (alerts, auth, registry, agreements, log, health):
+    for each in (alerts, batch, auth, registry, agreements, log, health):
         api.include_router(each.router)
     return api

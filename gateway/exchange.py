@@ -31,6 +31,7 @@ from gateway.acknowledge import Acknowledgements
 from gateway.admission import Admission
 from gateway.app import Application
 from gateway.backoff import Backoff
+from gateway.batches import BatchIntake
 from gateway.checkpoints import CheckpointTask
 from gateway.clock import Clock
 from gateway.deadlines import DeadlineWatch
@@ -275,6 +276,8 @@ def _assemble(
         metrics=metrics.registry,
         public_keys=(keys.receipt.public, keys.transport.public),
         body_limit=settings.limits.body_bytes,
+        batch_limit=settings.limits.batch_bytes,
+        batches=BatchIntake(),
         clock=clock,
     )
     outcomes = OutcomeRecorder(

@@ -77,19 +77,19 @@ async def test_a_connections_own(authority: LocalAuthority) -> None:
 async def test_required(authority: LocalAuthority) -> None:
     """Where a certificate is required, who has none is never heard."""
     async with standing(tls=server_side(authority, required=True)) as there:
-        with pytest.raises(ssl.SSLError):
-            await asyncio.to_thread(_answer_without_certificate, client_side(authority, None), there.port)
+        assert await asyncio.to_thread(_first_byte, client_side(authority, None), there.port) == b""
         assert there.app.scopes == []
         assert there.server.ended[Reason.HANDSHAKE] == 1
         assert there.server.connections == 0
 
 
-def _answer_without_certificate(tls: ssl.SSLContext, port: int) -> bytes:
-    with (
-        socket.create_connection(("127.0.0.1", port)) as sock,
-        tls.wrap_socket(sock, server_hostname="localhost") as own,
-    ):
-        return own.recv(1)  # in TLS 1.3 a client learns only now that it was refused
+def _first_byte(tls: ssl.SSLContext, port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        try:
+            with tls.wrap_socket(sock, server_hostname="localhost") as own:
+                return own.recv(1)  # in TLS 1.3 a client learns only now that it was refused
+        except ssl.SSLError:
+            return b""
 
 
 async def test_half_a_handshake(authority: LocalAuthority) -> None:
