@@ -2,7 +2,8 @@
 
 Lines that name each other, an alert and its Update, two Updates of one alert, the same alert twice, are accepted one
 after the other, as they stand; all others at the same time, up to a number that batches share, so that a submission
-that comes alone waits for no batch. What a line names is read before it is verified, for its place in the order alone.
+that comes alone waits for no batch. Where a line is to be sent again later, so are those that it holds up: an Update
+never overtakes its alert. What a line names is read before it is verified, for its place in the order alone.
 """
 
 from __future__ import annotations
@@ -26,14 +27,26 @@ class BatchIntake:
     def __init__(self, *, at_once: int = AT_ONCE) -> None:
         self._places = asyncio.Semaphore(at_once)
 
-    async def run(self, submissions: Sequence[bytes], accept: Callable[[bytes], Awaitable[ResultT]]) -> list[ResultT]:
-        """Return what ``accept`` returns for each submission, in their order. It must not raise."""
+    async def run(
+        self,
+        submissions: Sequence[bytes],
+        accept: Callable[[bytes], Awaitable[ResultT]],
+        *,
+        holds_up: Callable[[ResultT], bool],
+    ) -> list[ResultT]:
+        """Return what ``accept``, which must not raise, returns for each submission, in their order.
+
+        A result that ``holds_up`` its thread is that of every line after it there.
+        """
         results: dict[int, ResultT] = {}
 
         async def in_order(places: Sequence[int]) -> None:
-            for place in places:
+            for number, place in enumerate(places):
                 async with self._places:
-                    results[place] = await accept(submissions[place])
+                    results[place] = result = await accept(submissions[place])
+                if holds_up(result):
+                    results.update(dict.fromkeys(places[number:], result))
+                    return
 
         async with asyncio.TaskGroup() as group:
             for places in threads(submissions):

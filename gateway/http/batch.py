@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import orjson
@@ -20,6 +22,7 @@ router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 JOSE_SEQUENCE: Final = "application/jose-seq"
 NDJSON: Final = "application/x-ndjson"
 MOST_LINES: Final = 1_000
+_COME_AGAIN: Final = frozenset({429, 503})
 _WHAT: Final = "One compact JWS a line, at most 1,000 lines; the last may end in a line feed"
 _RESULT: Final = {
     "type": "object",
@@ -31,6 +34,19 @@ _RESULT: Final = {
         "body": {"type": "object", "description": "What the single call's body would have been"},
     },
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What one line is answered. ``body`` is JSON already, on one line."""
+
+    status: int
+    members: Mapping[str, str | int]
+    body: bytes
+
+    def line(self) -> bytes:
+        """Return the result as NDJSON has it."""
+        return orjson.dumps({"status": self.status, **self.members})[:-1] + b',"body":' + self.body + b"}\n"
 
 
 @router.post(
@@ -51,7 +67,7 @@ async def batch(request: Request) -> Response:
     body = await read_body(request.scope, request.receive, media_type=JOSE_SEQUENCE, limit=use.batch_limit)
     certificate = shown_certificate(request.scope)
 
-    async def result(submission: bytes) -> bytes:
+    async def result(submission: bytes) -> _Result:
         try:
             if len(submission) > use.body_limit:
                 return _refusal(problems.problem_response(request, BodyTooLargeError(use.body_limit)))
@@ -61,10 +77,10 @@ async def batch(request: Request) -> Response:
             return _refusal(problems.problem_response(request, refusal))
         except Exception as error:  # noqa: BLE001 - one line's error is not its neighbours'
             return _refusal(problems.failure_response(request, error))
-        return _line(200 if answer.replayed else 201, {"location": f"/v1/alerts/{answer.alert_id}"}, answer.body)
+        return _Result(200 if answer.replayed else 201, {"location": f"/v1/alerts/{answer.alert_id}"}, answer.body)
 
-    results = await use.batches.run(_lines(body), result)
-    return Response(b"".join(results), media_type=NDJSON)
+    results = await use.batches.run(_lines(body), result, holds_up=lambda found: found.status in _COME_AGAIN)
+    return Response(b"".join(each.line() for each in results), media_type=NDJSON)
 
 
 def _lines(body: bytes) -> list[bytes]:
@@ -75,14 +91,9 @@ def _lines(body: bytes) -> list[bytes]:
     return lines
 
 
-def _refusal(answer: Response) -> bytes:
+def _refusal(answer: Response) -> _Result:
     later = answer.headers.get("retry-after")
-    return _line(answer.status_code, {} if later is None else {"retry_after": int(later)}, bytes(answer.body))
-
-
-def _line(status: int, members: dict[str, str | int], body: bytes) -> bytes:
-    """Return one result; ``body`` is JSON already, and has no line feed outside its strings."""
-    return orjson.dumps({"status": status, **members})[:-1] + b',"body":' + body + b"}\n"
+    return _Result(answer.status_code, {} if later is None else {"retry_after": int(later)}, bytes(answer.body))
 
 
 _NO_BATCH: Final = Bilingual(

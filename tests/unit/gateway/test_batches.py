@@ -59,10 +59,28 @@ async def test_order_and_number() -> None:
         running.remove(submission)
         return submission
 
-    assert await BatchIntake(at_once=7).run(lines, accept) == lines
+    assert await BatchIntake(at_once=7).run(lines, accept, holds_up=_never) == lines
     assert most == 7
     thread = [each for each in begun if lines.index(each) % 10 == 0]
     assert thread == lines[::10]
+
+
+def _never(_result: object) -> bool:
+    return False
+
+
+async def test_an_update_never_overtakes_its_alert() -> None:
+    """Where a line is to come again, every later one of its thread is, and was not tried; others were."""
+    lines = [line("1"), line("2"), line("3", "1"), line("4", "3"), line("5", "2")]
+    tried = []
+
+    async def accept(submission: bytes) -> str:
+        tried.append(submission)
+        return "later" if submission == lines[2] else "taken"
+
+    results = await BatchIntake().run(lines, accept, holds_up=lambda result: result == "later")
+    assert results == ["taken", "taken", "later", "later", "taken"]
+    assert lines[3] not in tried
 
 
 async def test_batches_share() -> None:
@@ -77,5 +95,6 @@ async def test_batches_share() -> None:
         running -= 1
 
     batches = BatchIntake(at_once=5)
-    await asyncio.gather(*(batches.run([line(f"{each}-{number}") for number in range(20)], accept) for each in "ab"))
+    lines = [[line(f"{each}-{number}") for number in range(20)] for each in "ab"]
+    await asyncio.gather(*(batches.run(each, accept, holds_up=_never) for each in lines))
     assert most == 5
