@@ -108,7 +108,12 @@ _PARAMETER: Final = Bilingual(
 
 def problem_of(error: errors.GatewayError) -> Problem:
     """Return the problem of an error's class or of its nearest ancestor in the table."""
-    for each in type(error).__mro__:
+    return problem_of_kind(type(error))
+
+
+def problem_of_kind(kind: type[errors.GatewayError]) -> Problem:
+    """Return the problem of a class of errors."""
+    for each in kind.__mro__:
         if each in PROBLEMS:
             return PROBLEMS[each]
     return _INTERNAL
@@ -213,10 +218,12 @@ def _allow(request: Request, status: int) -> dict[str, str]:
         return {}
     asked = [(method, {**request.scope, "method": method}) for method in _METHODS]
     here = [name for name, scope in asked if any(r.matches(scope)[0] is Match.FULL for r in request.app.routes)]
+    if "GET" in here:  # what can be read can be asked about (RFC 9110 section 9.3.2)
+        here.insert(1, "HEAD")
     return {"Allow": ", ".join(here)}
 
 
-_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _METHOD_NOT_ALLOWED: Final = 405
 
 
