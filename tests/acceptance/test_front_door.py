@@ -26,8 +26,8 @@ from tests.acceptance.slow_clients import (
     slow_clients,
 )
 
-DEADLINE = 3.0
-LATE = 3.0
+DEADLINE = 5.0
+LATE = 5.0
 """How long after its deadline a slow client may still be there: the time it took to open all of them included."""
 LISTEN = {
     "deadlines": {"handshake": DEADLINE, "head": DEADLINE, "body": DEADLINE, "idle": DEADLINE, "answer": DEADLINE},
@@ -67,14 +67,14 @@ def test_two_hundred_slow_clients(guarded: TlsServer, honest: Agency, manner: Ma
     assert honest.submit(stolen_vehicle()).status_code == 201
     before = held_connections(guarded)
     with slow_clients(guarded, manner, number=200, addresses=10):
+        _wait_until(lambda: held_connections(guarded) > before + 150, otherwise="they are not all there")
         waits = []
         for _ in range(10):
             began = time.monotonic()
             assert honest.submit(stolen_vehicle()).status_code == 201
             waits.append(time.monotonic() - began)
-        assert sorted(waits)[5] < 0.5, waits
-        assert held_connections(guarded) >= 200, "they were ended before anyone was held up"
-        _wait_until(lambda: held_connections(guarded) <= before)
+        assert sorted(waits)[5] < 1.0, waits
+        _wait_until(lambda: held_connections(guarded) <= before, otherwise="slow clients are still there")
 
 
 def test_a_place_of_its_own(guarded: TlsServer, honest: Agency) -> None:
@@ -100,10 +100,10 @@ def test_told_why(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert all(b"retry-after: " in each and b"Trop de connexions" in each for each in turned_away)
 
 
-def _wait_until(holds: Callable[[], bool]) -> None:
+def _wait_until(holds: Callable[[], bool], *, otherwise: str) -> None:
     until = time.monotonic() + DEADLINE + LATE
     while not holds():
-        assert time.monotonic() < until, "slow clients are still there"
+        assert time.monotonic() < until, otherwise
         time.sleep(0.05)
 
 
