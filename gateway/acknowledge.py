@@ -17,7 +17,7 @@ from schemas.alerts.catalogue import Fault
 from schemas.bilingual import Bilingual
 from schemas.evidence import Acknowledgement
 from schemas.faults import sentence_for
-from schemas.ids import AlertId
+from schemas.ids import AlertId, CertificateDigest
 from schemas.signing.jws import (
     ACKNOWLEDGEMENT,
     MalformedJwsError,
@@ -39,8 +39,10 @@ class Acknowledgements:
         self._clock = clock
         self._writer = AcknowledgementWriter()
 
-    async def record(self, alert_id: AlertId, compact: bytes) -> tuple[Acknowledgement, Recorded]:
-        """Store an acknowledgement and return it with its place in the log.
+    async def record(
+        self, alert_id: AlertId, compact: bytes, *, certificate: CertificateDigest | None = None
+    ) -> tuple[Acknowledgement, Recorded]:
+        """Store an acknowledgement and return it with its place in the log; its connection showed ``certificate``.
 
         Raises ``MalformedSubmissionError``, ``UntrustedSignatureError``, ``AlertRefusedError`` for a document that is
         not an acknowledgement, and ``NotFoundError`` where the signer has no such delivery of this alert.
@@ -48,6 +50,8 @@ class Acknowledgements:
         try:
             unverified = read_compact(compact, ACKNOWLEDGEMENT)
             known = self._registry.registry.trusted_key(unverified.kid, self._clock())
+            if known is not None and not known[0].speaks_over(certificate):
+                known = None
             word = _parse(verify(unverified, None if known is None else known[1]))
         except MalformedJwsError as error:
             raise MalformedSubmissionError(error.reason) from error

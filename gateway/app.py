@@ -6,13 +6,16 @@ and errors. The route that documents them is FastAPI's and calls the same code.
 
 from __future__ import annotations
 
+from functools import cache
+
 from fastapi import FastAPI, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.errors import GatewayError
-from gateway.http import agreements, alerts, auth, health, log, problems, registry
+from gateway.http import agreements, alerts, auth, batch, documents, health, log, problems, registry
 from gateway.http.answers import JSON
+from gateway.http.contract import openapi_document
 from gateway.http.services import Services
 
 VERSION = "1"
@@ -31,6 +34,8 @@ class Application:
         """Answer one request (ASGI 3)."""
         if scope["type"] == "http" and scope["path"] == SUBMISSIONS and scope["method"] == "POST":
             await self._submit(scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] == "HEAD":
+            await self.api({**scope, "method": "GET"}, receive, _without_body(send))
         else:
             await self.api(scope, receive, send)
 
@@ -48,12 +53,21 @@ class Application:
         return Request({**scope, "app": self.api})
 
 
+def _without_body(send: Send) -> Send:
+    """Return what sends an answer to GET as the one to HEAD: its fields, and no content (RFC 9110 section 9.3.2)."""
+
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
+
+
 def _create_api(services: Services, *, problem_base: str) -> FastAPI:
     api = FastAPI(
         title="Lacolle",
         version=VERSION,
         summary="An exchange of signed alerts between jurisdictions",
-        docs_url=None,  # its page loads scripts from another party's servers
+        docs_url=None,  # its page loads scripts from another party's servers; ours is in documents
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
@@ -61,6 +75,7 @@ def _create_api(services: Services, *, problem_base: str) -> FastAPI:
     api.state.services = services
     api.state.problem_base = problem_base
     problems.install(api)
-    for each in (alerts, auth, registry, agreements, log, health):
+    for each in (alerts, batch, auth, registry, agreements, log, health, documents):
         api.include_router(each.router)
+    api.openapi = cache(lambda: openapi_document(api))  # type: ignore[method-assign]  # as FastAPI would have it
     return api

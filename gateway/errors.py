@@ -87,13 +87,17 @@ class NotFoundError(GatewayError):
 
 
 class TokenRefusedError(GatewayError):
-    """The bearer token is missing, spent, or does not reach this call. ``scope`` names the scope the call needs."""
+    """The bearer token is missing, spent, or does not reach this call. ``scope`` names the scope the call needs.
+
+    ``presented`` says whether there was one at all, ``insufficient`` whether it counts but lacks the scope.
+    """
 
     name = "token-refused"
 
-    def __init__(self, *, scope: str, insufficient: bool = False) -> None:
+    def __init__(self, *, scope: str, presented: bool = True, insufficient: bool = False) -> None:
         super().__init__(f"a bearer token with the scope {scope} is needed")
         self.scope = scope
+        self.presented = presented
         self.insufficient = insufficient
 
 

@@ -27,8 +27,10 @@ from audit.note import LogSigner
 from bus.contract import Bus
 from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
+from gateway.admission import Admission
 from gateway.app import Application
 from gateway.backoff import Backoff
+from gateway.batches import BatchIntake
 from gateway.checkpoints import CheckpointTask
 from gateway.clock import Clock
 from gateway.deadlines import DeadlineWatch
@@ -236,6 +238,7 @@ def _assemble(
         return registry.within(batch).trusted_key(kid, batch.now) is not None
 
     services = Services(
+        admission=Admission(registry=registry, clock=clock, on_refused=metrics.refused),
         intake=Intake(
             registry=registry,
             store=store,
@@ -275,6 +278,8 @@ def _assemble(
         metrics=metrics.registry,
         public_keys=(keys.receipt.public, keys.transport.public),
         body_limit=settings.limits.body_bytes,
+        batch_limit=settings.limits.batch_bytes,
+        batches=BatchIntake(),
         clock=clock,
     )
     outcomes = OutcomeRecorder(

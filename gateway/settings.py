@@ -7,10 +7,19 @@ over. Paths are relative to the file's folder.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
@@ -34,25 +43,91 @@ class _Section(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+def _network(value: object) -> IPv4Network | IPv6Network:
+    refusal = BrokenRuleError(
+        Bilingual(
+            fr="Il faut ici une adresse IP ou un réseau (CIDR) sans bit d'hôte, tel que 192.0.2.0/24.",
+            en="This must be an IP address or a network (CIDR) without host bits, such as 192.0.2.0/24.",
+        )
+    )
+    if not isinstance(value, str):
+        raise refusal
+    try:
+        return ip_network(value)
+    except ValueError:
+        raise refusal from None
+
+
+Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_network)]
+"""An address or a network in CIDR notation (RFC 4632, RFC 4291)."""
+
+
 class Tls(_Section):
-    """The server's certificate chain and key, PEM files."""
+    """The server's certificate chain and key, and whose client certificates it takes; PEM files.
+
+    ``client_certificates``: ``none`` asks for none, ``optional`` verifies one that comes, ``required`` takes no
+    connection without one. ``client_ca`` holds the authorities that they are verified against.
+    """
 
     certificate: str
     key: str
+    client_ca: str | None = None
+    client_certificates: Literal["none", "optional", "required"] = "none"
+
+    @model_validator(mode="after")
+    def _authorities_where_asked(self) -> Self:
+        if (self.client_ca is None) != (self.client_certificates == "none"):
+            raise BrokenRuleError(
+                Bilingual(
+                    fr="client_ca va de pair avec client_certificates: optional ou required; l'un ne va pas sans "
+                    "l'autre.",
+                    en="client_ca goes with client_certificates: optional or required; neither stands without the "
+                    "other.",
+                )
+            )
+        return self
+
+
+class Deadlines(_Section):
+    """How long a client may take, in seconds: none of them is renewed by a client that goes on slowly.
+
+    ``handshake`` is TLS's; ``head`` a request's line and fields; ``body`` all of its body; ``idle`` the time between
+    two requests; ``answer`` taking an answer that is ready.
+    """
+
+    handshake: float = Field(default=10.0, gt=0, le=600)
+    head: float = Field(default=10.0, gt=0, le=600)
+    body: float = Field(default=30.0, gt=0, le=3600)
+    idle: float = Field(default=30.0, gt=0, le=3600)
+    answer: float = Field(default=30.0, gt=0, le=3600)
+
+
+class Connections(_Section):
+    """How many connections one process holds: in all, and of one address; a trusted proxy's are held to the first."""
+
+    total: int = Field(default=1000, ge=1, le=100_000)
+    per_address: int = Field(default=128, ge=1, le=100_000)
 
 
 class Listen(_Section):
-    """Where the gateway listens. Without ``tls`` it serves plain HTTP, on loopback alone and only when told so."""
+    """Where the gateway listens. Without ``tls`` it serves plain HTTP, on loopback alone and only when told so.
+
+    ``trusted_proxies`` are believed when they say which client certificate they were shown (RFC 9440).
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8443, ge=0, le=65535)
     tls: Tls | None = None
+    trusted_proxies: Annotated[tuple[Network, ...], Field(strict=False, max_length=64)] = ()
+    deadlines: Deadlines = Deadlines()
+    connections: Connections = Connections()
 
 
 class Limits(_Section):
-    """What one participant, or one request, may take. ``body_bytes`` is the largest submission."""
+    """What one participant, or one request, may take: the largest submission, and the largest batch of them."""
 
     body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
+    batch_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
     rate_per_second: float = Field(default=50.0, ge=0.001, le=1_000_000)
     burst: int = Field(default=200, ge=1)
 

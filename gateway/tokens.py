@@ -2,7 +2,7 @@
 
 A participant proves itself with an assertion signed by a registered key (RFC 7523 section 3, RFC 7521 section 4.2); the
 exchange answers with a short-lived access token in RFC 9068's form. A token is bound to the key that asked for it: when
-that key is revoked or ends, so does the token.
+that key is revoked or ends, so does the token. Asked for over mutual TLS, it is bound to the client's certificate too.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeGuard
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.clock import Clock
 from gateway.errors import TokenRefusedError
 from gateway.registry import CurrentRegistry
 from gateway.store.committer import Committer
 from gateway.store.entries import AssertionWriter, SpentAssertion
-from schemas.ids import KeyId, ParticipantId
+from schemas.ids import CertificateDigest, KeyId, ParticipantId
 from schemas.registry import ParticipantStatement, Role
+from schemas.signing import base64url
 from schemas.signing.canonical import canonical_plain_bytes
 from schemas.signing.jws import (
     ACCESS_TOKEN,
@@ -49,6 +50,14 @@ class Scope(StrEnum):
     LOG_READ = "log:read"
 
 
+class _Confirmation(BaseModel):
+    """What a token is bound to (RFC 8705 section 3.1): a certificate's SHA-256, in base64url."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_by_name=True)
+
+    thumbprint: str = Field(alias="x5t#S256")
+
+
 class _Claims(BaseModel):
     """The claims of an access token (RFC 9068 section 2.2); ``assertion_kid`` is the key that asked for it."""
 
@@ -63,6 +72,7 @@ class _Claims(BaseModel):
     jti: str
     scope: str
     assertion_kid: str
+    cnf: _Confirmation | None = None
 
 
 class OAuthError(Exception):
@@ -104,14 +114,22 @@ class TokenIssuer:
         self._randomness = randomness
         self._assertions = AssertionWriter()
 
-    async def issue(self, *, assertion: bytes, scopes: tuple[str, ...], client_id: str | None = None) -> AccessToken:
+    async def issue(
+        self,
+        *,
+        assertion: bytes,
+        scopes: tuple[str, ...],
+        client_id: str | None = None,
+        certificate: CertificateDigest | None = None,
+    ) -> AccessToken:
         """Return a token for the participant that signed ``assertion``; a ``client_id`` must be its (RFC 7521, 4.2).
 
-        No ``scopes`` means all that its roles allow. Raises ``OAuthError``: ``invalid_client`` for every fault of the
+        Where the request's connection showed a ``certificate``, the token is bound to it (RFC 8705 section 3). No
+        ``scopes`` means all that its roles allow. Raises ``OAuthError``: ``invalid_client`` for every fault of the
         assertion, one answer for all, and ``invalid_scope``; ``LogUnavailableError`` where its use can't be recorded.
         """
         now = self._clock()
-        participant, kid, claims = self._authenticate(assertion, now)
+        participant, kid, claims = self._authenticate(assertion, now, certificate)
         if client_id not in (None, participant.participant):
             raise _invalid_client()
         granted = _grant(participant, scopes)
@@ -132,20 +150,23 @@ class TokenIssuer:
             jti=self._randomness(16).hex(),
             scope=" ".join(granted),
             assertion_kid=kid,
+            cnf=None if certificate is None else _Confirmation(thumbprint=_thumbprint(certificate)),
         )
-        payload = canonical_plain_bytes(claims_of_token.model_dump())
+        payload = canonical_plain_bytes(claims_of_token.model_dump(by_alias=True, exclude_none=True))
         token = sign_compact(payload, key=self._key, profile=ACCESS_TOKEN).decode("ascii")
         return AccessToken(token=token, scopes=granted, expires_in=TOKEN_SECONDS)
 
-    def read(self, authorization: str | None, *, scope: Scope) -> ParticipantStatement:
+    def read(
+        self, authorization: str | None, *, scope: Scope, certificate: CertificateDigest | None = None
+    ) -> ParticipantStatement:
         """Return the participant that an ``Authorization`` field speaks for.
 
-        Raises ``TokenRefusedError`` where the token is missing, not ours, spent, of a key that no longer counts, or
-        lacks the scope.
+        ``certificate`` is what the request's connection showed. Raises ``TokenRefusedError`` where the token is
+        missing, not ours, spent, of a key that no longer counts, bound to another certificate, or lacks the scope.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise TokenRefusedError(scope=scope)
+            raise TokenRefusedError(scope=scope, presented=False)
         now = self._clock()
         try:
             claims = parse_json(verify(read_compact(token.strip().encode("ascii"), ACCESS_TOKEN), self._key.public))
@@ -155,14 +176,20 @@ class TokenIssuer:
         known = self._registry.registry.trusted_key(KeyId(ours.assertion_kid), now)
         if ours.exp <= now.timestamp() or ours.aud != self.issuer or known is None or known[0].participant != ours.sub:
             raise TokenRefusedError(scope=scope)
+        if not known[0].speaks_over(certificate) or not _is_shown(ours.cnf, certificate):
+            raise TokenRefusedError(scope=scope)
         if scope not in ours.scope.split():
             raise TokenRefusedError(scope=scope, insufficient=True)
         return known[0]
 
-    def _authenticate(self, assertion: bytes, now: datetime) -> tuple[ParticipantStatement, KeyId, dict[str, Any]]:
+    def _authenticate(
+        self, assertion: bytes, now: datetime, certificate: CertificateDigest | None
+    ) -> tuple[ParticipantStatement, KeyId, dict[str, Any]]:
         try:
             unverified = read_compact(assertion, ASSERTION)
             known = self._registry.registry.trusted_key(unverified.kid, now)
+            if known is not None and not known[0].speaks_over(certificate):
+                known = None
             claims = parse_json(verify(unverified, None if known is None else known[1]))
         except (MalformedJwsError, SignatureNotTrustedError, JsonError) as error:
             raise _invalid_client() from error
@@ -195,6 +222,15 @@ class TokenIssuer:
 def _invalid_client() -> OAuthError:
     # made anew each time: an exception that is raised twice keeps the frames, and the bodies, of both requests
     return OAuthError("invalid_client", "the client assertion is not acceptable")
+
+
+def _thumbprint(certificate: CertificateDigest) -> str:
+    return base64url.encode(bytes.fromhex(certificate.removeprefix("sha-256:"))).decode("ascii")
+
+
+def _is_shown(bound: _Confirmation | None, certificate: CertificateDigest | None) -> bool:
+    """Say whether a token's certificate is the connection's; an unbound token is anyone's."""
+    return bound is None or (certificate is not None and bound.thumbprint == _thumbprint(certificate))
 
 
 def _is_integer(value: object) -> TypeGuard[int]:

@@ -19,18 +19,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _VALID: Final = timedelta(days=1)
 _EARLY: Final = timedelta(hours=1)
+_BOTH_SIDES: Final = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 
 
 @dataclass(frozen=True, slots=True)
-class ServerCertificate:
-    """The files of a server: its certificate chain and its private key, both PEM."""
+class IssuedCertificate:
+    """The files of a server or a client: its certificate chain and its private key, both PEM."""
 
     chain: Path
     key: Path
 
 
 class LocalAuthority:
-    """Issues server certificates, and writes its own to ``ca_file`` for those who shall trust them."""
+    """Issues certificates for servers and clients, and writes its own to ``ca_file`` for those who shall trust them."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +48,7 @@ class LocalAuthority:
         )
         self.ca_file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> ServerCertificate:
+    def issue(self, name: str) -> IssuedCertificate:
         """Return a new certificate for ``localhost`` and both loopback addresses, its files named after ``name``."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
@@ -60,12 +61,12 @@ class LocalAuthority:
             _builder(subject, self._name, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(_BOTH_SIDES), critical=False)
             .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        files = ServerCertificate(chain=self._folder / f"{name}.pem", key=self._folder / f"{name}.key")
+        files = IssuedCertificate(chain=self._folder / f"{name}.pem", key=self._folder / f"{name}.key")
         files.chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

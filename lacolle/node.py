@@ -29,6 +29,7 @@ from bus.topics import OUTCOMES, adapter_group, parcels_topics
 from gateway.clock import system_clock
 from gateway.exchange import Exchange, open_exchange
 from gateway.outcomes import GROUP
+from gateway.settings import Listen
 from gateway.store.engine import open_sqlite
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder
@@ -60,14 +61,20 @@ class Node:
     """A node whose parts are open and whose port is bound; ``run`` serves."""
 
     def __init__(
-        self, *, exchange: Exchange, bound: socket.socket, tls: ssl.SSLContext | None, workers: Sequence[Worker]
+        self,
+        *,
+        exchange: Exchange,
+        bound: socket.socket,
+        tls: ssl.SSLContext | None,
+        listen: Listen,
+        workers: Sequence[Worker],
     ) -> None:
         host, port = bound.getsockname()[:2]
         self.address = Address("http" if tls is None else "https", host, port)
         self._exchange = exchange
         self._bound = bound
         self._workers = workers
-        self._server = http_server(exchange.app, tls=tls, grace=GRACE_SECONDS)
+        self._server = http_server(exchange.app, tls=tls, grace=GRACE_SECONDS, listen=listen)
 
     async def run(self) -> None:
         """Serve until ``stop``. Raises what made the node end by itself."""
@@ -129,7 +136,7 @@ async def _open(folder: ExchangeFolder, *, tls: ssl.SSLContext | None) -> AsyncI
         workers = _workers(folder, exchange, bus, sender)
         await _join_groups(folder.partners, bus)
         with _bind(settings.listen.host, settings.listen.port) as bound:
-            yield Node(exchange=exchange, bound=bound, tls=tls, workers=workers)
+            yield Node(exchange=exchange, bound=bound, tls=tls, listen=settings.listen, workers=workers)
     finally:
         await exchange.close()
         await bus.close()
@@ -151,7 +158,12 @@ def _tls(folder: ExchangeFolder, *, insecure_http: bool) -> ssl.SSLContext | Non
     listen = folder.settings.listen
     if listen.tls is not None:
         try:
-            return tls_context(folder.path / listen.tls.certificate, folder.path / listen.tls.key)
+            return tls_context(
+                folder.path / listen.tls.certificate,
+                folder.path / listen.tls.key,
+                client_ca=None if listen.tls.client_ca is None else folder.path / listen.tls.client_ca,
+                required=listen.tls.client_certificates == "required",
+            )
         except OSError as error:
             raise ConfigurationError(_NO_CERTIFICATE) from error
     if not insecure_http:
@@ -269,8 +281,10 @@ _NOT_LOOPBACK: Final = Bilingual(
     "a certificate.",
 )
 _NO_CERTIFICATE: Final = Bilingual(
-    fr=f"Le certificat TLS ou sa clé ne peut être lu : vérifiez les fichiers nommés sous listen.tls dans {SETTINGS}.",
-    en=f"The TLS certificate or its key can't be read: check the files named under listen.tls in {SETTINGS}.",
+    fr="Le certificat TLS, sa clé ou les autorités des clients ne peuvent être lus : vérifiez les fichiers nommés sous "
+    f"listen.tls dans {SETTINGS}.",
+    en="The TLS certificate, its key or the clients' authorities can't be read: check the files named under listen.tls "
+    f"in {SETTINGS}.",
 )
 
 

@@ -1,89 +1,148 @@
-"""uvicorn as a part of a larger program: sockets, signals and certificates are its owner's."""
+"""uvicorn as a part of a larger program: sockets, signals and certificates are its owner's, and so is the door."""
 
 from __future__ import annotations
 
+import math
+import socket
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from gateway.settings import Listen
+from lacolle.door.listener import Listener
+from lacolle.door.places import Place, Places, Reason
+from lacolle.door.protocol import Connection
+
+log = structlog.get_logger(__name__)
 
 BACKLOG: Final = 1024
-
-HEAD_LIMIT: Final = 64 * 1024
-"""How much of a request may come without its header's end, or any of its body, in bytes; one read more is possible."""
-
-
-class BoundedHead(HttpToolsProtocol):
-    """HTTP/1.1 for requests whose address, header fields and trailer fields have an end.
-
-    The parser keeps what it has read of them for as long as more of them comes, and has no limit of its own. Beyond
-    ``HEAD_LIMIT`` the answer is 431 (RFC 6585 section 5) and the connection ends.
-    """
-
-    _kept = 0
-    _asked = False
-
-    def data_received(self, data: bytes) -> None:
-        """Read on, and end what has become too long."""
-        self._kept += len(data)
-        super().data_received(data)
-        if self._kept > HEAD_LIMIT and not self.transport.is_closing():
-            if not self._asked or self.cycle.response_complete:
-                self.transport.write(STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n")
-            self.transport.close()
-
-    def on_headers_complete(self) -> None:
-        """Begin to count anew: the application has the header."""
-        self._kept, self._asked = 0, True
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Begin to count anew: the application bounds bodies itself."""
-        self._kept = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """Begin to count anew: the next request is another."""
-        self._kept = 0
-        super().on_message_complete()
+_TICKS_A_LOOK: Final = 5
+"""uvicorn ticks ten times a second; connections are held against their deadlines at every so many."""
+_TICKS_A_WORD: Final = 100
 
 
 class Server(uvicorn.Server):
-    """A server that leaves signals to its owner; ``should_exit`` ends it gracefully."""
+    """A server behind the front door. It leaves signals to its owner; ``should_exit`` ends it gracefully.
+
+    ``ended`` counts the connections that were not taken, or ended by the server, by reason.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, tls: ssl.SSLContext | None, listen: Listen) -> None:
+        super().__init__(config)
+        self.ended: Counter[Reason] = Counter()
+        self._tls = tls
+        self._listen = listen
+        self._places = Places(
+            total=listen.connections.total,
+            per_address=listen.connections.per_address,
+            trusted_proxies=listen.trusted_proxies,
+        )
+        self._told: Counter[Reason] = Counter()
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are, those in their handshake too."""
+        return self._places.taken
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept on the owner's sockets."""
+        self.servers = [self._listener(bound) for bound in sockets or ()]  # type: ignore[misc]  # it asks of them no more than they do
+        self.started = True
 
-def http_server(app: Any, *, tls: ssl.SSLContext | None, grace: float) -> Server:  # noqa: ANN401 - any ASGI application
-    """Return a server for ``app``, over TLS where there is a context; ``grace`` is the seconds a stop may take."""
+    async def on_tick(self, counter: int) -> bool:
+        """End what is over time, now and then, and say so, now and then."""
+        if counter % _TICKS_A_LOOK == 0:
+            self._look()
+        if counter % _TICKS_A_WORD == 0:
+            self._tell()
+        return await super().on_tick(counter)
+
+    def _listener(self, bound: socket.socket) -> Listener:
+        return Listener(
+            bound,
+            protocol=self._connection,
+            places=self._places,
+            tls=self._tls,
+            deadlines=self._listen.deadlines,
+            backlog=BACKLOG,
+            on_end=self._count,
+        )
+
+    def _connection(self, place: Place) -> Connection:
+        return Connection(
+            config=self.config,
+            server_state=self.server_state,
+            deadlines=self._listen.deadlines,
+            place=place,
+            on_end=self._count,
+        )
+
+    def _look(self) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.expire()
+
+    def _count(self, reason: Reason) -> None:
+        self.ended[reason] += 1
+
+    def _tell(self) -> None:
+        new = self.ended - self._told
+        if new:
+            log.warning("connections_ended", **{str(reason): number for reason, number in new.items()})
+        self._told = self.ended.copy()
+
+
+def http_server(
+    app: Any,  # noqa: ANN401 - any ASGI application
+    *,
+    tls: ssl.SSLContext | None,
+    grace: float,
+    listen: Listen = Listen(),  # noqa: B008 - frozen: one value for all
+) -> Server:
+    """Return a server for ``app``, over TLS where there is a context; ``grace`` is the seconds a stop may take.
+
+    Of ``listen`` it takes deadlines, connections and trusted proxies.
+    """
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=BoundedHead,
+        http=Connection,
         proxy_headers=False,  # nobody in front of us is trusted to say who calls
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        backlog=BACKLOG,
+        timeout_keep_alive=math.ceil(listen.deadlines.idle),
         timeout_graceful_shutdown=int(grace),
     )
     config.load()
-    config.ssl = tls
-    return Server(config)
+    return Server(config, tls=tls, listen=listen)
 
 
-def tls_context(chain: Path, key: Path) -> ssl.SSLContext:
-    """Return a server's TLS context, version 1.2 or newer. Raises ``OSError``, of which ``ssl.SSLError`` is one."""
+def tls_context(chain: Path, key: Path, *, client_ca: Path | None = None, required: bool = False) -> ssl.SSLContext:
+    """Return a server's TLS context, version 1.2 or newer.
+
+    With ``client_ca`` (PEM) a client's certificate is verified against it where one comes; ``required`` takes no
+    connection without one. Raises ``OSError``, of which ``ssl.SSLError`` is one.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(chain, key)
+    if client_ca is not None:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
+        context.num_tickets = 0  # each connection shows its certificate anew
+        context.options |= ssl.OP_NO_TICKET
     return context

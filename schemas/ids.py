@@ -5,6 +5,7 @@ Inside the code an identifier is a ``NewType`` of ``str``; at the edges the ``â€
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Annotated, NewType
 
@@ -31,11 +32,15 @@ DeliveryId = NewType("DeliveryId", str)
 AgreementId = NewType("AgreementId", str)
 """The name of an agreement, the same for all its versions: ``ca-qc.us-ny.crime-2008``."""
 
+CertificateDigest = NewType("CertificateDigest", str)
+"""A certificate by the SHA-256 of its DER form, ``sha-256:`` and 64 hexadecimal digits (RFC 8705 section 3.1)."""
+
 JURISDICTION_PATTERN = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
 PARTICIPANT_PATTERN = r"^[a-z]{2}(-[a-z0-9]{1,3})?\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 KEY_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
 ALERT_TYPE_PATTERN = r"^[a-z]+(-[a-z]+)*/[a-z]+(-[a-z]+)*/v[1-9][0-9]{0,2}$"
 AGREEMENT_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,62}[a-z0-9]$"
+CERTIFICATE_PATTERN = r"^sha-256:[0-9a-f]{64}$"
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 
 JurisdictionField = Annotated[JurisdictionCode, StringConstraints(pattern=JURISDICTION_PATTERN)]
@@ -44,7 +49,13 @@ KeyIdField = Annotated[KeyId, StringConstraints(pattern=KEY_ID_PATTERN)]
 AlertTypeField = Annotated[AlertType, StringConstraints(pattern=ALERT_TYPE_PATTERN)]
 AgreementField = Annotated[AgreementId, StringConstraints(pattern=AGREEMENT_PATTERN)]
 AlertIdField = Annotated[AlertId, StringConstraints(pattern=UUID_PATTERN)]
+CertificateField = Annotated[CertificateDigest, StringConstraints(pattern=CERTIFICATE_PATTERN)]
 DeliveryIdField = Annotated[DeliveryId, StringConstraints(pattern=UUID_PATTERN)]
+
+
+def certificate_digest(der: bytes) -> CertificateDigest:
+    """Return the name of a certificate in its DER form."""
+    return CertificateDigest(f"sha-256:{hashlib.sha256(der).hexdigest()}")
 
 
 def uuid7(*, at: datetime, randomness: bytes) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -25,6 +25,8 @@ from schemas.faults import BrokenRuleError, first_fault
 from schemas.fields import HostField, Name, Part, PublicKeyField, TypePattern, Window
 from schemas.ids import (
     AlertType,
+    CertificateDigest,
+    CertificateField,
     JurisdictionCode,
     JurisdictionField,
     KeyId,
@@ -55,7 +57,10 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-def _each_once(values: tuple[Role, ...]) -> tuple[Role, ...]:
+_ValueT = TypeVar("_ValueT")
+
+
+def _each_once(values: tuple[_ValueT, ...]) -> tuple[_ValueT, ...]:
     if len(set(values)) != len(values):
         raise BrokenRuleError(Bilingual(fr="La même valeur figure deux fois.", en="The same value occurs twice."))
     return values
@@ -84,7 +89,8 @@ class RegisteredKey(Window):
 class ParticipantStatement(Window):
     """An authority's word that an agency takes part: with which keys, in which roles, sending what, reached where.
 
-    Empty ``sends`` or ``hosts`` mean none. A partner's endpoint is used only on one of ``hosts``, to the letter.
+    Empty ``sends`` or ``hosts`` mean none. A partner's endpoint is used only on one of ``hosts``, to the letter. Where
+    there are ``certificates``, what the participant signs counts only on a connection that showed one of them.
     """
 
     statement: Literal["participant"]
@@ -97,6 +103,15 @@ class ParticipantStatement(Window):
     sends: Annotated[tuple[TypePattern, ...], Field(strict=False, max_length=200)]
     keys: Annotated[tuple[RegisteredKey, ...], Field(strict=False, max_length=16)]
     hosts: Annotated[tuple[HostField, ...], Field(strict=False, max_length=32)]
+    certificates: Annotated[
+        tuple[CertificateField, ...],
+        Field(strict=False, max_length=16, exclude_if=lambda listed: not listed),  # as statements were before it
+        AfterValidator(_each_once),
+    ] = ()
+
+    def speaks_over(self, certificate: CertificateDigest | None) -> bool:
+        """Say whether the participant may speak on a connection that showed this client certificate, or none."""
+        return not self.certificates or certificate in self.certificates
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

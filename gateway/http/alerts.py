@@ -15,6 +15,7 @@ from gateway.errors import InvalidQueryError, NotFoundError
 from gateway.http.answers import JSON, json_answer
 from gateway.http.auth import bearer, reader_of
 from gateway.http.bodies import read_body
+from gateway.http.certificates import shown_certificate
 from gateway.http.services import Services, services
 from gateway.store.reading import read_alert, read_alert_by_name
 from gateway.tokens import Scope
@@ -46,7 +47,9 @@ async def submit(request: Request) -> Response:
 
 async def submission_answer(use: Services, scope: AsgiScope, receive: Receive) -> tuple[int, dict[str, str], bytes]:
     """Return the status, the headers and the body that answer a submission. Raises ``GatewayError``."""
-    answer = await use.intake.accept(await read_body(scope, receive, media_type=JOSE, limit=use.body_limit))
+    submission = await read_body(scope, receive, media_type=JOSE, limit=use.body_limit)
+    use.admission.check(submission, shown_certificate(scope))
+    answer = await use.intake.accept(submission)
     return 200 if answer.replayed else 201, {"location": f"/v1/alerts/{answer.alert_id}"}, answer.body
 
 
@@ -54,9 +57,9 @@ async def submission_answer(use: Services, scope: AsgiScope, receive: Receive) -
 async def preview(request: Request) -> Response:
     """Answer every decision with its reason. Nothing is stored or sent; the log records that a preview was asked."""
     use = services(request)
-    considered = await use.intake.preview(
-        await read_body(request.scope, request.receive, media_type=JOSE, limit=use.body_limit)
-    )
+    submission = await read_body(request.scope, request.receive, media_type=JOSE, limit=use.body_limit)
+    use.admission.check(submission, shown_certificate(request.scope))
+    considered = await use.intake.preview(submission)
     return json_answer(_preview_document(considered))
 
 
@@ -107,7 +110,9 @@ async def acknowledge(request: Request, alert_id: str) -> Response:
     """Answer 201 when the recipient's own word is in the log; 200 for a repetition. The signature is the credential."""
     use = services(request)
     compact = await read_body(request.scope, request.receive, media_type=JOSE, limit=ACKNOWLEDGEMENT_LIMIT)
-    word, recorded = await use.acknowledgements.record(AlertId(alert_id), compact)
+    word, recorded = await use.acknowledgements.record(
+        AlertId(alert_id), compact, certificate=shown_certificate(request.scope)
+    )
     return json_answer(
         {
             "alert_id": word.alert_id,

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gateway.http.answers import json_answer
 from gateway.http.bodies import read_body
+from gateway.http.certificates import shown_certificate
 from gateway.http.services import services
 from gateway.store.reading import Reader
 from gateway.tokens import OAuthError, Scope
@@ -25,7 +26,9 @@ _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 def bearer(request: Request, scope: Scope) -> ParticipantStatement:
     """Return the participant whose token came with the request. Raises ``TokenRefusedError``."""
-    return services(request).tokens.read(request.headers.get("authorization"), scope=scope)
+    return services(request).tokens.read(
+        request.headers.get("authorization"), scope=scope, certificate=shown_certificate(request.scope)
+    )
 
 
 def reader_of(participant: ParticipantStatement) -> Reader:
@@ -47,6 +50,7 @@ async def token(request: Request) -> Response:
             assertion=form.get("client_assertion", "").encode("ascii", "replace"),
             scopes=tuple(form.get("scope", "").split()),
             client_id=form.get("client_id"),
+            certificate=shown_certificate(request.scope),
         )
     except OAuthError as error:
         status = 401 if error.error == "invalid_client" else 400
@@ -77,6 +81,7 @@ async def metadata(request: Request) -> Response:
             "response_types_supported": [],
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": ["ES256", "Ed25519"],
+            "tls_client_certificate_bound_access_tokens": True,
             "scopes_supported": [str(scope) for scope in Scope],
         },
         headers=_NO_STORE,

@@ -18,7 +18,11 @@ async def healthz() -> Response:
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
-@router.get("/readyz", summary="Can the exchange accept alerts?")
+@router.get(
+    "/readyz",
+    summary="Can the exchange accept alerts?",
+    responses={503: {"description": "It can't, and says which parts are broken", "content": {"application/json": {}}}},
+)
 async def readyz(request: Request) -> Response:
     """Answer 200 where every part works, or where only the bus does not (``degraded``); 503 else."""
     parts = services(request).health.report()

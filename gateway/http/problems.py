@@ -108,7 +108,12 @@ _PARAMETER: Final = Bilingual(
 
 def problem_of(error: errors.GatewayError) -> Problem:
     """Return the problem of an error's class or of its nearest ancestor in the table."""
-    for each in type(error).__mro__:
+    return problem_of_kind(type(error))
+
+
+def problem_of_kind(kind: type[errors.GatewayError]) -> Problem:
+    """Return the problem of a class of errors."""
+    for each in kind.__mro__:
         if each in PROBLEMS:
             return PROBLEMS[each]
     return _INTERNAL
@@ -167,9 +172,10 @@ def _headers(error: errors.GatewayError) -> dict[str, str]:
     match error:
         case errors.RateLimitedError(retry_after=seconds) | errors.LogUnavailableError(retry_after=seconds):
             return {"Retry-After": str(max(1, math.ceil(seconds)))}
-        case errors.TokenRefusedError(scope=scope, insufficient=insufficient):
-            reason = ', error="insufficient_scope"' if insufficient else ""
-            return {"WWW-Authenticate": f'Bearer scope="{scope}"{reason}'}
+        case errors.TokenRefusedError(scope=scope, presented=presented, insufficient=insufficient):
+            # RFC 6750 section 3.1: who presents no token is told of no error
+            code = "insufficient_scope" if insufficient else "invalid_token"
+            return {"WWW-Authenticate": f'Bearer scope="{scope}"' + (f', error="{code}"' if presented else "")}
         case errors.MediaTypeError(expected=expected):
             return {"Accept-Post": expected}
         case _:
@@ -212,10 +218,12 @@ def _allow(request: Request, status: int) -> dict[str, str]:
         return {}
     asked = [(method, {**request.scope, "method": method}) for method in _METHODS]
     here = [name for name, scope in asked if any(r.matches(scope)[0] is Match.FULL for r in request.app.routes)]
+    if "GET" in here:  # what can be read can be asked about (RFC 9110 section 9.3.2)
+        here.insert(1, "HEAD")
     return {"Allow": ", ".join(here)}
 
 
-_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _METHOD_NOT_ALLOWED: Final = 405
 
 

@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
+from gateway.admission import Admission
+from gateway.batches import BatchIntake
 from gateway.checkpoints import CheckpointTask
 from gateway.clock import Clock
 from gateway.enrol import Enrolment
@@ -22,9 +24,11 @@ from schemas.signing.keys import PublicKey
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The use cases and readers that the routes share. ``body_limit`` is in bytes."""
+    """The use cases and readers that the routes share. ``body_limit`` and ``batch_limit`` are in bytes."""
 
+    admission: Admission
     intake: Intake
+    batches: BatchIntake
     acknowledgements: Acknowledgements
     enrolment: Enrolment
     tokens: TokenIssuer
@@ -35,6 +39,7 @@ class Services:
     metrics: CollectorRegistry
     public_keys: tuple[PublicKey, ...]
     body_limit: int
+    batch_limit: int
     clock: Clock
 
 

@@ -47,6 +47,7 @@ class Caller:
         base_url: str,
         *,
         ca_file: Path | None,
+        certificate: tuple[Path, Path] | None = None,
         language: Language,
         timeout: float,
         patience: float,
@@ -57,7 +58,7 @@ class Caller:
         self._surroundings = surroundings
         self._http = httpx2.Client(
             base_url=self.base_url,
-            verify=_trust(ca_file),
+            verify=_trust(ca_file, certificate),
             timeout=timeout,
             headers={"Accept-Language": language, "User-Agent": "lacolle"},
             # a proxy of the environment has no business between two processes of one machine
@@ -131,12 +132,17 @@ def _is_loopback(url: httpx2.URL) -> bool:
     return url.host in _LOOPBACK
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
+def _trust(ca_file: Path | None, certificate: tuple[Path, Path] | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError:  # ssl.SSLError is one
         raise ConfigurationError(_no_authority(ca_file)) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if certificate is not None:
+        try:
+            context.load_cert_chain(*certificate)
+        except OSError:
+            raise ConfigurationError(_no_certificate(certificate[0])) from None
     return context
 
 
@@ -163,6 +169,14 @@ def _no_authority(ca_file: Path | None) -> Bilingual:
     return Bilingual(
         fr=f"{ca_file} ne contient pas de certificat d'autorité lisible (PEM) : vérifiez --ca-file.",
         en=f"{ca_file} holds no certificate authority that can be read (PEM): check --ca-file.",
+    )
+
+
+def _no_certificate(chain: Path) -> Bilingual:
+    return Bilingual(
+        fr=f"Le certificat client {chain} ou sa clé ne peut être lu (PEM) : vérifiez --certificate et "
+        "--certificate-key.",
+        en=f"The client certificate {chain} or its key can't be read (PEM): check --certificate and --certificate-key.",
     )
 
 

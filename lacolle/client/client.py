@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,6 +17,7 @@ from lacolle.client.answers import (
     Status,
     read_answer,
 )
+from lacolle.client.batches import MEDIA_TYPE, BatchResult, parted, read_results
 from lacolle.client.calls import Call, Caller
 from lacolle.client.documents import (
     AlertDocument,
@@ -26,6 +27,7 @@ from lacolle.client.documents import (
     signed_alert,
     update_of,
 )
+from lacolle.client.problems import problem_in
 from lacolle.client.surroundings import MACHINE, Surroundings
 from lacolle.client.tokens import Tokens
 from lacolle.client.trust import ExchangeKeys, verify_receipt
@@ -39,6 +41,7 @@ from schemas.signing.keys import SigningKey
 from schemas.signing.strict_json import parse_json
 
 _JOSE: Final = {"Content-Type": "application/jose"}
+_JOSE_SEQUENCE: Final = {"Content-Type": MEDIA_TYPE}
 _READ_SCOPE: Final = "alerts:read"
 _REPLAYED: Final = 200
 
@@ -58,6 +61,7 @@ class Client:
         participant: str,
         key: SigningKey | Path | str,
         ca_file: Path | str | None = None,
+        certificate: tuple[Path | str, Path | str] | None = None,
         issuer: str | None = None,
         exchange_keys: Path | str | None = None,
         language: Language = "en",
@@ -68,16 +72,19 @@ class Client:
         """Set the client up; nothing is called yet.
 
         ``key`` is the participant's private key or its file. ``ca_file`` (PEM) replaces the system's certificate
-        authorities. ``issuer`` is the exchange's, where it is not ``base_url``. ``exchange_keys`` is a JWK Set file
+        authorities; ``certificate`` is the client's own, its chain and its key (PEM), where the exchange asks for one
+        (RFC 8705). ``issuer`` is the exchange's, where it is not ``base_url``. ``exchange_keys`` is a JWK Set file
         of the keys that may sign receipts, written the first time where it does not exist. ``language`` is that of
         the exchange's messages; ``timeout`` is one attempt's. Raises ``ConfigurationError`` and ``KeyFileError``.
         """
         self.participant = ParticipantId(participant)
         self._key = key if isinstance(key, SigningKey) else load_key_file(Path(key))
         self._surroundings = surroundings
+        self._patience = patience
         self._caller = Caller(
             base_url,
             ca_file=None if ca_file is None else Path(ca_file),
+            certificate=None if certificate is None else (Path(certificate[0]), Path(certificate[1])),
             language=language,
             timeout=timeout,
             patience=patience,
@@ -106,8 +113,52 @@ class Client:
         Raises ``InvalidAlertError``, ``ReceiptNotTrustedError``, and what every call raises.
         """
         submission = self._submission(alert)
-        keys = self._exchange_keys.pinned()
+        self._exchange_keys.pinned()  # before anything is sent that could not be checked
         answer = self._caller.answer(lambda: Call("POST", "/v1/alerts", content=submission, headers=_JOSE))
+        return self._accepted(submission, answer)
+
+    def send_batch(self, alerts: Sequence[AlertDocument | bytes]) -> list[Accepted | ProblemError]:
+        """Send many alerts, or submissions signed before, and return for each, in order, what ``send`` would.
+
+        What one of them is refused for is returned in its place, and stops no other; alerts that name each other are
+        taken in the order given. Lines that the exchange asks to send again are, for at most ``patience`` seconds.
+        Raises ``InvalidAlertError`` before anything is sent, ``ReceiptNotTrustedError``, and what every call raises.
+        """
+        submissions = [self._submission(alert) for alert in alerts]
+        self._exchange_keys.pinned()
+        deadline = self._surroundings.monotonic() + self._patience
+        found: dict[int, BatchResult] = {}
+        waiting = list(range(len(submissions)))
+        while True:
+            found |= self._batch_results(submissions, waiting)
+            waiting = [place for place in waiting if found[place].is_to_come_again]
+            pause = max((found[place].retry_after or 1 for place in waiting), default=0)
+            if not waiting or self._surroundings.monotonic() + pause > deadline:
+                break
+            self._surroundings.sleep(pause)
+        return [self._result(submission, found[place]) for place, submission in enumerate(submissions)]
+
+    def _batch_results(self, submissions: Sequence[bytes], places: Sequence[int]) -> dict[int, BatchResult]:
+        found: dict[int, BatchResult] = {}
+        chosen = [submissions[place] for place in places]
+        for together in parted(chosen):
+            results = self._batch(b"\n".join(chosen[place] for place in together), lines=len(together))
+            found |= {places[each]: result for each, result in zip(together, results, strict=True)}
+        return found
+
+    def _batch(self, content: bytes, *, lines: int) -> list[BatchResult]:
+        call = Call("POST", "/v1/alerts/batch", content=content, headers=_JOSE_SEQUENCE)
+        return read_results(self._caller.answer(lambda: call), lines=lines)
+
+    def _result(self, submission: bytes, result: BatchResult) -> Accepted | ProblemError:
+        answer = result.as_answer()
+        if not answer.is_success:
+            return problem_in(answer, now=self._surroundings.now())
+        return self._accepted(submission, answer)
+
+    def _accepted(self, submission: bytes, answer: httpx2.Response) -> Accepted:
+        """Return what an answer says, its receipt verified."""
+        keys = self._exchange_keys.pinned()
         told = read_answer(answer, AcceptedAnswer)
         replayed = answer.status_code == _REPLAYED
         receipt = verify_receipt(told, submission, keys=keys, named=_named(submission), replayed=replayed)

@@ -28,6 +28,8 @@ class Connection:
     participant: str
     key: Path
     ca_file: Path | None
+    certificate: Path | None
+    certificate_key: Path | None
     issuer: str | None
     exchange_keys: Path | None
     language: Language
@@ -39,10 +41,15 @@ class Connection:
             participant=self.participant,
             key=self.key,
             ca_file=self.ca_file,
+            certificate=self._own_certificate(),
             issuer=self.issuer,
             exchange_keys=self.exchange_keys,
             language=self.language,
         )
+
+    def _own_certificate(self) -> tuple[Path, Path] | None:
+        """Return the client's certificate; its key stands in the same file where none is named."""
+        return None if self.certificate is None else (self.certificate, self.certificate_key or self.certificate)
 
 
 KeyOption = Annotated[
@@ -111,6 +118,24 @@ _CONNECTION: Final[_Options] = (
         Annotated[
             Path | None,
             typer.Option("--ca-file", envvar="LACOLLE_CA_FILE", help="Certificate authority of the exchange (PEM)."),
+        ],
+        default=None,
+    ),
+    _option(
+        "certificate",
+        Annotated[
+            Path | None,
+            typer.Option("--certificate", envvar="LACOLLE_CERTIFICATE", help="Your own TLS certificate chain (PEM)."),
+        ],
+        default=None,
+    ),
+    _option(
+        "certificate_key",
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--certificate-key", envvar="LACOLLE_CERTIFICATE_KEY", help="Its key (PEM), if in a file of its own."
+            ),
         ],
         default=None,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from schemas.ids import ParticipantId
 from schemas.signing.strict_json import JsonValue, parse_json
 
 _STANDARD_INPUT: Final = Path("-")
+_ALERTS: Final = frozenset({".json", ".jws"})
 
 
 class InputError(LacolleError):
@@ -38,6 +40,25 @@ def read_alert(file: Path | None, *, cap: Path | None, participant: str) -> dict
     if not isinstance(document, dict):
         raise InputError(_NO_ALERT)
     return document
+
+
+def alert_files(named: Sequence[Path]) -> list[Path]:
+    """Return the files that were named, and in a folder's place its alerts (``.json``, ``.jws``) by name.
+
+    Raises ``InputError`` for a folder without any.
+    """
+    files: list[Path] = []
+    for each in named:
+        inside = sorted(file for file in each.iterdir() if file.suffix in _ALERTS) if each.is_dir() else [each]
+        if not inside:
+            raise InputError(
+                Bilingual(
+                    fr=f"{each} ne contient aucune alerte (.json ou .jws).",
+                    en=f"{each} holds no alert (.json or .jws).",
+                )
+            )
+        files.extend(inside)
+    return files
 
 
 def read_input(file: Path) -> bytes:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from lacolle.client import documents
+from lacolle.client import Accepted, documents
 from lacolle.client.surroundings import MACHINE
 from lacolle.commands import told
 from lacolle.commands.frame import Connection, KeyOption, ParticipantOption, framed
-from lacolle.commands.inputs import InputError, read_alert, write_output
+from lacolle.commands.inputs import InputError, alert_files, read_alert, write_output
 from lacolle.commands.voice import Voice
 from lacolle.keyfiles import load_key_file
 from schemas.bilingual import Bilingual
@@ -19,6 +20,10 @@ from schemas.evidence import AcknowledgementStatus
 
 FileArgument = Annotated[
     Path | None, typer.Argument(help="An alert in its native form, or one signed before; - is standard input.")
+]
+FilesArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Alerts in their native form, or signed before; a folder stands for those in it."),
 ]
 CapOption = Annotated[Path | None, typer.Option("--cap", help="A CAP 1.2 file to send instead.")]
 
@@ -58,17 +63,36 @@ def send(
     *,
     voice: Voice,
     connection: Connection,
-    file: FileArgument = None,
+    files: FilesArgument = None,
     cap: CapOption = None,
-    receipt: Annotated[Path | None, typer.Option("--receipt", help="Where to keep the signed receipt.")] = None,
+    receipt: Annotated[
+        Path | None,
+        typer.Option("--receipt", help="Where to keep the signed receipt; a folder for those of several alerts."),
+    ] = None,
 ) -> None:
-    """Send an alert to the exchange, and check the receipt it answers with. Sending twice makes no second alert."""
-    alert = read_alert(file, cap=cap, participant=connection.participant)
+    """Send alerts to the exchange, and check the receipts it answers with. Sending twice makes no second alert."""
+    named = alert_files(files or ())
+    if len(named) > 1 and cap is None:
+        _send_together(voice, connection, named, receipts=receipt)
+        return
+    alert = read_alert(named[0] if named else None, cap=cap, participant=connection.participant)
     with connection.client() as client:
         accepted = client.send(alert)
     if receipt is not None:
         write_output(receipt, accepted.receipt_jws.encode("ascii"))
     voice.answer(told.accepted_document(accepted), told.accepted(accepted))
+
+
+def _send_together(voice: Voice, connection: Connection, files: Sequence[Path], *, receipts: Path | None) -> None:
+    alerts = [read_alert(file, cap=None, participant=connection.participant) for file in files]
+    with connection.client() as client:
+        results = list(zip(files, client.send_batch(alerts), strict=True))
+    for _, result in results:
+        if receipts is not None and isinstance(result, Accepted):
+            write_output(receipts / f"{result.alert_id}.jws", result.receipt_jws.encode("ascii"))
+    voice.answer(told.batch_document(results), told.batch(results))
+    if not all(isinstance(result, Accepted) for _, result in results):
+        raise typer.Exit(1)
 
 
 def preview(*, voice: Voice, connection: Connection, file: FileArgument = None, cap: CapOption = None) -> None:

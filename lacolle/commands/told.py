@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from lacolle.client import Accepted, Acknowledged, Decision, Delivery, Preview, Recipient, Status
+from lacolle.errors import ProblemError
 from schemas.bilingual import Bilingual
 from schemas.decisions import Lane
 
@@ -53,6 +55,45 @@ def accepted(told: Accepted) -> Lines:
             en="No recipients: no agreement lets it pass. “lacolle preview” says why.",
         )
     yield from (_recipient(recipient) for recipient in told.recipients)
+
+
+Sent = Sequence[tuple[Path, Accepted | ProblemError]]
+
+
+def batch_document(sent: Sent) -> dict[str, Any]:
+    """Return what came of each file as JSON has it."""
+    return {
+        "results": [
+            {"file": str(file), "accepted": accepted_document(result)}
+            if isinstance(result, Accepted)
+            else {"file": str(file), "refused": _refusal_document(result)}
+            for file, result in sent
+        ]
+    }
+
+
+def batch(sent: Sent) -> Lines:
+    """Say what came of each file, and of all together."""
+    for file, result in sent:
+        if isinstance(result, Accepted):
+            yield f"{file}:"
+            yield from accepted(result)
+        else:
+            yield Bilingual(
+                fr=f"{file} : refusée. {result.in_language('fr')}", en=f"{file}: refused. {result.in_language('en')}"
+            )
+    taken = sum(isinstance(result, Accepted) for _, result in sent)
+    yield Bilingual(fr=f"Acceptées : {taken} sur {len(sent)}.", en=f"Accepted: {taken} of {len(sent)}.")
+
+
+def _refusal_document(refusal: ProblemError) -> dict[str, Any]:
+    return {
+        "type": refusal.type,
+        "status": refusal.status,
+        "title": refusal.title,
+        "detail": refusal.detail,
+        "errors": [{"pointer": each.pointer, "message": each.message} for each in refusal.errors],
+    }
 
 
 def preview(told: Preview) -> Lines:

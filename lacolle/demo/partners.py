@@ -17,7 +17,7 @@ from typing import Any, Final
 import structlog
 
 from adapters.signatures import NonceMemory, RequestNotTrustedError, SentRequest, verify_request
-from lacolle.certificates import ServerCertificate
+from lacolle.certificates import IssuedCertificate
 from lacolle.client import Client
 from lacolle.errors import LacolleError
 from lacolle.samples import Member
@@ -64,7 +64,7 @@ class PartnerEndpoint:
         member: Member,
         *,
         bound: socket.socket,
-        certificate: ServerCertificate,
+        certificate: IssuedCertificate,
         keys: Mapping[KeyId, PublicKey],
         client: Client,
     ) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from lacolle.certificates import LocalAuthority
 from lacolle.samples import World, WorldOptions, build_world
 from schemas.ids import ParticipantId
 from tests.acceptance.agency import Agencies, Agency
@@ -42,6 +43,7 @@ class ServerProcess:
 
     world: World
     log_file: Path
+    trust: ssl.SSLContext = _NO_AUTHORITIES
     process: subprocess.Popen[bytes] | None = field(default=None)
 
     def start(self) -> None:
@@ -74,10 +76,17 @@ class ServerProcess:
 
     def _ready(self) -> bool:
         try:
-            answer = httpx2.get(f"{self.world.base_url}/readyz", timeout=1.0, verify=_NO_AUTHORITIES)
+            answer = httpx2.get(f"{self.world.base_url}/readyz", timeout=1.0, verify=self.trust)
         except httpx2.HTTPError:
             return False
         return answer.status_code == httpx2.codes.OK
+
+
+@dataclass
+class TlsServer(ServerProcess):
+    """A server over TLS, and the authority of its certificate and its clients'."""
+
+    authority: LocalAuthority = field(kw_only=True)
 
 
 @contextmanager
@@ -87,6 +96,28 @@ def serving(
     """Build the sample world in a directory and serve it over plain HTTP on loopback for as long as the block lasts."""
     options = WorldOptions(port=free_port(), settings=settings or {}, endpoints=endpoints or {})
     server = ServerProcess(build_world(directory, options), directory / "server.log")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def serving_tls(
+    directory: Path, *, settings: dict[str, Any] | None = None, mutual: bool = False
+) -> Iterator[TlsServer]:
+    """Build the sample world and serve it over TLS; where ``mutual``, no connection is taken without a certificate."""
+    asked = {"client_ca": "tls/ca.pem", "client_certificates": "required"} if mutual else {}
+    tls = {"tls": {"certificate": "tls/server.pem", "key": "tls/server.key", **asked}}
+    merged = {**(settings or {}), "listen": {**(settings or {}).get("listen", {}), **tls}}
+    world = build_world(directory, WorldOptions(port=free_port(), scheme="https", settings=merged))
+    authority = LocalAuthority(world.folder / "tls")
+    authority.issue("server")
+    trust = ssl.create_default_context(cafile=authority.ca_file)
+    operator = authority.issue("operator")
+    trust.load_cert_chain(operator.chain, operator.key)
+    server = TlsServer(world, directory / "server.log", trust, authority=authority)
     server.start()
     try:
         yield server
@@ -149,5 +180,5 @@ def reading_log(server: ServerProcess, agencies: Agencies) -> LogReader:
 @contextmanager
 def calling(server: ServerProcess) -> Iterator[Agencies]:
     """Return the systems of a server's participants for as long as the block lasts."""
-    with httpx2.Client(base_url=server.world.base_url, timeout=20.0, trust_env=False) as http:
+    with httpx2.Client(base_url=server.world.base_url, timeout=20.0, trust_env=False, verify=server.trust) as http:
         yield Agencies(server.world, http)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from lacolle.certificates import ServerCertificate
+from lacolle.certificates import IssuedCertificate
 from tests.acceptance.conftest import free_port
 from tests.acceptance.independent import is_signed
 
@@ -53,7 +53,7 @@ class Answer:
 class Partner:
     """A partner on a port of its own, which it keeps while it is down. ``respond`` decides each answer."""
 
-    def __init__(self, certificate: ServerCertificate, host: str = "127.0.0.1") -> None:
+    def __init__(self, certificate: IssuedCertificate, host: str = "127.0.0.1") -> None:
         self.requests: list[Handed] = []
         self.respond: Callable[[Handed], Answer] = lambda _: Answer()
         self._port = free_port()

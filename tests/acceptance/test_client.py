@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from lacolle import Client
+from lacolle.client import Accepted
 from lacolle.client.documents import cap_time
 from lacolle.errors import ProblemError
 from schemas.ids import KeyId, ParticipantId
@@ -144,3 +145,49 @@ def test_the_command_sends_and_reads_back(standing: ServerProcess, alert: dict[s
     ]
     assert answers[0]["alert_id"] == answers[1]["alert_id"]
     assert orjson.loads((tmp_path / "exchange.json").read_bytes())["keys"]
+
+
+def test_a_folder_is_sent_together(standing: ServerProcess, alert: dict[str, JsonValue], tmp_path: Path) -> None:
+    """Several files, or a folder, go out as one batch: each is told of by its file, and one refusal stops no other."""
+    folder, receipts = tmp_path / "alerts", tmp_path / "receipts"
+    folder.mkdir()
+    receipts.mkdir()
+    for number in range(3):
+        changes = {
+            "identifier": f"{alert['identifier']}-{number}",
+            **({"expires": alert["sent"]} if number == 1 else {}),
+        }
+        (folder / f"{number}.json").write_bytes(orjson.dumps({**alert, **changes}))
+    member = standing.world.members[SENDER]
+    words = ["send", str(folder), "--receipt", str(receipts), "--json", "--lang", "en"]
+    told = subprocess.run(
+        [sys.executable, "-m", "lacolle", *words],
+        env={
+            **os.environ,
+            "LACOLLE_URL": standing.world.base_url,
+            "LACOLLE_PARTICIPANT": SENDER,
+            "LACOLLE_KEY": str(member.key_files[0]),
+        },
+        capture_output=True,
+        check=False,
+    )
+    assert told.returncode == 1, told.stderr
+    results = orjson.loads(told.stdout)["results"]
+    assert [Path(each["file"]).name for each in results] == ["0.json", "1.json", "2.json"]
+    assert ["accepted" in each for each in results] == [True, False, True]
+    assert results[1]["refused"]["errors"][0]["pointer"] == "/expires"
+    assert sorted(file.stem for file in receipts.iterdir()) == sorted(
+        each["accepted"]["alert_id"] for each in results if "accepted" in each
+    )
+
+
+def test_an_alert_and_its_update_together(standing: ServerProcess, alert: dict[str, JsonValue]) -> None:
+    """What belongs together may be sent together: the Update finds its alert, and each has a verified receipt."""
+    with client_of(standing, SENDER) as client:
+        update = {**alert, "identifier": f"{alert['identifier']}-u", "msgType": "Update"}
+        update["references"] = [f"{SENDER},{alert['identifier']},{alert['sent']}"]
+        first, second = client.send_batch([alert, update])
+        assert isinstance(first, Accepted)
+        assert isinstance(second, Accepted)
+        assert (second.warnings, client.status(second.alert_id).thread) == ((), first.alert_id)
+        assert client.send_batch([]) == []

@@ -178,7 +178,7 @@ def test_bodies(sq: Agency) -> None:
     holds()
 
 
-@schemathesis.serializer("application/jose")
+@schemathesis.serializer("application/jose", "application/jose-seq")
 def as_it_stands(_: schemathesis.SerializationContext, value: object) -> bytes:
     """Send a generated text as the body."""
     return str(value).encode("utf-8", "replace")

@@ -113,9 +113,14 @@ def test_whoever_is_to_come_again_is_told_when() -> None:
 
 def test_a_token_that_is_missing_or_too_weak_is_challenged() -> None:
     """401 names the scope (RFC 6750 section 3); a token without the scope is 403 and says so."""
-    missing, _ = answered(errors.TokenRefusedError(scope="log:read"))
+    missing, _ = answered(errors.TokenRefusedError(scope="log:read", presented=False))
+    spent, _ = answered(errors.TokenRefusedError(scope="log:read"))
     weak, problem = answered(errors.TokenRefusedError(scope="log:read", insufficient=True))
     assert (missing.status_code, missing.headers["www-authenticate"]) == (401, 'Bearer scope="log:read"')
+    assert (spent.status_code, spent.headers["www-authenticate"]) == (
+        401,
+        'Bearer scope="log:read", error="invalid_token"',
+    )
     assert (weak.status_code, problem["status"]) == (403, 403)
     assert weak.headers["www-authenticate"] == 'Bearer scope="log:read", error="insufficient_scope"'
 

@@ -36,6 +36,12 @@ def test_what_init_writes_is_read(tmp_path: Path) -> None:
     assert (read.base_url, read.listen.host, read.listen.port) == ("https://exchange.example", "::1", 9443)
 
 
+def test_trusted_proxies(tmp_path: Path) -> None:
+    """A hop that may name a client's certificate is one address or a network, of either kind of IP."""
+    read = settings(tmp_path, SMALLEST + "listen: {trusted_proxies: [192.0.2.7, 10.0.0.0/8, '2001:db8::/32']}\n")
+    assert [str(each) for each in read.listen.trusted_proxies] == ["192.0.2.7/32", "10.0.0.0/8", "2001:db8::/32"]
+
+
 @pytest.mark.parametrize(
     ("added", "line", "place"),
     [
@@ -44,6 +50,18 @@ def test_what_init_writes_is_read(tmp_path: Path) -> None:
         ("listen: {port: 65536}\n", 3, "listen.port"),
         ("listen: {port: '8443'}\n", 3, "listen.port"),
         ("listen: {tls: {certificate: server.pem}}\n", 3, "listen.tls.key"),
+        ("listen: {tls: {certificate: a, key: b, client_ca: c}}\n", 3, "listen.tls"),
+        ("listen: {tls: {certificate: a, key: b, client_certificates: required}}\n", 3, "listen.tls"),
+        (
+            "listen: {tls: {certificate: a, key: b, client_ca: c, client_certificates: some}}\n",
+            3,
+            "listen.tls.client_certificates",
+        ),
+        ("listen:\n  trusted_proxies:\n    - 10.0.0.1/8\n", 5, "listen.trusted_proxies[0]"),
+        ("listen: {trusted_proxies: [elsewhere]}\n", 3, "listen.trusted_proxies[0]"),
+        ("listen: {trusted_proxies: [1]}\n", 3, "listen.trusted_proxies[0]"),
+        ("listen: {deadlines: {head: 0}}\n", 3, "listen.deadlines.head"),
+        ("listen: {connections: {per_address: 0}}\n", 3, "listen.connections.per_address"),
         ("limits:\n  body_bytes: 12\n", 4, "limits.body_bytes"),
         ("limits: {burst: 0}\n", 3, "limits.burst"),
         ("limits: {rate_per_second: 0}\n", 3, "limits.rate_per_second"),

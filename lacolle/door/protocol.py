@@ -1,0 +1,185 @@
+"""One connection: HTTP/1.1 with absolute deadlines, and the client's certificate in the ASGI scope.
+
+A connection is always in one stage, and each stage has an end that going on slowly does not move:
+
+======  ==========================================  ===================================================
+stage   from                                        until
+======  ==========================================  ===================================================
+HEAD    the connection, or a request's first byte   the end of its fields; then 408 (RFC 9110, 15.5.9)
+BODY    the end of its fields                       the end of its body; then 408
+WORK    the end of its body                         the answer; that time is the exchange's own
+IDLE    the answer                                  the next request's first byte; then it is closed
+======  ==========================================  ===================================================
+
+An answer must be taken within a time of its own, counted from when the client first held it up. Deadlines are held
+against the clock twice a second, by ``expire``: no timer is set and cancelled for each request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, Final
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from gateway.http.certificates import EXTENSION
+from gateway.settings import Deadlines
+from lacolle.door.certificates import FORWARDED, forwarded_certificate, tls_extension
+from lacolle.door.heads import BoundedHead
+from lacolle.door.places import Place, Reason
+
+_NEVER: Final = math.inf
+_SLOW_REQUEST: Final = 408
+
+
+class Stage(Enum):
+    """What a connection waits for."""
+
+    HEAD = auto()
+    BODY = auto()
+    WORK = auto()
+    IDLE = auto()
+
+
+class Connection(BoundedHead):
+    """One client's connection, at its place."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        server_state: ServerState,
+        deadlines: Deadlines,
+        place: Place,
+        on_end: Callable[[Reason], None],
+    ) -> None:
+        super().__init__(config, server_state, {}, _loop=asyncio.get_running_loop())
+        self._deadlines = deadlines
+        self._place = place
+        self._on_end = on_end
+        self._stage = Stage.HEAD
+        self._due = _NEVER
+        self._answer_due = _NEVER
+        self._extensions: dict[str, Any] = {}
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for a request; what the handshake verified holds for all of them."""
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self._extensions["tls"], der = tls_extension(tls)
+            if der is not None and not self._place.proxy:
+                self._extensions[EXTENSION] = {"der": der}
+        self._enter(Stage.HEAD)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the place back."""
+        self._place.leave()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; the first byte after an answer begins the next request, whatever it is."""
+        if self._stage is Stage.IDLE:
+            self._enter(Stage.HEAD)
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Begin a request, also one that is sent before the last one's answer."""
+        super().on_message_begin()
+        if self._stage is Stage.WORK:
+            self._enter(Stage.HEAD)
+        if self._extensions:
+            self.scope["extensions"] = dict(self._extensions)
+
+    def on_headers_complete(self) -> None:
+        """Hand the request to the application, which never sees a ``Client-Cert`` field, nobody's.
+
+        Raises ``MalformedFieldError``, which the parser turns into a 400.
+        """
+        if any(name in FORWARDED for name, _ in self.headers):
+            self._take_forwarded()
+        self._enter(Stage.BODY)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Wait for the answer, or for the next request where it was answered early."""
+        super().on_message_complete()
+        self._enter(Stage.IDLE if self.cycle.response_complete else Stage.WORK)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, once the last of those at hand is answered."""
+        super().on_response_complete()
+        if self._stage is Stage.WORK and self.cycle.response_complete:
+            self._enter(Stage.IDLE)
+        if not self.flow.write_paused:
+            self._answer_due = _NEVER
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to take its answer."""
+        super().pause_writing()
+        self._answer_due = min(self._answer_due, self.loop.time() + self._deadlines.answer)
+
+    def resume_writing(self) -> None:
+        """Go on; where the answer is not whole yet, its deadline stays."""
+        super().resume_writing()
+        if self.cycle.response_complete:
+            self._answer_due = _NEVER
+
+    def expire(self) -> None:
+        """End the connection where its stage, or its answer, is over time."""
+        now = self.loop.time()
+        if self.transport.is_closing():  # what is still to be sent must be taken, too
+            self._answer_due = min(self._answer_due, now + self._deadlines.answer)
+        if self._answer_due <= now:
+            self._on_end(Reason.ANSWER)
+            self.transport.abort()
+        elif self._due <= now and not self.transport.is_closing():
+            self._run_out(now)
+
+    def _run_out(self, now: float) -> None:
+        match self._stage:
+            case Stage.HEAD | Stage.BODY if self.flow.read_paused:  # it is the exchange that is behind
+                self._due = now + self._deadlines.body
+            case Stage.HEAD:
+                self._on_end(Reason.HEAD)
+                self.refuse(_SLOW_REQUEST)
+            case Stage.BODY:
+                self._on_end(Reason.BODY)
+                self._drop_request()
+            case Stage.IDLE:
+                self.transport.close()
+            case Stage.WORK:
+                self._due = _NEVER
+
+    def _drop_request(self) -> None:
+        """Answer 408 in the application's place, which learns that its client is gone."""
+        cycle = self.cycle
+        if not cycle.response_started:
+            cycle.response_started = cycle.response_complete = True
+        cycle.disconnected = True
+        cycle.message_event.set()
+        self.refuse(_SLOW_REQUEST)
+
+    def _take_forwarded(self) -> None:
+        if self._place.proxy:
+            der = forwarded_certificate(self.headers)
+            if der is not None:
+                self.scope["extensions"] = {**self._extensions, EXTENSION: {"der": der}}
+        self.headers[:] = [(name, value) for name, value in self.headers if name not in FORWARDED]
+
+    def _enter(self, stage: Stage) -> None:
+        self._stage = stage
+        now = self.loop.time()
+        match stage:
+            case Stage.HEAD:
+                self._due = now + self._deadlines.head
+            case Stage.BODY:
+                self._due = now + self._deadlines.body
+            case Stage.IDLE:
+                self._due = now + self._deadlines.idle
+            case Stage.WORK:
+                self._due = _NEVER

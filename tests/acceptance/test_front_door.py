@@ -1,0 +1,115 @@
+"""The front door: clients that take their time are ended at their deadline, and keep nobody else waiting."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.acceptance.agency import Agency
+from tests.acceptance.alerts import stolen_vehicle
+from tests.acceptance.conftest import TlsServer, calling, serving, serving_tls
+from tests.acceptance.slow_clients import (
+    EMPTY_LINES,
+    HALF_HANDSHAKE,
+    NEVER_READING,
+    SILENT,
+    SLOW_BODY,
+    SLOW_HEAD,
+    Manner,
+    held_connections,
+    slow_clients,
+)
+
+DEADLINE = 5.0
+LATE = 5.0
+"""How long after its deadline a slow client may still be there: the time it took to open all of them included."""
+LISTEN = {
+    "deadlines": {"handshake": DEADLINE, "head": DEADLINE, "body": DEADLINE, "idle": DEADLINE, "answer": DEADLINE},
+    "connections": {"total": 400, "per_address": 40},
+}
+SETTINGS = {"limits": {"rate_per_second": 10000.0, "burst": 10000}, "listen": LISTEN}
+MANNERS = {
+    "half a handshake": HALF_HANDSHAKE,
+    "silence": SILENT,
+    "slow head": SLOW_HEAD,
+    "slow body": SLOW_BODY,
+    "never reading": NEVER_READING,
+    "empty lines": EMPTY_LINES,
+}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
+    """Return an exchange over TLS with short deadlines."""
+    with serving_tls(tmp_path_factory.mktemp("guarded"), settings=SETTINGS) as server:
+        yield server
+    assert "Traceback" not in server.log_file.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def honest(guarded: TlsServer) -> Iterator[Agency]:
+    """Return an agency whose connection is like anyone's."""
+    with calling(guarded) as agencies:
+        yield agencies["ca-qc.sq"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open connections are read from /proc")
+@pytest.mark.parametrize("manner", MANNERS.values(), ids=MANNERS)
+def test_two_hundred_slow_clients(guarded: TlsServer, honest: Agency, manner: Manner) -> None:
+    """Two hundred slow clients of ten addresses hold up nobody, and every one is ended at its deadline."""
+    honest.http.headers["Connection"] = "close"  # an honest client that comes anew is served, too
+    assert honest.submit(stolen_vehicle()).status_code == 201
+    before = held_connections(guarded)
+    with slow_clients(guarded, manner, number=200, addresses=10):
+        _wait_until(lambda: held_connections(guarded) > before + 150, otherwise="they are not all there")
+        waits = []
+        for _ in range(10):
+            began = time.monotonic()
+            assert honest.submit(stolen_vehicle()).status_code == 201
+            waits.append(time.monotonic() - began)
+        assert sorted(waits)[5] < 1.0, waits
+        _wait_until(lambda: held_connections(guarded) <= before, otherwise="slow clients are still there")
+
+
+def test_a_place_of_its_own(guarded: TlsServer, honest: Agency) -> None:
+    """An address that has all the places it may have gets no more; another's are free."""
+    with slow_clients(guarded, HALF_HANDSHAKE, number=60, addresses=1) as slow:
+        time.sleep(1.0)
+        assert slow.survivors() == 40
+        assert honest.submit(stolen_vehicle()).status_code == 201
+
+
+def test_told_why(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """In plain HTTP, who is turned away is told why: 503, when to come again, and the reason in both languages."""
+    settings = {"listen": {"connections": {"total": 8, "per_address": 3}, "deadlines": {"idle": 0.5}}}
+    with serving(tmp_path_factory.mktemp("small"), settings=settings) as server, contextlib.ExitStack() as stack:
+        target = urlsplit(server.world.base_url)
+        held = [
+            stack.enter_context(socket.create_connection((target.hostname or "", target.port or 0), timeout=5.0))
+            for _ in range(6)
+        ]
+        answers = [_said(sock) for sock in held]
+    turned_away = [answer for answer in answers if answer.startswith(b"HTTP/1.1 503 ")]
+    assert len(turned_away) >= 3
+    assert all(b"retry-after: " in each and b"Trop de connexions" in each for each in turned_away)
+
+
+def _wait_until(holds: Callable[[], bool], *, otherwise: str) -> None:
+    until = time.monotonic() + DEADLINE + LATE
+    while not holds():
+        assert time.monotonic() < until, otherwise
+        time.sleep(0.05)
+
+
+def _said(sock: socket.socket) -> bytes:
+    sock.settimeout(0.5)
+    try:
+        return sock.recv(65_536)
+    except (TimeoutError, ConnectionError):
+        return b""
