@@ -5,8 +5,9 @@
     FOLDER/password    the owner's password (SCRAM-SHA-256), mode 0600
     FOLDER/log         what the server says
 
-The server is a child of this process and syncs to the disk as PostgreSQL does by default. It refuses to run as root, so
-root hands it to ``postgres`` or ``nobody``, who must be able to reach the folder.
+The server is a child of this process, and ends with the thread that started it where the system has ``setpriv``. It
+syncs to the disk, as PostgreSQL does by default. It refuses to run as root, so root hands it to ``postgres`` or
+``nobody``, who must be able to reach the folder.
 """
 
 from __future__ import annotations
@@ -171,9 +172,10 @@ class LocalPostgres:
             raise ConfigurationError(_did_not_start(_end_of(self._folder / "log")))
 
     def _spawn(self, command: list[str], log: object) -> subprocess.Popen[bytes]:
-        identity = self._identity
+        identity, setpriv = self._identity, shutil.which("setpriv")
+        leash = [] if setpriv is None else [setpriv, "--pdeathsig", "INT"]
         return subprocess.Popen(  # noqa: S603 - the wheel's own program, with arguments that were made above
-            command,
+            [*leash, *command],
             stdin=subprocess.DEVNULL,
             stdout=log,  # type: ignore[arg-type]  # an open file
             stderr=subprocess.STDOUT,

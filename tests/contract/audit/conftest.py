@@ -1,4 +1,4 @@
-"""A database with an empty log, and what writes and signs it. SQLite: others join as parameters of ``database``."""
+"""A database with an empty log, and what writes and signs it: one parameter for each database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from audit.checkpoints import PublishedState
@@ -18,9 +18,14 @@ from schemas.ids import KeyId
 from schemas.signing.keys import SigningKey
 
 
-def open_engine(path: Path) -> AsyncEngine:
-    """Open a SQLite database as the exchange's writer does: WAL, and transactions that begin with the write lock."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+def open_engine(place: Path | str) -> AsyncEngine:
+    """Open a SQLite file as the exchange's writer does, or a PostgreSQL database by its URL.
+
+    On SQLite that is WAL, and transactions that begin with the write lock.
+    """
+    if isinstance(place, str):
+        return create_async_engine(make_url(place).set(drivername="postgresql+asyncpg"))
+    engine = create_async_engine(f"sqlite+aiosqlite:///{place}")
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapted DBAPI connection
@@ -37,14 +42,20 @@ def open_engine(path: Path) -> AsyncEngine:
     return engine
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Give the place of the database."""
-    return tmp_path / "exchange.sqlite3"
+@pytest.fixture(params=["sqlite", "postgres"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Give the place of the database: a file, or a PostgreSQL database's URL."""
+    match request.param:
+        case "sqlite":
+            return tmp_path / "exchange.sqlite3"
+        case "postgres":
+            return str(request.getfixturevalue("postgres_bare_database"))
+        case other:
+            pytest.fail(f"no such database: {other}")
 
 
 @pytest.fixture
-async def engine(path: Path) -> AsyncIterator[AsyncEngine]:
+async def engine(path: Path | str) -> AsyncIterator[AsyncEngine]:
     """Give an engine on a database with an empty log."""
     engine = open_engine(path)
     async with engine.begin() as connection:
