@@ -132,6 +132,14 @@ async def postgres_database(postgres: Postgres) -> AsyncIterator[str]:
 
 
 @pytest.fixture
+async def postgres_second_database(postgres: Postgres) -> AsyncIterator[str]:
+    """Return the owner's URL of another database without anything in it."""
+    name = await postgres.new_database(empty=True)
+    yield postgres.url_of(name)
+    await postgres.drop(name)
+
+
+@pytest.fixture
 async def postgres_bare_database(postgres: Postgres) -> AsyncIterator[str]:
     """Return the owner's URL of a database without anything in it."""
     name = await postgres.new_database(empty=True)

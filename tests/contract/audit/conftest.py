@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,30 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
 
 
 @pytest.fixture
+def other_path(path: Path | str, request: pytest.FixtureRequest) -> Path | str:
+    """Give the place of a second database of the same kind."""
+    if isinstance(path, str):
+        return str(request.getfixturevalue("postgres_second_database"))
+    return path.with_name("other.sqlite3")
+
+
+@pytest.fixture
 async def engine(path: Path | str) -> AsyncIterator[AsyncEngine]:
     """Give an engine on a database with an empty log."""
-    engine = open_engine(path)
+    async with _with_log(path) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def other_engine(other_path: Path | str) -> AsyncIterator[AsyncEngine]:
+    """Give an engine on a second database with an empty log."""
+    async with _with_log(other_path) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def _with_log(place: Path | str) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(place)
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
         await initialise(connection)
