@@ -12,8 +12,8 @@ its transactions begin ``IMMEDIATE``, so that a lock is met at the start and nev
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -68,20 +68,21 @@ class Store:
         Raises ``LogUnavailableError`` where none comes free in time, or the database goes away.
         """
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._answering())
             try:
                 connection = await stack.enter_async_context(self.reader.connect())
             except PoolTimeoutError as error:
                 raise LogUnavailableError(READER_WAIT) from error
-            except Exception as error:
-                if not self.shared or not is_unavailable(error):
-                    raise
-                raise LogUnavailableError from error
-            try:
-                yield connection
-            except DBAPIError as error:
-                if not self.shared or not is_unavailable(error):
-                    raise
-                raise LogUnavailableError from error
+            yield connection
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, TimeoutError) as error:
+            if not self.shared or not is_unavailable(error):
+                raise
+            raise LogUnavailableError from error
 
     async def close(self) -> None:
         """Close every connection. Idempotent."""
@@ -147,6 +148,7 @@ def open_postgres(url: str) -> Store:
     ]
     for engine in engines:
         event.listen(engine.sync_engine, "handle_error", _forget_content)
+        event.listen(engine.sync_engine, "do_connect", _connect)
     writer, reader = engines
     return Store(writer=writer, reader=reader.execution_options(postgresql_readonly=True), shared=True)
 
@@ -159,6 +161,14 @@ def _postgres_url(url: str) -> URL:
     if place.get_backend_name() != "postgresql" or not place.database:
         raise StoreError(_NO_URL)
     return place.set(drivername="postgresql+asyncpg")
+
+
+def _connect(dialect: Any, _record: object, arguments: Any, options: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's event
+    """Connect; a server that can't be reached is the driver's error, whose own is the operating system's."""
+    try:
+        return dialect.connect(*arguments, **options)
+    except OSError as error:  # of which TimeoutError is one
+        raise dialect.loaded_dbapi.OperationalError("the server can't be reached", error) from error
 
 
 def _forget_content(context: ExceptionContext) -> None:

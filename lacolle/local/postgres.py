@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Final, Self
+from typing import IO, Final, Self
 from urllib.parse import quote
 
 from lacolle.errors import ConfigurationError
@@ -171,13 +171,13 @@ class LocalPostgres:
             shutil.rmtree(self._data)
             raise ConfigurationError(_did_not_start(_end_of(self._folder / "log")))
 
-    def _spawn(self, command: list[str], log: object) -> subprocess.Popen[bytes]:
+    def _spawn(self, command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         identity, setpriv = self._identity, shutil.which("setpriv")
         leash = [] if setpriv is None else [setpriv, "--pdeathsig", "INT"]
         return subprocess.Popen(  # noqa: S603 - the wheel's own program, with arguments that were made above
             [*leash, *command],
             stdin=subprocess.DEVNULL,
-            stdout=log,  # type: ignore[arg-type]  # an open file
+            stdout=log,
             stderr=subprocess.STDOUT,
             cwd=self._folder,
             env={"PATH": os.defpath, "TZ": "UTC", "LC_ALL": "C"},

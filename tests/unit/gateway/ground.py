@@ -108,6 +108,7 @@ async def open_ground(
     prepare: Callable[[Store], None] = lambda _store: None,
     max_batch: int = 256,
     max_waiting: int = 4096,
+    seed: int = 2026,
 ) -> AsyncIterator[Ground]:
     """Yield a ground in a folder, on SQLite, or at the URL of a PostgreSQL database that has the schema.
 
@@ -119,7 +120,7 @@ async def open_ground(
     committer = Committer(
         store.writer,
         clock=clock,
-        randomness=Random(2026).randbytes,  # noqa: S311 - the same salts and ids each time; they protect nothing here
+        randomness=Random(seed).randbytes,  # noqa: S311 - the same salts and ids each time; they protect nothing here
         max_batch=max_batch,
         max_waiting=max_waiting,
         observe=lambda items, _seconds: batches.append(items),
