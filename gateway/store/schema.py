@@ -44,7 +44,7 @@ async def prepare(store: Store) -> None:
         async with store.writer.begin() as connection:
             await initialise(connection)
         return
-    async with _reached(store.writer) as connection:
+    async with reached(store.writer) as connection:
         await require_durable(connection)
         await connection.run_sync(_require_current)
         await require_exempt(connection)
@@ -60,7 +60,7 @@ async def upgrade(engine: AsyncEngine) -> str:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
         return head_revision()
-    async with _reached(engine) as connection:
+    async with reached(engine) as connection:
         await require_durable(connection)
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
         await connection.run_sync(_upgrade)
@@ -71,7 +71,7 @@ async def upgrade(engine: AsyncEngine) -> str:
 
 async def current_revision(engine: AsyncEngine) -> str | None:
     """Return the revision that a database is at; None for one without a schema."""
-    async with _reached(engine) as connection:
+    async with reached(engine) as connection:
         return await connection.run_sync(_current)
 
 
@@ -81,7 +81,8 @@ def head_revision() -> str:
 
 
 @asynccontextmanager
-async def _reached(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def reached(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Yield a connection in a transaction. Raises ``StoreError`` where the database can't be reached."""
     try:
         async with engine.begin() as connection:
             yield connection
