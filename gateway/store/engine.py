@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from gateway.errors import LogUnavailableError, StoreError
+from gateway.errors import LogUnavailableError, NotFoundError, StoreError
 from gateway.store.inline import InlineConnection
 from schemas.bilingual import Bilingual
 
@@ -65,7 +65,8 @@ class Store:
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection whose statements all see one state of the database.
 
-        Raises ``LogUnavailableError`` where none comes free in time, or the database goes away.
+        Raises ``LogUnavailableError`` where none comes free in time, or the database goes away, and
+        ``NotFoundError`` where a value was asked for that the database can't hold.
         """
         async with AsyncExitStack() as stack:
             stack.enter_context(self._answering())
@@ -80,6 +81,8 @@ class Store:
         try:
             yield
         except (DBAPIError, TimeoutError) as error:
+            if _sqlstate(error) == _NO_TEXT:  # so nothing that is stored can be what was asked for
+                raise NotFoundError from error
             if not self.shared or not is_unavailable(error):
                 raise
             raise LogUnavailableError from error
@@ -187,6 +190,8 @@ def is_unavailable(error: BaseException) -> bool:
     Where that was said of a commit, its outcome is unknown. PostgreSQL's conditions are told by their class (manual,
     appendix A): 08 connection, 40 rolled back, 53 resources, 55 lock not available, 57 intervention, 25P03 cut off.
     """
+    if isinstance(error, InterfaceError) and isinstance(error.__cause__, ValueError):
+        return False  # a value of the wrong type, which asyncpg refuses to send
     if isinstance(error, (OperationalError, InterfaceError, OSError, TimeoutError, PoolTimeoutError)):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
@@ -205,6 +210,8 @@ def _sqlstate(error: BaseException) -> str:
 
 _GIVES_WAY: Final = ("08", "40", "53", "55", "57")
 _CUT_OFF: Final = ("25P03", "25006")
+_NO_TEXT: Final = "22021"
+"""A character that PostgreSQL's texts have not, such as U+0000."""
 _STORAGE_FAILED: Final = ("58030", "XX001", "XX002")
 _NO_URL: Final = Bilingual(
     fr="L'adresse de la base de données doit s'écrire postgresql://role:motdepasse@hôte/base.",

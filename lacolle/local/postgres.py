@@ -5,9 +5,9 @@
     FOLDER/password    the owner's password (SCRAM-SHA-256), mode 0600
     FOLDER/log         what the server says
 
-The server is a child of this process, and ends with the thread that started it where the system has ``setpriv``. It
-syncs to the disk, as PostgreSQL does by default. It refuses to run as root, so root hands it to ``postgres`` or
-``nobody``, who must be able to reach the folder.
+The server is a child of this process, and ends with it, however it ends, where the system has ``setpriv``. It syncs to
+the disk, as PostgreSQL does by default. It refuses to run as root, so root hands it to ``postgres`` or ``nobody``, who
+must be able to reach the folder.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -73,6 +74,7 @@ class LocalPostgres:
         self._identity = _identity()
         self._programs = _installation()
         self._process: subprocess.Popen[bytes] | None = None
+        self._parent: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -105,7 +107,9 @@ class LocalPostgres:
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with (self._folder / "log").open("ab") as log:
-            self._process = self._spawn(command, log)
+            # a child's leash is held by the thread that made it, and the caller's may end long before the process
+            self._parent = ThreadPoolExecutor(1, thread_name_prefix="postgres")
+            self._process = self._parent.submit(self._spawn, command, log).result()
         until = time.monotonic() + _STARTS_WITHIN
         while not self._ready():
             if not self.running or time.monotonic() > until:
@@ -125,6 +129,8 @@ class LocalPostgres:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if self._parent is not None:
+            self._parent.shutdown()
 
     @property
     def _data(self) -> Path:

@@ -98,7 +98,6 @@ def local_postgres(**settings: str) -> Iterator[LocalPostgres]:
     try:
         try:
             server = LocalPostgres(folder / "server", settings={**_QUICK, **settings})
-            server.start()
         except ConfigurationError as error:
             unavailable(str(error))
         with server:
