@@ -19,7 +19,7 @@ from lacolle.folder import read_folder
 DATABASE: Final = "LACOLLE_NODE_DATABASE"
 
 
-def _open(_place: Path) -> Store:
+def _open(path: Path) -> Store:  # noqa: ARG001 - it stands in for ``open_sqlite``
     return open_postgres(os.environ[DATABASE])
 
 
@@ -36,7 +36,7 @@ async def _remember(published: PublishedState) -> None:
 def main(folder: str) -> None:
     """Serve until SIGTERM."""
     asyncio.run(_remember(PublishedState(read_folder(Path(folder)).published_checkpoint)))
-    node.open_sqlite = _open  # type: ignore[attr-defined]  # the folder's settings name no database
+    node.open_sqlite = _open  # type: ignore[attr-defined]  # the folder's settings can name no database yet
     sys.argv = ["lacolle", "serve", folder, "--insecure-http"]
     cli.main()
 

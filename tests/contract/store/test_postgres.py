@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -113,7 +114,7 @@ async def _post_for_ever(ground: Ground, answered: dict[str, int]) -> None:
         answered[f"A-{number}"] = int(answer.body.partition(b'"log_index":')[2].partition(b",")[0])
 
 
-async def _patiently(ground: Ground) -> list[dict[str, object]]:
+async def _patiently(ground: Ground) -> list[dict[str, Any]]:
     for _ in range(5):
         try:
             return await ground.entries()
@@ -168,7 +169,8 @@ async def test_a_newer_schema_is_refused_by_both(on_postgres: Ground) -> None:
 async def test_two_upgrades_at_once_are_one(postgres_bare_database: str) -> None:
     """Whoever comes second waits, and finds the work done."""
     first, second = open_postgres(postgres_bare_database), open_postgres(postgres_bare_database)
-    assert await asyncio.gather(upgrade(first.writer), upgrade(second.writer)) == [head_revision()] * 2
+    revisions = await asyncio.gather(upgrade(first.writer), upgrade(second.writer))
+    assert set(revisions) == {head_revision()}
     await first.close()
     await second.close()
 
