@@ -13,12 +13,14 @@ import base64
 import binascii
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import time_text
@@ -120,8 +122,9 @@ async def publish(
     checkpoint = Checkpoint(origin=signer.origin, size=head.size, root=head.root, note=signed, time=time_text(now))
     await asyncio.to_thread(published.write, signed.encode())
     row = {"size": head.size, "root": head.root, "note": signed, "time": checkpoint.time}
-    async with connection.begin():
-        await connection.execute(insert(checkpoints), row)
+    with suppress(IntegrityError):  # another process has signed this very head
+        async with connection.begin():
+            await connection.execute(insert(checkpoints), row)
     return checkpoint
 
 

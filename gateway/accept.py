@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +27,7 @@ from gateway.errors import (
     RateLimitedError,
     UntrustedSignatureError,
 )
+from gateway.following import decided_anew, no_look
 from gateway.ratelimit import RateLimiter
 from gateway.registry import CurrentRegistry
 from gateway.signatures.beside import Signatures
@@ -92,6 +93,7 @@ class Intake:
         clock: Clock,
         give_up_after: timedelta,
         on_refused: Callable[[GatewayError, ParticipantId | None], None],
+        look: Callable[[], Awaitable[None]] = no_look,
     ) -> None:
         self._registry = registry
         self._store = store
@@ -103,6 +105,7 @@ class Intake:
         self._clock = clock
         self._give_up_after = give_up_after
         self._on_refused = on_refused
+        self._look = look
 
     async def accept(self, submission: bytes) -> Answer:
         """Store an alert, and return the answer its sender gets once it is durable.
@@ -110,24 +113,28 @@ class Intake:
         ``submission`` is the body as it arrived. Raises ``GatewayError``: each of its classes is one refusal of the
         wire contract, and where the sender was identified the refusal is an entry before this returns.
         """
+        return await decided_anew(lambda: self._accept(submission))
+
+    async def _accept(self, submission: bytes) -> Answer:
+        version = self._registry.version
         with self._committer.preparing():
             identified = await self._identify(submission)
         try:
             with self._committer.preparing():
                 acceptance = _acceptance(await self._consider(identified))
-            return await self._committer.submit(self._acceptances, acceptance)
+            return await self._committer.submit(self._acceptances, acceptance, decided_at=version)
         except AlertRefusedError as refusal:
             # a retry that comes after its alert expired, or its thread moved on, still gets its first answer
             earlier = await self._accepted_before(identified)
             if earlier is not None:
                 return earlier
-            await self._record_refusal(identified, refusal)
+            await self._record_refusal(identified, refusal, decided_at=version)
             raise
         except (LogUnavailableError, RateLimitedError) as refusal:
             self._on_refused(refusal, identified.participant.participant)
             raise
         except GatewayError as refusal:
-            await self._record_refusal(identified, refusal)
+            await self._record_refusal(identified, refusal, decided_at=version)
             raise
 
     async def preview(self, submission: bytes) -> Considered:
@@ -153,6 +160,9 @@ class Intake:
             unverified = read_compact(submission, ALERT)
             check_signing_time(unverified, now)
             known = self._registry.registry.trusted_key(unverified.kid, now)
+            if known is None:  # another process may have heard of it
+                await self._look()
+                known = self._registry.registry.trusted_key(unverified.kid, now)
             await self._signatures.verify(unverified, None if known is None else known[1])
         except MalformedJwsError as error:
             refusal: GatewayError = MalformedSubmissionError(error.reason)
@@ -224,9 +234,12 @@ class Intake:
             return None
         return Answer(alert_id=earlier[0], body=earlier[1], replayed=True)
 
-    async def _record_refusal(self, identified: Identified, refusal: GatewayError) -> None:
+    async def _record_refusal(
+        self, identified: Identified, refusal: GatewayError, *, decided_at: int | None = None
+    ) -> None:
+        entry = _entry(Kind.REFUSED, identified, {"problem": refusal.name})
+        await self._committer.submit(self._entries, entry, decided_at=decided_at)
         self._on_refused(refusal, identified.participant.participant)
-        await self._committer.submit(self._entries, _entry(Kind.REFUSED, identified, {"problem": refusal.name}))
 
 
 _UNKNOWN_REFERENCE = Fault(

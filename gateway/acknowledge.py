@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from gateway.accept import CLOCK_TOLERANCE, check_signing_time
 from gateway.clock import Clock
 from gateway.errors import AlertRefusedError, MalformedSubmissionError, NotFoundError, UntrustedSignatureError
+from gateway.following import decided_anew, no_look
 from gateway.registry import CurrentRegistry
 from gateway.store.acknowledgements import AcknowledgementWriter, Recorded, SignedAcknowledgement
 from gateway.store.committer import Committer
@@ -33,7 +35,15 @@ from schemas.timestamps import read_utc
 class Acknowledgements:
     """The use case of ``POST /v1/alerts/{alert_id}/acknowledgements``."""
 
-    def __init__(self, *, registry: CurrentRegistry, committer: Committer, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        registry: CurrentRegistry,
+        committer: Committer,
+        clock: Clock,
+        look: Callable[[], Awaitable[None]] = no_look,
+    ) -> None:
+        self._look = look
         self._registry = registry
         self._committer = committer
         self._clock = clock
@@ -47,9 +57,18 @@ class Acknowledgements:
         Raises ``MalformedSubmissionError``, ``UntrustedSignatureError``, ``AlertRefusedError`` for a document that is
         not an acknowledgement, and ``NotFoundError`` where the signer has no such delivery of this alert.
         """
+        return await decided_anew(lambda: self._record(alert_id, compact, certificate))
+
+    async def _record(
+        self, alert_id: AlertId, compact: bytes, certificate: CertificateDigest | None
+    ) -> tuple[Acknowledgement, Recorded]:
+        version = self._registry.version
         try:
             unverified = read_compact(compact, ACKNOWLEDGEMENT)
             known = self._registry.registry.trusted_key(unverified.kid, self._clock())
+            if known is None:  # another process may have heard of it
+                await self._look()
+                known = self._registry.registry.trusted_key(unverified.kid, self._clock())
             if known is not None and not known[0].speaks_over(certificate):
                 known = None
             word = _parse(verify(unverified, None if known is None else known[1]))
@@ -63,7 +82,7 @@ class Acknowledgements:
         signed = SignedAcknowledgement(
             acknowledgement=word, kid=unverified.kid, compact=compact, digest=hashlib.sha256(compact).digest()
         )
-        return word, await self._committer.submit(self._writer, signed)
+        return word, await self._committer.submit(self._writer, signed, decided_at=version)
 
 
 def _check_times(unverified: Unverified, word: Acknowledgement, now: datetime) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from audit.checkpoints import Checkpoint, PublishedState, publish, read_latest
 from audit.note import LogSigner
 from gateway.clock import Clock
-from gateway.store.engine import Store, is_storage_failure
+from gateway.store.engine import Store, is_storage_failure, is_unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -59,8 +59,8 @@ class CheckpointTask:
             self._head_moved.clear()
             try:
                 await self._publish()
-            except OperationalError as error:
-                if is_storage_failure(error):
+            except SQLAlchemyError as error:
+                if is_storage_failure(error) or not is_unavailable(error):
                     raise
                 log.warning("checkpoint_waits_for_the_log")
                 self._head_moved.set()

@@ -147,6 +147,13 @@ class StatementRefusedError(GatewayError):
         self.reason = reason
 
 
+class RegistryMovedError(Exception):
+    """The registry moved since this was decided, and nothing was stored: decide it anew.
+
+    It goes from the committer to whoever decided, and no further (``gateway.following.decided_anew``).
+    """
+
+
 class StoreError(GatewayError):
     """The database can't serve an exchange as it is; the reason says what to do."""
 

@@ -22,7 +22,7 @@ from agreements.succession import ConflictingVersionsError
 from audit.checkpoints import PublishedState
 from audit.entry import Draft, Kind
 from audit.errors import AuditError
-from audit.log import initialise, read_head
+from audit.log import read_head
 from audit.note import LogSigner
 from bus.contract import Bus
 from gateway.accept import Intake
@@ -36,6 +36,7 @@ from gateway.clock import Clock
 from gateway.deadlines import DeadlineWatch
 from gateway.enrol import Enrolment
 from gateway.errors import StatementRefusedError, StoreError
+from gateway.following import RegistryFollower, tampered
 from gateway.health import Health, Metrics
 from gateway.http.services import Services
 from gateway.outcomes import OutcomeRecorder
@@ -49,7 +50,7 @@ from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.committer import Batch, Committer
 from gateway.store.dispatches import OutcomeWriter, ReopenWriter, Settled
 from gateway.store.engine import Store
-from gateway.store.entries import EntryWriter
+from gateway.store.entries import OpeningWriter
 from gateway.store.registry import (
     AgreementWriter,
     JurisdictionWriter,
@@ -57,7 +58,7 @@ from gateway.store.registry import (
     jurisdiction_document,
     read_registry,
 )
-from gateway.store.schema import upgrade
+from gateway.store.schema import prepare
 from gateway.tokens import TokenIssuer
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, KeyId
@@ -152,9 +153,7 @@ async def open_exchange(
     """
     metrics = Metrics()
     try:
-        await upgrade(store.writer)
-        async with store.writer.begin() as connection:
-            await initialise(connection)
+        await prepare(store)
     except DatabaseError as error:
         await store.close()
         raise StoreError(_NO_DATABASE) from error
@@ -165,7 +164,7 @@ async def open_exchange(
     writing = asyncio.create_task(committer.run(), name="committer")
     try:
         await _open_log(store, committer, keys.log)
-        registry = await _found(store, committer, founding, clock)
+        registry, follower = await _found(store, committer, founding, clock)
         checkpoints = CheckpointTask(store=store, signer=keys.log, published=published, clock=clock)
         try:
             await checkpoints.start()
@@ -185,6 +184,7 @@ async def open_exchange(
         bus=bus,
         keys=keys,
         registry=registry,
+        follower=follower,
         checkpoints=checkpoints,
         committer=committer,
         writing=writing,
@@ -202,6 +202,7 @@ def _assemble(
     bus: Bus,
     keys: ExchangeKeys,
     registry: CurrentRegistry,
+    follower: RegistryFollower,
     checkpoints: CheckpointTask,
     committer: Committer,
     writing: asyncio.Task[None],
@@ -232,6 +233,7 @@ def _assemble(
         checkpoints.head_moved()
 
     committer.observe = committed
+    follower.on_growth = lambda _size: checkpoints.head_moved()
     metrics.follow_log_size(lambda: 0 if checkpoints.latest is None else checkpoints.latest.size)
 
     def trusted(kid: KeyId, batch: Batch) -> bool:
@@ -253,8 +255,9 @@ def _assemble(
             clock=clock,
             give_up_after=timedelta(seconds=settings.delivery.give_up_after),
             on_refused=metrics.refused,
+            look=follower.look,
         ),
-        acknowledgements=Acknowledgements(registry=registry, committer=committer, clock=clock),
+        acknowledgements=Acknowledgements(registry=registry, committer=committer, clock=clock, look=follower.look),
         enrolment=Enrolment(registry=registry, committer=committer, clock=clock),
         tokens=TokenIssuer(
             issuer=settings.base_url,
@@ -263,6 +266,7 @@ def _assemble(
             committer=committer,
             clock=clock,
             randomness=randomness,
+            look=follower.look,
         ),
         registry=registry,
         store=store,
@@ -296,7 +300,14 @@ def _assemble(
         committer=committer,
         writing=writing,
         signatures=signatures,
-        tasks=(signatures.run, relay.run, outcomes.run, deadlines.run, checkpoints.run),
+        tasks=(
+            signatures.run,
+            relay.run,
+            outcomes.run,
+            deadlines.run,
+            checkpoints.run,
+            *((follower.run,) if store.shared else ()),
+        ),
     )
 
 
@@ -313,11 +324,16 @@ async def _open_log(store: Store, committer: Committer, signer: LogSigner) -> No
             agreement=None,
             content={"origin": signer.origin, "log_key": signer.vkey},
         )
-        await committer.submit(EntryWriter(), opened)
+        await committer.submit(OpeningWriter(), opened)
 
 
-async def _found(store: Store, committer: Committer, founding: Founding, clock: Clock) -> CurrentRegistry:
-    """Return the registry: what the database holds, verified again, and what the files add to it."""
+async def _found(
+    store: Store, committer: Committer, founding: Founding, clock: Clock
+) -> tuple[CurrentRegistry, RegistryFollower]:
+    """Return the registry: what the database holds, verified again, and what the files add to it.
+
+    From here on the committer keeps it up to date.
+    """
     async with store.reading() as connection:
         stored = await read_registry(connection)
     jurisdictions = await _pin(committer, stored, founding.jurisdictions)
@@ -326,17 +342,14 @@ async def _found(store: Store, committer: Committer, founding: Founding, clock: 
         registry = CurrentRegistry(
             Registry.of(jurisdictions, statements),
             [VerifiedAgreement(read_signed(signed, jurisdictions)) for signed in stored.agreements],
+            version=stored.version,
         )
     except (StatementError, UntrustedAgreementError, ValueError) as error:
-        raise StoreError(
-            Bilingual(
-                fr=f"Le registre de la base de données a été altéré ({error}) : restaurez-en une copie sûre.",
-                en=f"The registry in the database was tampered with ({error}): restore a sound copy of it.",
-            )
-        ) from error
+        raise StoreError(tampered(error)) from error
+    committer.standing = follower = RegistryFollower(registry, store)
     await _enrol(committer, registry, stored, founding.statements, clock)
     await _agree(committer, registry, founding.agreements)
-    return registry
+    return registry, follower
 
 
 async def _pin(

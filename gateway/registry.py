@@ -22,8 +22,9 @@ from schemas.registry import Jurisdiction, ParticipantStatement, Registry, Role,
 class StagedRegistry:
     """The registry within one transaction: each statement is held against all before it, in the same order as later."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, version: int = 0) -> None:
         self.registry = registry
+        self.version = version
 
     def add(self, statement: VerifiedStatement) -> None:
         """Take a statement. Raises ``StatementRefusedError``."""
@@ -34,9 +35,13 @@ class StagedRegistry:
 
 
 class CurrentRegistry:
-    """The jurisdictions, participants, keys and agreements that count now."""
+    """The jurisdictions, participants, keys and agreements that count now.
 
-    def __init__(self, registry: Registry, agreements: Iterable[VerifiedAgreement]) -> None:
+    ``version`` says how far it has come: one more than the log index of the last document in it.
+    """
+
+    def __init__(self, registry: Registry, agreements: Iterable[VerifiedAgreement], *, version: int = 0) -> None:
+        self.version = version
         self._registry = registry
         self._staged: tuple[object, StagedRegistry] = (None, StagedRegistry(registry))
         self._agreements = tuple(agreements)
@@ -83,7 +88,7 @@ class CurrentRegistry:
 
     def stage(self, transaction: object) -> StagedRegistry:
         """Return the registry as a transaction would leave it; nothing counts before ``count`` is given it."""
-        staged = StagedRegistry(self._registry)
+        staged = StagedRegistry(self._registry, self.version)
         self._staged = transaction, staged
         return staged
 
@@ -96,6 +101,29 @@ class CurrentRegistry:
         """Let what was staged count, at once: its transaction stands. Only one may be open at a time."""
         self._registry = staged.registry
         self._snapshot = self._build()
+        self.version = max(self.version, staged.version)
+
+    def follow(
+        self, version: int, statements: Iterable[VerifiedStatement], agreements: Iterable[VerifiedAgreement]
+    ) -> None:
+        """Take what other processes have logged since, in the order of the log; nothing where it is known already.
+
+        Raises ``StatementError`` and ``ConflictingVersionsError`` where it does not go together, and nothing changes.
+        """
+        if version <= self.version:
+            return
+        registry, before = self._registry, (self._registry, self._agreements)
+        for statement in statements:
+            registry = registry.with_statement(statement)
+        known = {agreement.signed.payload for agreement in self._agreements}
+        fresh = [agreement for agreement in agreements if agreement.signed.payload not in known]
+        self._registry, self._agreements = registry, (*self._agreements, *fresh)
+        try:
+            self._snapshot = self._build()
+        except ConflictingVersionsError:
+            self._registry, self._agreements = before
+            raise
+        self.version = version
 
     def agree(self, agreement: VerifiedAgreement) -> None:
         """Let an agreement count. Raises ``ConflictingVersionsError``, and nothing is changed."""

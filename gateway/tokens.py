@@ -8,7 +8,7 @@ that key is revoked or ends, so does the token. Asked for over mutual TLS, it is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.clock import Clock
 from gateway.errors import TokenRefusedError
+from gateway.following import decided_anew, no_look
 from gateway.registry import CurrentRegistry
 from gateway.store.committer import Committer
 from gateway.store.entries import AssertionWriter, SpentAssertion
@@ -105,7 +106,9 @@ class TokenIssuer:
         committer: Committer,
         clock: Clock,
         randomness: Callable[[int], bytes],
+        look: Callable[[], Awaitable[None]] = no_look,
     ) -> None:
+        self._look = look
         self.issuer = issuer
         self._key = key
         self._registry = registry
@@ -128,8 +131,26 @@ class TokenIssuer:
         ``scopes`` means all that its roles allow. Raises ``OAuthError``: ``invalid_client`` for every fault of the
         assertion, one answer for all, and ``invalid_scope``; ``LogUnavailableError`` where its use can't be recorded.
         """
-        now = self._clock()
-        participant, kid, claims = self._authenticate(assertion, now, certificate)
+        return await decided_anew(
+            lambda: self._issue(assertion=assertion, scopes=scopes, client_id=client_id, certificate=certificate)
+        )
+
+    async def _issue(
+        self,
+        *,
+        assertion: bytes,
+        scopes: tuple[str, ...],
+        client_id: str | None,
+        certificate: CertificateDigest | None,
+    ) -> AccessToken:
+        now, version = self._clock(), self._registry.version
+        try:
+            participant, kid, claims = self._authenticate(assertion, now, certificate)
+        except OAuthError:  # another process may have heard of the key
+            await self._look()
+            if self._registry.version == version:
+                raise
+            participant, kid, claims = self._authenticate(assertion, now, certificate)
         if client_id not in (None, participant.participant):
             raise _invalid_client()
         granted = _grant(participant, scopes)
@@ -137,7 +158,7 @@ class TokenIssuer:
             digest=hashlib.sha256(f"{participant.participant}\n{claims['jti']}".encode()).digest(),
             expires_ms=(int(claims["exp"]) + CLOCK_SKEW_SECONDS) * 1000,
         )
-        if not await self._committer.submit(self._assertions, spent):
+        if not await self._committer.submit(self._assertions, spent, decided_at=version):
             raise _invalid_client()
         issued = int(now.timestamp())
         claims_of_token = _Claims(

@@ -19,13 +19,13 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from audit.errors import LogStateError
 from audit.log import LogBatch, open_batch
-from gateway.errors import GatewayError, LogUnavailableError
-from gateway.store.engine import is_storage_failure
+from gateway.errors import GatewayError, LogUnavailableError, RegistryMovedError, StoreError
+from gateway.store.engine import is_storage_failure, is_unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +58,19 @@ class Batch:
         return int(self.now.timestamp() * 1000)
 
 
+class Standing(Protocol):
+    """What items are decided by, and other processes may change: it has a version, and can be brought up to date."""
+
+    @property
+    def version(self) -> int:
+        """How far it has come, as far as this process knows."""
+        ...
+
+    async def refresh(self, connection: AsyncConnection) -> None:
+        """Take what is new, by a connection that holds the log's head. Raises what makes further writing unsafe."""
+        ...
+
+
 class Writer(Protocol[ItemT_contra, ResultT_co]):
     """One kind of write. It runs inside the transaction and never commits."""
 
@@ -73,6 +86,7 @@ class Writer(Protocol[ItemT_contra, ResultT_co]):
 class _Waiting(Generic[ItemT, ResultT]):
     writer: Writer[ItemT, ResultT]
     item: ItemT
+    decided_at: int | None = None
     future: asyncio.Future[ResultT] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def settle(self, result: ResultT | BaseException) -> None:
@@ -103,6 +117,7 @@ class Committer:
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self.observe = observe
+        self.standing: Standing | None = None
         self._waiting: list[_Waiting[Any, Any]] = []
         self._wake = asyncio.Event()
         self._preparing = 0
@@ -115,14 +130,16 @@ class Committer:
         """What ended this committer, if anything did: storage that failed, or a log that is not as it must be."""
         return self._failure
 
-    async def submit(self, writer: Writer[ItemT, ResultT], item: ItemT) -> ResultT:
+    async def submit(self, writer: Writer[ItemT, ResultT], item: ItemT, *, decided_at: int | None = None) -> ResultT:
         """Write one item and return its result after the commit.
 
+        ``decided_at`` is the version of what the item was decided by: where that has moved when the batch holds the
+        log, by whichever process, nothing is stored and ``RegistryMovedError`` says that it is to be decided anew.
         Raises ``LogUnavailableError`` where the log can't be appended, and what the writer answered for the item.
         """
         if self._failure is not None or self._closing or len(self._waiting) >= self._max_waiting:
             raise LogUnavailableError
-        waiting = _Waiting(writer=writer, item=item)
+        waiting = _Waiting(writer=writer, item=item, decided_at=decided_at)
         self._waiting.append(waiting)
         self._wake.set()
         if not self._worth_waiting():
@@ -189,15 +206,14 @@ class Committer:
         self.observe(len(chosen), asyncio.get_running_loop().time() - started)
 
     async def _write(self, chosen: list[_Waiting[Any, Any]]) -> tuple[Batch, list[object]]:
-        groups: dict[int, list[int]] = {}
-        for place, waiting in enumerate(chosen):
-            groups.setdefault(id(waiting.writer), []).append(place)
         results: list[object] = [None] * len(chosen)
         async with self._engine.begin() as connection:
             now = self._clock()
             log_batch = await open_batch(connection, now=now, randomness=self._randomness)
             batch = Batch(connection=connection, log=log_batch, now=now, randomness=self._randomness)
-            for places in groups.values():
+            if self.standing is not None:
+                await self.standing.refresh(connection)
+            for places in self._groups(chosen, results):
                 items = [chosen[place].item for place in places]
                 answers = await chosen[places[0]].writer.write(batch, items)
                 for place, answer in zip(places, answers, strict=True):
@@ -205,16 +221,27 @@ class Committer:
             await log_batch.write()
         return batch, results
 
+    def _groups(self, chosen: list[_Waiting[Any, Any]], results: list[object]) -> list[list[int]]:
+        """Return the places of the items of each writer; what was decided by what has moved since is answered so."""
+        groups: dict[int, list[int]] = {}
+        for place, waiting in enumerate(chosen):
+            if self.standing is None or waiting.decided_at in (None, self.standing.version):
+                groups.setdefault(id(waiting.writer), []).append(place)
+            else:
+                results[place] = RegistryMovedError()
+        return list(groups.values())
+
     async def _failed(self, chosen: list[_Waiting[Any, Any]], error: Exception) -> None:
-        if is_storage_failure(error) or isinstance(error, LogStateError):
+        if is_storage_failure(error) or isinstance(error, (LogStateError, StoreError)):
             self._fail(chosen, error)
             return
-        if len(chosen) > 1 and not isinstance(error, OperationalError):
+        if len(chosen) > 1 and not is_unavailable(error):
             await self._commit_one_by_one(chosen)
             return
         log.error("batch_failed", items=len(chosen), error=type(error).__name__)
+        unknown = is_unavailable(error) or isinstance(error, SQLAlchemyError)
         for waiting in chosen:
-            waiting.settle(LogUnavailableError() if isinstance(error, SQLAlchemyError) else error)
+            waiting.settle(LogUnavailableError() if unknown else error)
 
     async def _commit_one_by_one(self, chosen: list[_Waiting[Any, Any]]) -> None:
         """Give each item a transaction of its own, for one of them may have spoilt its neighbours' batch."""

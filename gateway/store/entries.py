@@ -20,6 +20,17 @@ class EntryWriter:
         return [batch.log.append(item) for item in items]
 
 
+class OpeningWriter:
+    """Appends an exchange's first entry, whichever of its processes comes first."""
+
+    async def write(self, batch: Batch, items: Sequence[Draft]) -> Sequence[None]:
+        """Append each draft to a log that is empty."""
+        for item in items:
+            if batch.log.size == 0:
+                batch.log.append(item)
+        return [None] * len(items)
+
+
 @dataclass(frozen=True, slots=True)
 class SpentAssertion:
     """The SHA-256 of a client assertion's issuer and ``jti``, and when it expires, in ms since the Unix epoch."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import assert_never
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements.signed import VerifiedAgreement
@@ -16,7 +16,7 @@ from audit.entry import Draft, Kind
 from gateway.errors import StatementRefusedError
 from gateway.registry import CurrentRegistry, StagedRegistry
 from gateway.store.committer import Batch
-from gateway.store.tables import agreements, authority_statements, jurisdictions
+from gateway.store.tables import agreements, authority_statements, jurisdictions, registry_head
 from schemas.ids import JurisdictionCode, home_of
 from schemas.registry import Jurisdiction, KeyRevocation, ParticipantStatement, VerifiedStatement
 from schemas.signing.canonical import PlainValue, canonical_bytes
@@ -26,21 +26,38 @@ from schemas.timestamps import utc_text
 
 @dataclass(frozen=True, slots=True)
 class StoredRegistry:
-    """What the database holds, as signed: nothing in it is trusted before its signatures are verified again."""
+    """What the database holds, as signed: nothing in it is trusted before its signatures are verified again.
 
+    ``version`` is how far the registry had come when it was read.
+    """
+
+    version: int
     jurisdictions: dict[JurisdictionCode, bytes]
     statements: tuple[bytes, ...]
     agreements: tuple[bytes, ...]
 
 
-async def read_registry(connection: AsyncConnection) -> StoredRegistry:
-    """Return every jurisdiction, statement and agreement, in the order in which they were logged."""
+async def read_version(connection: AsyncConnection) -> int:
+    """Return how far the registry has come."""
+    return int(await connection.scalar(select(registry_head.c.version)) or 0)
+
+
+async def read_registry(connection: AsyncConnection, *, since: int = 0) -> StoredRegistry:
+    """Return the jurisdictions, and every statement and agreement from an index on, in the order of the log."""
+    version = await read_version(connection)
     pinned = await connection.execute(select(jurisdictions.c.code, jurisdictions.c.document))
-    said = await connection.execute(select(authority_statements.c.compact).order_by(authority_statements.c.log_index))
+    said = await connection.execute(
+        select(authority_statements.c.compact)
+        .where(authority_statements.c.log_index >= since)
+        .order_by(authority_statements.c.log_index)
+    )
     agreed = await connection.execute(
-        select(agreements.c.signed).order_by(agreements.c.log_index, agreements.c.agreement)
+        select(agreements.c.signed)
+        .where(agreements.c.log_index >= since)
+        .order_by(agreements.c.log_index, agreements.c.agreement)
     )
     return StoredRegistry(
+        version=version,
         jurisdictions={JurisdictionCode(row.code): row.document for row in pinned},
         statements=tuple(said.scalars()),
         agreements=tuple(agreed.scalars()),
@@ -56,9 +73,14 @@ class JurisdictionWriter:
     """Pins jurisdictions when an exchange is set up."""
 
     async def write(self, batch: Batch, items: Sequence[Jurisdiction]) -> Sequence[int]:
-        """Return the index of each pin's entry."""
+        """Return the index of each pin's entry, also where another process has pinned the same."""
+        pinned = await batch.connection.execute(select(jurisdictions.c.code, jurisdictions.c.log_index))
+        known = {row.code: row.log_index for row in pinned}
         indices = []
         for item in items:
+            if item.code in known:
+                indices.append(known[item.code])
+                continue
             document = jurisdiction_document(item)
             index = batch.log.append(
                 Draft(
@@ -101,6 +123,7 @@ class StatementWriter:
         """Return the index of each statement's entry, or why the registry does not take it."""
         staged = self._registry.stage(batch)
         results = [await self._write_one(batch, staged, item) for item in items]
+        await _move_version(batch, staged.version)
         batch.after_commit.append(lambda: self._registry.count(staged))
         return results
 
@@ -119,6 +142,7 @@ class StatementWriter:
         except StatementRefusedError as refusal:
             return refusal
         index = batch.log.append(_statement_entry(item, digest))
+        staged.version = index + 1
         await batch.connection.execute(
             insert(authority_statements),
             [
@@ -137,9 +161,17 @@ class AgreementWriter:
     """Stores agreements that every party has signed: an entry for each signature, and one for the whole."""
 
     async def write(self, batch: Batch, items: Sequence[VerifiedAgreement]) -> Sequence[int]:
-        """Return the index of the entry that says each agreement binds."""
-        indices = []
+        """Return the index of the entry that says each agreement binds, also where another process has stored it."""
+        stored = await batch.connection.execute(
+            select(agreements.c.agreement, agreements.c.version, agreements.c.log_index)
+        )
+        known = {(row.agreement, row.version): row.log_index for row in stored}
+        indices: list[int] = []
         for item in items:
+            name = (item.document.id, item.document.version)
+            if name in known:
+                indices.append(known[name])
+                continue
             for draft in _signature_entries(item):
                 batch.log.append(draft)
             index = batch.log.append(_in_force_entry(item))
@@ -154,8 +186,15 @@ class AgreementWriter:
                     }
                 ],
             )
+            known[name] = index
             indices.append(index)
+            await _move_version(batch, index + 1)
         return indices
+
+
+async def _move_version(batch: Batch, version: int) -> None:
+    statement = update(registry_head).where(registry_head.c.version < version).values(version=version)
+    await batch.connection.execute(statement)
 
 
 def _statement_entry(item: VerifiedStatement, digest: bytes) -> Draft:

@@ -1,4 +1,7 @@
-"""An exchange as its users meet it: the product's own command in a process of its own, on loopback."""
+"""An exchange as its users meet it: the product's own command in a process of its own, on loopback.
+
+The modules in ``ON_BOTH`` run twice: against an exchange on SQLite, and against one on PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 import pytest
@@ -21,9 +24,22 @@ import pytest
 from lacolle.certificates import LocalAuthority
 from lacolle.samples import World, WorldOptions, build_world
 from schemas.ids import ParticipantId
+from tests.acceptance import postgres_node
 from tests.acceptance.agency import Agencies, Agency
+from tests.acceptance.databases import exchange_database
 from tests.acceptance.log_reader import LogReader, read_log_key
 
+ON_BOTH: Final = (
+    "test_acknowledgements",
+    "test_log",
+    "test_malformed",
+    "test_reading",
+    "test_receipts",
+    "test_statements",
+    "test_submission",
+    "test_tokens",
+    "test_trust",
+)
 STARTS_WITHIN = 30.0
 STOPS_WITHIN = 20.0
 _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -39,18 +55,27 @@ def free_port() -> int:
 
 @dataclass
 class ServerProcess:
-    """``lacolle serve`` on a world's folder: started, stopped or killed as a test asks."""
+    """``lacolle serve`` on a world's folder: started, stopped or killed as a test asks.
+
+    ``database`` is the URL of the PostgreSQL database that it uses; without one it is SQLite, in the folder.
+    """
 
     world: World
     log_file: Path
+    database: str | None = None
     trust: ssl.SSLContext = _NO_AUTHORITIES
     process: subprocess.Popen[bytes] | None = field(default=None)
 
     def start(self) -> None:
         """Start the server and return once it is ready; fail with its log where it ends instead."""
-        command = [sys.executable, "-m", "lacolle", "serve", str(self.world.folder), "--insecure-http"]
+        command, environment = [sys.executable], dict(os.environ)
+        if self.database is None:
+            command += ["-m", "lacolle", "serve", str(self.world.folder), "--insecure-http"]
+        else:
+            command += [str(Path(postgres_node.__file__)), str(self.world.folder)]
+            environment[postgres_node.DATABASE] = self.database
         with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         until = time.monotonic() + STARTS_WITHIN
         while not self._ready():
             if self.process.poll() is not None or time.monotonic() > until:
@@ -91,11 +116,15 @@ class TlsServer(ServerProcess):
 
 @contextmanager
 def serving(
-    directory: Path, *, settings: dict[str, Any] | None = None, endpoints: dict[ParticipantId, str] | None = None
+    directory: Path,
+    *,
+    settings: dict[str, Any] | None = None,
+    endpoints: dict[ParticipantId, str] | None = None,
+    database: str | None = None,
 ) -> Iterator[ServerProcess]:
     """Build the sample world in a directory and serve it over plain HTTP on loopback for as long as the block lasts."""
     options = WorldOptions(port=free_port(), settings=settings or {}, endpoints=endpoints or {})
-    server = ServerProcess(build_world(directory, options), directory / "server.log")
+    server = ServerProcess(build_world(directory, options), directory / "server.log", database)
     server.start()
     try:
         yield server
@@ -139,13 +168,35 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess
 GENEROUS = {"limits": {"rate_per_second": 10000.0, "burst": 10000}}
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have a test of ``ON_BOTH`` run on either store, and every other on SQLite."""
+    if "standing" in metafunc.fixturenames:
+        both = metafunc.module.__name__.rpartition(".")[2] in ON_BOTH
+        metafunc.parametrize(
+            "standing", ("sqlite", "postgres") if both else ("sqlite",), indirect=True, scope="session"
+        )
+
+
+@contextmanager
+def _store(name: str, request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Yield the URL of a new database on PostgreSQL; None for SQLite."""
+    if name == "sqlite":
+        yield None
+        return
+    with exchange_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def standing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Return an exchange without partners' endpoints, shared by all tests that need nothing of their own.
 
     Whatever they did to it, it has had no error of its own in the end.
     """
-    with serving(tmp_path_factory.mktemp("standing"), settings=GENEROUS) as server:
+    with (
+        _store(request.param, request) as database,
+        serving(tmp_path_factory.mktemp("standing"), settings=GENEROUS, database=database) as server,
+    ):
         yield server
     written = server.log_file.read_text(encoding="utf-8")
     assert "Traceback" not in written

@@ -79,13 +79,17 @@ class Submission:
 
 @dataclass(slots=True)
 class Agencies:
-    """Everybody who sends. ``trouble`` lists what the exchange must never have answered."""
+    """Everybody who sends. ``trouble`` lists what the exchange must never have answered.
+
+    ``not_now`` are the statuses by which it may ask to be tried again.
+    """
 
     world: World
     dice: Random
     submissions: list[Submission] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     stopping: bool = False
+    not_now: frozenset[int] = frozenset()
 
     async def post(self, *, pause: float) -> None:
         """Post one alert after the other on one connection, with a pause of ``pause`` seconds on average."""
@@ -137,6 +141,8 @@ class Agencies:
             )
         except httpx2.TransportError:
             return False  # the exchange was killed, or is not there yet: nobody knows what became of it
+        if response.status_code in self.not_now:
+            return False
         if response.status_code not in _ANSWERS:
             self.trouble.append(f"{submission.identifier}: {response.status_code} {response.text[:300]}")
             return True

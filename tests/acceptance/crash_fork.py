@@ -2,8 +2,9 @@
 
 ``python crash_fork.py FOLDER LOG`` answers each line of its standard input with one line: ``start`` with the process's
 id, ``kill`` and ``stop`` (SIGKILL, SIGTERM) with how the process ended, as ``subprocess`` counts it. The process is the
-``lacolle serve`` command itself, in memory, files and sockets of its own; that it did not import anything saves most of
-a start. Only this parent signals it, so an id that the system gave to somebody else is never hit.
+``lacolle serve`` command itself, or ``postgres_node`` where the environment names a database, in memory, files and
+sockets of its own; that it did not import anything saves most of a start. Only this parent signals it, so an id that
+the system gave to somebody else is never hit.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 
 from lacolle import cli
 from lacolle import node as _node  # noqa: F401 - imported for the children, who would import it when they serve
+from tests.acceptance import postgres_node
+from tests.acceptance.postgres_node import DATABASE
 
 _HOW = {"kill": signal.SIGKILL, "stop": signal.SIGTERM}
 
@@ -48,10 +51,13 @@ def _serve(folder: str, log: str) -> int:
     silent = os.open(os.devnull, os.O_RDONLY)
     for taken, place in ((silent, 0), (written, 1), (written, 2)):
         os.dup2(taken, place)
-    sys.argv = ["lacolle", "serve", folder, "--insecure-http"]
     status = 1
     try:
-        cli.main()
+        if DATABASE in os.environ:
+            postgres_node.main(folder)
+        else:
+            sys.argv = ["lacolle", "serve", folder, "--insecure-http"]
+            cli.main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:

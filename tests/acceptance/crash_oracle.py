@@ -25,7 +25,7 @@ from audit.merkle import verify_consistency
 from audit.note import Verifier, open_note
 from audit.tables import log_entries
 from audit.verify import VerifiedLog, verify_database, verify_remote
-from gateway.store.engine import open_sqlite
+from gateway.store.engine import open_postgres, open_sqlite
 from lacolle.client.tokens import assertion
 from lacolle.samples import World
 from schemas.evidence import read_receipt
@@ -174,8 +174,8 @@ async def public_log_verifies(world: World, vkey: str) -> VerifiedLog:
 
 
 @asynccontextmanager
-async def _reading(database: Path) -> AsyncIterator[Any]:
-    store = open_sqlite(database)
+async def _reading(database: Path | str) -> AsyncIterator[Any]:
+    store = open_postgres(database) if isinstance(database, str) else open_sqlite(database)
     try:
         async with store.reading() as connection:
             yield connection
@@ -183,7 +183,7 @@ async def _reading(database: Path) -> AsyncIterator[Any]:
         await store.close()
 
 
-async def stored_log_verifies(database: Path, vkey: str, notes: Sequence[bytes]) -> VerifiedLog:
+async def stored_log_verifies(database: Path | str, vkey: str, notes: Sequence[bytes]) -> VerifiedLog:
     """Read by itself, the database holds a log without a gap that continues the checkpoints given out last."""
     async with _reading(database) as connection:
         for note in notes[-_LAST_FEW:-1:5]:
@@ -191,7 +191,7 @@ async def stored_log_verifies(database: Path, vkey: str, notes: Sequence[bytes])
         return await verify_database(connection, vkey=vkey, progress=lambda _done, _of: None, known=notes[-1])
 
 
-async def one_alert_each(database: Path, submissions: Sequence[Submission]) -> None:
+async def one_alert_each(database: Path | str, submissions: Sequence[Submission]) -> None:
     """However often it was posted, each alert was accepted once and each delivery of it recorded once, in the log."""
     accepted: dict[str, tuple[int, str]] = {}
     delivered: list[str] = []

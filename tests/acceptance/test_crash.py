@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random, SystemRandom
@@ -21,13 +21,16 @@ import pytest
 
 from lacolle.folder import read_folder
 from lacolle.samples import World, WorldOptions, build_world
-from tests.acceptance import crash_fork, crash_oracle
+from tests.acceptance import crash_fork, crash_oracle, postgres_node
 from tests.acceptance.conftest import ServerProcess
 from tests.acceptance.crash_agencies import Agencies, client
 from tests.acceptance.crash_partners import Partners, open_partners
+from tests.acceptance.databases import exchange_database
 
 _KILLS: Final = int(os.environ.get("LACOLLE_TEST_KILLS", "50"))
 _SEED: Final = int(os.environ.get("LACOLLE_TEST_SEED", SystemRandom().randrange(1 << 32)))
+_FEWER: Final = 10
+"""On PostgreSQL, whose own recovery is not ours to test, it is killed a tenth as often."""
 _CONNECTIONS: Final = 8
 _PAUSE: Final = 0.03
 _IN_START_UP: Final = 0.2
@@ -36,31 +39,43 @@ _SETTLES_WITHIN: Final = 60.0
 _KILLED: Final = -9
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Yield the URL of the exchange's PostgreSQL database; None for SQLite."""
+    if request.param == "sqlite":
+        yield None
+        return
+    with exchange_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
 @pytest.mark.slow
-async def test_what_was_promised_survives_any_number_of_kills(tmp_path: Path) -> None:
+async def test_what_was_promised_survives_any_number_of_kills(tmp_path: Path, database: str | None) -> None:
     """Every receipt is honoured, every partner got what was for it and no other, and the log is one and whole."""
+    kills = _KILLS if database is None else _KILLS // _FEWER
     sys.stdout.write(f"LACOLLE_TEST_SEED={_SEED} LACOLLE_TEST_KILLS={_KILLS}\n")
     dice = Random(_SEED)  # noqa: S311 - chance that can be repeated, not a secret
     async with open_partners(tmp_path / "partners", Random(_SEED + 1)) as partners:  # noqa: S311 - as above
         world = build_world(tmp_path / "world", _options(partners))
         agencies, notes = Agencies(world, dice), list[bytes]()
-        server = ServerProcess(world, tmp_path / "server.log")
+        server = ServerProcess(world, tmp_path / "server.log", database)
         async with _posting(agencies, notes):
-            await _kill_again_and_again(world, tmp_path / "server.log", dice)
+            await _kill_again_and_again(world, tmp_path / "server.log", dice, kills=kills, database=database)
             await asyncio.to_thread(server.start)
             agencies.stopping = True
         try:
-            await _hold_live(world, agencies, partners, notes)
+            await _hold_live(world, agencies, partners, notes, kills=kills)
         finally:
             status = await asyncio.to_thread(server.stop)
         assert status == 0
         folder = read_folder(world.folder)
-        stored = await crash_oracle.stored_log_verifies(folder.database, folder.keys.log.vkey, notes)
+        place = database or folder.database
+        stored = await crash_oracle.stored_log_verifies(place, folder.keys.log.vkey, notes)
         assert stored.signed_size == stored.size
-        await crash_oracle.one_alert_each(folder.database, agencies.submissions)
+        await crash_oracle.one_alert_each(place, agencies.submissions)
 
 
-async def _hold_live(world: World, agencies: Agencies, partners: Partners, notes: list[bytes]) -> None:
+async def _hold_live(world: World, agencies: Agencies, partners: Partners, notes: list[bytes], *, kills: int) -> None:
     vkey = read_folder(world.folder).keys.log.vkey
     await agencies.finish()
     assert agencies.trouble == []
@@ -71,7 +86,7 @@ async def _hold_live(world: World, agencies: Agencies, partners: Partners, notes
     async with client(world) as connection:
         await _take_checkpoint(connection, notes)
     distinct = await crash_oracle.checkpoints_are_consistent(world, vkey, notes)
-    assert distinct > _KILLS // 5  # enough were seen in passing to say something; a busy machine sees fewer
+    assert distinct > kills // 5  # enough were seen in passing to say something; a busy machine sees fewer
     await crash_oracle.public_log_verifies(world, vkey)
 
 
@@ -118,7 +133,8 @@ async def _take_checkpoint(connection: httpx2.AsyncClient, notes: list[bytes]) -
         notes.append(response.content)
 
 
-async def _kill_again_and_again(world: World, log: Path, dice: Random) -> None:
+async def _kill_again_and_again(world: World, log: Path, dice: Random, *, kills: int, database: str | None) -> None:
+    environment = dict(os.environ) if database is None else {**os.environ, postgres_node.DATABASE: database}
     fork = await asyncio.create_subprocess_exec(
         sys.executable,
         str(Path(crash_fork.__file__)),
@@ -126,9 +142,10 @@ async def _kill_again_and_again(world: World, log: Path, dice: Random) -> None:
         str(log),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        env=environment,
     )
     try:
-        for _ in range(_KILLS):
+        for _ in range(kills):
             await _tell(fork, "start")
             if dice.random() < _IN_START_UP:
                 await asyncio.sleep(dice.uniform(0.0, 0.4))

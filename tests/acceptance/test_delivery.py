@@ -22,6 +22,7 @@ from schemas.ids import ParticipantId
 from tests.acceptance.agency import Agencies, Agency, exchange_key
 from tests.acceptance.alerts import cancel_of, from_now, outbreak, stolen_vehicle, update_of, wanted_person
 from tests.acceptance.conftest import ServerProcess, calling, free_port, reading_log
+from tests.acceptance.databases import exchange_database
 from tests.acceptance.independent import Document, unb64
 from tests.acceptance.log_reader import LogReader
 from tests.acceptance.partner import Answer, Handed, Partner, digest_of, verify_message
@@ -54,8 +55,18 @@ class Deliveries:
         return found
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Yield the URL of the exchange's PostgreSQL database; None for SQLite."""
+    if request.param == "sqlite":
+        yield None
+        return
+    with exchange_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
 @pytest.fixture(scope="module")
-def deliveries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deliveries]:
+def deliveries(tmp_path_factory: pytest.TempPathFactory, database: str | None) -> Iterator[Deliveries]:
     """Return an exchange with partners; one has another authority's certificate, one is where it may not be."""
     directory = tmp_path_factory.mktemp("delivery")
     ours, theirs = LocalAuthority(directory / "ca"), LocalAuthority(directory / "other-ca")
@@ -69,7 +80,7 @@ def deliveries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deliveries]
         settings={"delivery": delivery, "limits": {"rate_per_second": 10000.0, "burst": 10000}},
         endpoints={ParticipantId(name): partner.url for name, partner in partners.items()},
     )
-    server = ServerProcess(build_world(directory / "world", options), directory / "server.log")
+    server = ServerProcess(build_world(directory / "world", options), directory / "server.log", database)
     outbox = directory / "outbox"
     outbox.mkdir()
     _add_directory_partner(server.world.folder / "partners.yaml", "us-vt.vdh", outbox)

@@ -1,0 +1,119 @@
+"""Keeping up with what other processes log: a statement or an agreement that one of them records counts in all.
+
+A batch brings the registry up to date once it holds the log's head, so nothing is ever written by an older one. What is
+answered without a batch (a stranger's signature, a bearer token) is decided by a registry that is some milliseconds
+behind at most, and a stranger is refused only after another look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
+from agreements.succession import ConflictingVersionsError
+from gateway.errors import LogUnavailableError, RegistryMovedError, StoreError
+from gateway.registry import CurrentRegistry
+from gateway.store.changes import log_sizes
+from gateway.store.engine import Store
+from gateway.store.registry import read_registry, read_version
+from schemas.bilingual import Bilingual
+from schemas.registry import StatementError, read_statement
+
+log = structlog.get_logger(__name__)
+
+ResultT = TypeVar("ResultT")
+_TIMES: Final = 5
+"""How often something is decided anew at most because the registry moved meanwhile."""
+
+
+class RegistryFollower:
+    """Brings a process's registry up to date with the database; ``on_growth`` hears the log's size whenever it grew."""
+
+    def __init__(
+        self, registry: CurrentRegistry, store: Store, *, on_growth: Callable[[int], None] = lambda _size: None
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self.on_growth = on_growth
+        self._look: asyncio.Task[None] | None = None
+
+    @property
+    def version(self) -> int:
+        """How far this process's registry has come."""
+        return self._registry.version
+
+    async def refresh(self, connection: AsyncConnection) -> None:
+        """Take what the connection sees and the registry has not; every signature is verified again.
+
+        Raises ``StoreError`` where the database holds what cannot have been recorded by an exchange.
+        """
+        if await read_version(connection) <= self._registry.version:
+            return
+        stored = await read_registry(connection, since=self._registry.version)
+        pinned = self._registry.jurisdictions
+        try:
+            self._registry.follow(
+                stored.version,
+                [read_statement(compact, pinned) for compact in stored.statements],
+                [VerifiedAgreement(read_signed(signed, pinned)) for signed in stored.agreements],
+            )
+        except (StatementError, UntrustedAgreementError, ConflictingVersionsError, ValueError) as error:
+            raise StoreError(tampered(error)) from error
+        log.info("registry_followed", version=stored.version)
+
+    async def look(self) -> None:
+        """Bring the registry up to date, outside of any batch. Callers at one time share a look that starts after them.
+
+        Raises ``LogUnavailableError`` where the database can't be read now.
+        """
+        if not self._store.shared:  # whatever is recorded is recorded by this process
+            return
+        earlier = self._look
+        if earlier is not None and not earlier.done():
+            await asyncio.wait([earlier])
+        if self._look is earlier or self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._look_now(), name="registry")
+        await asyncio.shield(self._look)
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        async for size in log_sizes(self._store):
+            self.on_growth(size)
+            try:
+                await self.look()
+            except LogUnavailableError:
+                log.warning("registry_waits_for_the_database")
+
+    async def _look_now(self) -> None:
+        async with self._store.reading() as connection:
+            await self.refresh(connection)
+
+
+async def no_look() -> None:
+    """See nothing new: what a registry that no other process changes is looked at with."""
+
+
+async def decided_anew(decide: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    """Return what ``decide`` comes to, which is asked again while the registry moves under it.
+
+    Raises ``LogUnavailableError`` where that does not end.
+    """
+    for _ in range(_TIMES):
+        try:
+            return await decide()
+        except RegistryMovedError:
+            continue
+    raise LogUnavailableError
+
+
+def tampered(error: Exception) -> Bilingual:
+    """Return what the operator is told of a database whose registry no authority has signed."""
+    return Bilingual(
+        fr=f"Le registre de la base de données a été altéré ({error}) : restaurez-en une copie sûre.",
+        en=f"The registry in the database was tampered with ({error}): restore a sound copy of it.",
+    )

@@ -1,0 +1,141 @@
+"""Several processes on one database: what one of them records counts in all, before anything else is written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import text
+
+from gateway.enrol import Enrolment
+from gateway.errors import LogUnavailableError, RegistryMovedError, StatementRefusedError, UntrustedSignatureError
+from gateway.following import RegistryFollower, decided_anew
+from gateway.registry import CurrentRegistry
+from gateway.store.committer import Batch
+from schemas.ids import KeyId
+from schemas.registry import Registry
+from schemas.signing.keys import SigningKey
+from tests.unit.gateway.ground import Ground, acceptance, acceptances, open_ground
+from tests.unit.gateway.test_registry import QC, jurisdiction, registered, revoked
+
+KEY = SigningKey.generate(KeyId("ca-qc.spvm:1"), "Ed25519")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What a gateway process has of its own."""
+
+    ground: Ground
+    registry: CurrentRegistry
+    follower: RegistryFollower
+
+    async def record(self, compact: bytes) -> int:
+        """Record a statement and return its index."""
+        enrolment = Enrolment(registry=self.registry, committer=self.ground.committer, clock=self.ground.clock)
+        return (await enrolment.record(compact))[1].log_index
+
+    @property
+    def trusts(self) -> bool:
+        """Whether this process, as it stands, trusts the key."""
+        return self.registry.registry.trusted_key(KEY.kid, self.ground.clock()) is not None
+
+
+def process(ground: Ground) -> Process:
+    """Return a process on a ground, whose registry has the pins alone."""
+    registry = CurrentRegistry(Registry.of({QC: jurisdiction()}, []), [])
+    ground.committer.standing = follower = RegistryFollower(registry, ground.store)
+    return Process(ground, registry, follower)
+
+
+@pytest.fixture
+async def processes(postgres_database: str) -> AsyncIterator[tuple[Process, Process]]:
+    """Yield two processes on one database."""
+    async with open_ground(postgres_database) as first, open_ground(postgres_database, seed=2) as second:
+        yield process(first), process(second)
+
+
+async def test_a_decision_by_an_older_registry_is_not_written(processes: tuple[Process, Process]) -> None:
+    """Whoever decided before another process recorded a statement is told so, and nothing is stored of it."""
+    here, there = processes
+    decided_at = there.registry.version
+    assert await here.record(registered(KEY)) == 0
+    with pytest.raises(RegistryMovedError):
+        await there.ground.committer.submit(acceptances(), acceptance("A-1"), decided_at=decided_at)
+    assert (there.trusts, there.registry.version) == (True, 1)
+    await there.ground.committer.submit(acceptances(), acceptance("A-1"), decided_at=there.registry.version)
+    assert await there.ground.kinds() == ["participant-registered", "accepted"]
+
+
+async def test_a_revocation_in_one_process_counts_in_the_other_at_once(processes: tuple[Process, Process]) -> None:
+    """The other's very next batch trusts the key no more, although nobody told it anything."""
+    here, there = processes
+    await here.record(registered(KEY))
+
+    def trusted(kid: KeyId, batch: Batch) -> bool:
+        return there.registry.within(batch).trusted_key(kid, batch.now) is not None
+
+    writer = acceptances(trusted=trusted)
+    await there.ground.committer.submit(writer, acceptance("A-1", kid=KEY.kid))
+    await here.record(revoked(KEY))
+    with pytest.raises(UntrustedSignatureError):
+        await there.ground.committer.submit(writer, acceptance("A-2", kid=KEY.kid))
+    assert await here.ground.kinds() == ["participant-registered", "accepted", "key-revoked"]
+
+
+async def test_both_processes_come_to_the_same_registry(processes: tuple[Process, Process]) -> None:
+    """Statements recorded by turns are refused, or count, as if one process had taken them all."""
+    here, there = processes
+    await here.record(registered(KEY))
+    with pytest.raises(StatementRefusedError):
+        await there.record(registered(SigningKey.generate(KeyId("ca-qc.spvm:2"), "Ed25519")))  # no newer than the first
+    assert await there.record(registered(KEY)) == 0
+    assert await there.record(revoked(KEY)) == 1
+    await here.follower.look()
+    assert (here.trusts, there.trusts) == (False, False)
+    assert here.registry.version == there.registry.version == 2
+    assert await here.ground.kinds() == ["participant-registered", "key-revoked"]
+
+
+async def test_looks_at_one_time_are_one(processes: tuple[Process, Process]) -> None:
+    """However many strangers knock, the database is asked once at a time; who asks later gets a later look."""
+    here, there = processes
+    first = asyncio.gather(*(there.follower.look() for _ in range(50)))
+    await here.record(registered(KEY))
+    await asyncio.gather(first, there.follower.look())
+    assert there.trusts
+
+
+async def test_a_running_follower_hears_of_it(processes: tuple[Process, Process]) -> None:
+    """A process that writes nothing has the statement within milliseconds all the same."""
+    here, there = processes
+    running = asyncio.create_task(there.follower.run())
+    await here.record(registered(KEY))
+    async with asyncio.timeout(5):
+        while not there.trusts:  # noqa: ASYNC110 - a registry tells nobody
+            await asyncio.sleep(0.005)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_no_authority_has_signed_ends_the_other_process(processes: tuple[Process, Process]) -> None:
+    """A row that was slipped into the registry's tables is not believed: the committer stops, and says why."""
+    here, there = processes
+    await here.record(registered(KEY))
+    forged = "UPDATE authority_statements SET compact = overlay(compact PLACING 'AAAA'::bytea FROM length(compact) - 8)"
+    async with here.ground.store.writer.begin() as connection:
+        await connection.execute(text(forged))
+    with pytest.raises(LogUnavailableError):
+        await there.ground.committer.submit(acceptances(), acceptance("A-1"))
+    assert "tampered" in str(there.ground.committer.failure)
+
+
+async def test_a_registry_that_never_rests_is_a_503() -> None:
+    """What would have to be decided for ever anew is given up, with nothing stored."""
+
+    async def decide() -> None:
+        raise RegistryMovedError
+
+    with pytest.raises(LogUnavailableError):
+        await decided_anew(decide)
