@@ -301,9 +301,7 @@ def test_the_rfcs_example_is_signed_as_in_the_rfc(rfc_example: Example, rfc_key:
         "content-type": fields["Content-Type"],
         "content-length": fields["Content-Length"],
     }
-    parameters = signature_parameters(
-        components, created=datetime.fromtimestamp(1618884473, UTC), key_id=rfc_key.kid
-    )
+    parameters = signature_parameters(components, created=datetime.fromtimestamp(1618884473, UTC), key_id=rfc_key.kid)
     base = signature_base(components.items(), parameters)
     assert base == rfc_example.base
     assert base64.b64encode(rfc_key.sign(base)).decode() == rfc_example.signature.strip(":")
