@@ -16,7 +16,8 @@ from bus.embedded import EmbeddedBus
 from bus.events import read_parcel
 from bus.topics import parcels_topics
 from gateway.backoff import Backoff
-from gateway.relay import Breaker, Relay, traceparent
+from gateway.breaker import Breaker
+from gateway.relay import Relay, traceparent
 from gateway.store.dispatches import (
     DELIVERED,
     EXPIRED,
@@ -74,6 +75,7 @@ class Line:
         rounds = 0
         while await self.relay._publish_due():
             rounds += 1
+        await self.relay._mark()
         return rounds
 
     async def parcels(self, partner: ParticipantId = NYSP) -> list[Parcel]:
