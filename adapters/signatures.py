@@ -16,6 +16,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -83,8 +84,8 @@ def signature_parameters(
     components: Iterable[str], *, created: datetime, key_id: KeyId, nonce: str | None = None
 ) -> str:
     """Return what a signature covers and says of itself: a structured inner list (RFC 9421 section 2.3)."""
-    covered = " ".join(map(_sf_string, components))
-    said = f"({covered});created={int(created.timestamp())};keyid={_sf_string(key_id)}"
+    covered = " ".join(map(_sf_known, components))
+    said = f"({covered});created={int(created.timestamp())};keyid={_sf_known(key_id)}"
     return said if nonce is None else f"{said};nonce={_sf_string(nonce)}"
 
 
@@ -93,7 +94,7 @@ def signature_base(components: Iterable[tuple[str, str]], parameters: str) -> by
 
     RFC 9421 section 2.5. Raises ``ValueError`` for a value that could pass for a line of its own, or is not ASCII.
     """
-    lines = [f"{_sf_string(name)}: {value}" for name, value in (*components, ("@signature-params", parameters))]
+    lines = [f"{_sf_known(name)}: {value}" for name, value in (*components, ("@signature-params", parameters))]
     if any("\n" in line or "\r" in line for line in lines):
         raise ValueError("a component's value spans lines")
     return "\n".join(lines).encode("ascii")
@@ -156,6 +157,10 @@ def _sf_string(text: str) -> str:
     if not _PRINTABLE.fullmatch(text):
         raise ValueError("a structured field's string is printable ASCII")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_sf_known = lru_cache(maxsize=256)(_sf_string)
+"""The same for what comes with every signature: components and key ids."""
 
 
 def _signed_by(result: VerifyResult) -> tuple[KeyId, datetime]:

@@ -227,6 +227,7 @@ def _assemble(
         checkpoints.head_moved()
 
     committer.observe = committed
+    metrics.follow_unanswered(relay.unanswered)
     metrics.follow_log_size(lambda: 0 if checkpoints.latest is None else checkpoints.latest.size)
 
     def trusted(kid: KeyId, batch: Batch) -> bool:
@@ -268,6 +269,7 @@ def _assemble(
                 ("database", lambda: committer.failure is None),
                 ("log", lambda: checkpoints.latest is not None),
                 ("bus", lambda: relay.bus_available),
+                ("adapters", lambda: not relay.unanswered()),
             )
         ),
         metrics=metrics.registry,

@@ -13,9 +13,10 @@ no answer: name, connection, TLS, protocol, time out   Deferred
 a host or address that the statement does not allow    Refused, and nothing was sent
 =====================================================  ============================================
 
-The name is resolved once for each message and the connection goes to an address that was checked, under the name for
-SNI, Host and the certificate. Connections are kept (``adapters.transports.pool``), and one is used only where its
-address is among those that were checked for this message. No cookie is kept, no proxy of the environment used.
+Each message has the name resolved, or an answer of the last second, and its connection goes to an address that was
+checked, under the name for SNI, Host and the certificate. Connections are kept (``adapters.transports.pool``), and one
+is used only where its address is among those that were checked for this message. No cookie is kept, no proxy of the
+environment used.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote
@@ -33,7 +34,14 @@ import httpx2
 
 from adapters.contract import Message
 from adapters.signatures import RequestSigner
-from adapters.transports.addresses import Address, AddressNotAllowedError, AllowList, Resolver, resolve
+from adapters.transports.addresses import (
+    Address,
+    AddressNotAllowedError,
+    AllowList,
+    Remembering,
+    Resolver,
+    resolve,
+)
 from adapters.transports.http11 import Answer, BrokenConnectionError, Connection
 from adapters.transports.pool import NoConnectionError, Pool
 from adapters.transports.retry_after import seconds_to_wait
@@ -78,20 +86,24 @@ class Exchange:
     tls: ssl.SSLContext
     now: Callable[[], datetime]
     randomness: Callable[[int], bytes]
-    resolve: Resolver = resolve
+    resolve: Resolver = field(default_factory=lambda: Remembering(resolve))
 
     def __post_init__(self) -> None:
         """Refuse a context that would take anybody for the partner."""
+        self.tls.set_alpn_protocols(["http/1.1"])
         if self.tls.verify_mode is not ssl.CERT_REQUIRED or not self.tls.check_hostname:
             raise ValueError("the TLS context must verify the partner's certificate and name")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a partner takes messages: an ``https`` URL, the statement's hosts, and the seconds one request may take."""
+    """Where a partner takes messages: an ``https`` URL, and the seconds that one request may take.
+
+    ``allowed`` is asked for each message: it returns the hosts of the authority statement that stands then.
+    """
 
     url: str
-    allowed: AllowList
+    allowed: Callable[[], AllowList]
     timeout: float
 
 
@@ -143,7 +155,7 @@ class HttpsTransport:
 
     async def _addresses(self) -> tuple[Address, ...]:
         try:
-            found = await self._allowed.addresses_of(self._host, self._port, resolve=self._exchange.resolve)
+            found = await self._allowed().addresses_of(self._host, self._port, resolve=self._exchange.resolve)
         except OSError:
             raise _NoAnswerError("name not resolved") from None
         return found[:_ADDRESSES_TRIED]
