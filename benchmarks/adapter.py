@@ -80,7 +80,7 @@ async def _measure(count: int, running: PartnerProcess, transport: HttpsTranspor
         adapter_cpu_ms=cpu * 1000 / count,
         partner_cpu_ms=(taken.cpu_s - theirs.cpu_s) * 1000 / count,
         stolen_share=machine_ticks().stolen_since(machine),
-        outcomes=Counter(read_outcome(received.record).outcome.detail for received in reported),
+        outcomes=dict(Counter(read_outcome(received.record).outcome.detail for received in reported)),
     )
 
 

@@ -1,8 +1,8 @@
 """What was measured, as one JSON object and as tables for people.
 
 Names end in their unit: ``_per_s`` a second, ``_ms`` milliseconds, ``_mb`` MiB, ``_s_per_1000`` seconds of processor
-time for a thousand accepted alerts (of everything the process did in the window), ``_cpu_ms`` milliseconds of it for one
-delivery, ``_stolen_share`` how much of the machine's processor time its host gave to others meanwhile.
+time for a thousand accepted alerts (of everything the process did in the window), ``_cpu_ms`` milliseconds of it for
+one delivery, ``_stolen_share`` how much of the machine's processor time its host gave to others meanwhile.
 """
 
 from __future__ import annotations
