@@ -6,7 +6,8 @@ transport: one file in ``adapters/transports``, and here its profile and one cas
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias, assert_never
 
@@ -82,15 +83,18 @@ class PartnerProfile(_Profile):
     transport: TransportProfile
 
 
-def open_transport(profile: PartnerProfile, *, hosts: Iterable[str], exchange: Exchange) -> Transport:
+_allow_list = lru_cache(maxsize=1024)(AllowList.of)
+
+
+def open_transport(profile: PartnerProfile, *, hosts: Callable[[], tuple[str, ...]], exchange: Exchange) -> Transport:
     """Return the transport of a partner's profile, which its user closes.
 
-    ``hosts`` are those of the partner's authority statement, and ``exchange`` is who hands over; a directory needs
-    neither.
+    ``hosts`` returns those of the authority statement that stands when it is asked, which is for each message, and
+    ``exchange`` is who hands over; a directory needs neither.
     """
     match profile.transport:
         case HttpsProfile(url=url, timeout=timeout):
-            return HttpsTransport(Endpoint(url=url, allowed=AllowList.of(hosts), timeout=timeout), exchange)
+            return HttpsTransport(Endpoint(url=url, allowed=lambda: _allow_list(hosts()), timeout=timeout), exchange)
         case DirectoryProfile(path=path):
             return DirectoryTransport(path)
         case _:

@@ -4,21 +4,25 @@ The exchange signs ``@method``, ``@authority``, ``@path`` and ``content-digest``
 ``keyid`` and ``nonce``. The algorithm is the registered key's: a signature that names one (``alg``) is not taken.
 The authority is the one of the URL that the partner gave out, not whatever a Host field says.
 
-Partners use ``verify_request``; a nonce counts once, so whoever records a request can't send it again.
+Signing assembles the signature base here, for these components alone; verifying is the library's, whose tests and
+users are many. Partners use ``verify_request``; a nonce counts once, so whoever records a request can't send it again.
 """
 
 from __future__ import annotations
 
 import heapq
+import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from http_message_signatures import (
     HTTPMessageSignaturesException,
-    HTTPMessageSigner,
     HTTPMessageVerifier,
     HTTPSignatureAlgorithm,
     HTTPSignatureKeyResolver,
@@ -33,6 +37,8 @@ COMPONENTS: Final = ("@method", "@authority", "@path", "content-digest")
 LABEL: Final = "lacolle"
 MAX_AGE: Final = timedelta(minutes=5)
 """How far from the verifier's clock, either way, a signature may have been made."""
+
+_PRINTABLE: Final = re.compile(r"[\x20-\x7e]*")
 
 KeyLookup: TypeAlias = Callable[[KeyId], PublicKey | None]
 
@@ -51,12 +57,47 @@ class SentRequest:
     body: bytes
 
 
-def sign_request(request: SentRequest, *, key: SigningKey, created: datetime, nonce: str) -> dict[str, str]:
-    """Return the fields that sign a request: Content-Digest, Signature-Input and Signature.
+class RequestSigner:
+    """Signs the requests of one method to one ``https`` URL."""
 
-    ``created`` counts to the second; ``nonce`` must be new for every request of the key.
+    def __init__(self, method: str, url: str, *, key: SigningKey) -> None:
+        self._target = (("@method", method), ("@authority", _authority(url)), ("@path", urlsplit(url).path or "/"))
+        self._key = key
+
+    def sign(self, body: bytes, *, created: datetime, nonce: str) -> dict[str, str]:
+        """Return the fields that sign a request with this body: Content-Digest, Signature-Input and Signature.
+
+        ``created`` counts to the second; ``nonce`` must be new for every request of the key. Raises ``ValueError``
+        for a nonce that is not printable ASCII.
+        """
+        digest = f"sha-256=:{b64encode(sha256(body).digest()).decode()}:"  # RFC 9530 section 2
+        parameters = signature_parameters(COMPONENTS, created=created, key_id=self._key.kid, nonce=nonce)
+        base = signature_base((*self._target, ("content-digest", digest)), parameters)
+        return {
+            "Content-Digest": digest,
+            "Signature-Input": f"{LABEL}={parameters}",
+            "Signature": f"{LABEL}=:{b64encode(self._key.sign(base)).decode()}:",
+        }
+
+
+def signature_parameters(
+    components: Iterable[str], *, created: datetime, key_id: KeyId, nonce: str | None = None
+) -> str:
+    """Return what a signature covers and says of itself: a structured inner list (RFC 9421 section 2.3)."""
+    covered = " ".join(map(_sf_known, components))
+    said = f"({covered});created={int(created.timestamp())};keyid={_sf_known(key_id)}"
+    return said if nonce is None else f"{said};nonce={_sf_string(nonce)}"
+
+
+def signature_base(components: Iterable[tuple[str, str]], parameters: str) -> bytes:
+    """Return the bytes that are signed: each covered component by name and value, then the parameters.
+
+    RFC 9421 section 2.5. Raises ``ValueError`` for a value that could pass for a line of its own, or is not ASCII.
     """
-    return _signature_of(request, COMPONENTS, key=key, created=created, nonce=nonce)
+    lines = [f"{_sf_known(name)}: {value}" for name, value in (*components, ("@signature-params", parameters))]
+    if any("\n" in line or "\r" in line for line in lines):
+        raise ValueError("a component's value spans lines")
+    return "\n".join(lines).encode("ascii")
 
 
 class NonceMemory:
@@ -106,26 +147,20 @@ def verify_request(request: SentRequest, *, keys: KeyLookup, nonces: NonceMemory
     return key_id
 
 
-def _signature_of(
-    request: SentRequest, components: Sequence[str], *, key: SigningKey, created: datetime, nonce: str | None
-) -> dict[str, str]:
-    fields = dict(request.headers)
-    message = _Message(request.method, request.url, fields)
-    signer = HTTPMessageSigner(signature_algorithm=_RegisteredKey)
-    prepared = signer.prepare(
-        message,
-        key_id=key.kid,
-        created=created,
-        nonce=nonce,
-        include_alg=False,
-        label=LABEL,
-        covered_component_ids=components,
-        body=request.body if "content-digest" in components else None,
-    )
-    # signer.apply would build the same base a second time, for signers that take long enough to let it change.
-    signature = b64encode(key.sign(prepared.signature_base)).decode()
-    fields |= {"Signature-Input": f"{LABEL}={prepared.signature_params}", "Signature": f"{LABEL}=:{signature}:"}
-    return {name: fields[name] for name in ("Content-Digest", "Signature-Input", "Signature") if name in fields}
+def _authority(url: str) -> str:
+    """Return a URL's host and port, normalised as for the https scheme (RFC 9421 section 2.2.3)."""
+    return urlsplit(url).netloc.lower().removesuffix(":443")
+
+
+def _sf_string(text: str) -> str:
+    """Return a structured field's string (RFC 9651 section 4.1.6)."""
+    if not _PRINTABLE.fullmatch(text):
+        raise ValueError("a structured field's string is printable ASCII")
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_sf_known = lru_cache(maxsize=256)(_sf_string)
+"""The same for what comes with every signature: components and key ids."""
 
 
 def _signed_by(result: VerifyResult) -> tuple[KeyId, datetime]:
@@ -144,11 +179,11 @@ class _FieldLines:
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """What http-message-signatures asks of a request: to sign it writes to the headers, to verify it reads them."""
+    """What http-message-signatures asks of a request."""
 
     method: str
     url: str
-    headers: dict[str, str] | _FieldLines
+    headers: _FieldLines
 
 
 class _RegisteredKey(HTTPSignatureAlgorithm):

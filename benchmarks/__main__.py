@@ -18,8 +18,8 @@ from benchmarks import log_verification
 from benchmarks.report import figures, print_tables
 from benchmarks.suite import Scale, Suite
 
-QUICK = Scale(seconds=2.5, warmup=0.5, rounds=2, connections=64, log_entries=20_000, saturate=False)
-FULL = Scale(seconds=10.0, warmup=2.0, rounds=3, connections=64, log_entries=1_000_000, saturate=True)
+QUICK = Scale(seconds=2.5, warmup=0.5, rounds=2, connections=64, log_entries=20_000, parcels=2_000, saturate=False)
+FULL = Scale(seconds=10.0, warmup=2.0, rounds=3, connections=64, log_entries=1_000_000, parcels=10_000, saturate=True)
 _QUEBEC = timezone(timedelta(hours=-5))
 
 

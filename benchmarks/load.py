@@ -5,9 +5,9 @@ accepts. *Open loop* (``--rate``): submissions fall due at a fixed rate whatever
 from the moment it fell due, so that a slow answer is not hidden by the requests it held back.
 
 A window starts after the warm-up; what is answered within it is counted. Requests are bytes before the clock starts,
-so that one core can load what another serves. With ``--partner`` it listens as those partners too, and tells how
-long after its 201 each alert arrived. Prints one JSON object; exits with status 1 where any answer, in the window or
-out of it, was not 2xx.
+so that one core can load what another serves. With ``--partner`` a process of its own listens as those partners, and
+the load tells how long after the 201, as it saw it, each alert's whole request was there. Prints one JSON object; exits
+with status 1 where any answer, in the window or out of it, was not 2xx.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ import orjson
 import uvloop
 
 from benchmarks.connection import Answer, Connection, request_bytes
-from benchmarks.partner import Arrivals, Endpoint, listening
-from benchmarks.process import HOST, cpu_seconds
+from benchmarks.partner import Arrivals, Endpoint, PartnerProcess, State, partner
+from benchmarks.process import HOST, Ticks, cpu_seconds, machine_ticks
 
 _SECOND = 1_000_000_000
 
@@ -61,8 +61,10 @@ class Result:
     """What was seen in the window; ``statuses`` counts every answer of the run.
 
     ``cpu_s_per_1000`` is the server's processor time in the window for each thousand it accepted there, and
-    ``load_cpu_share`` the share of one core that the load itself took: near 1, it measured itself. The delivery's
-    latencies are of alerts answered in the window, from the 201 to each partner.
+    ``load_cpu_share`` the share of one core that the load itself took: near 1, it measured itself. ``stolen_share`` is
+    how much of the window's processor time the host gave to other machines. The delivery's latencies are of alerts
+    answered in the window, from the 201 that the load saw to the whole request at each partner; ``partner_cpu_ms`` is
+    what one delivery cost the partner.
     """
 
     accepted_per_s: float
@@ -73,9 +75,21 @@ class Result:
     statuses: dict[str, int]
     cpu_s_per_1000: float
     load_cpu_share: float
+    stolen_share: float
     delivered_per_s: float = 0.0
     delivery_p50_ms: float = 0.0
     delivery_p99_ms: float = 0.0
+    partner_cpu_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Clocks:
+    """What processors did until an instant: of the server, of the load, of the partner, of the machine."""
+
+    server: float
+    load: float
+    partner: State
+    machine: Ticks
 
 
 @dataclass(slots=True)
@@ -92,7 +106,7 @@ class Load:
     _finished: asyncio.Event = field(default_factory=asyncio.Event)
     _failure: LoadError | None = None
 
-    async def run(self, arrivals: Arrivals) -> Result:
+    async def run(self, partner: PartnerProcess) -> Result:
         """Post until the window ends, wait for what is under way, and sum up; raises ``LoadError``."""
         loop = asyncio.get_running_loop()
         connections = [
@@ -105,18 +119,17 @@ class Load:
         end = start + int(self.plan.seconds * _SECOND)
         feeding = asyncio.create_task(self._feed(began=began, end=end))
         await self._until(start)
-        before = self._cpu()
+        before = self._clocks(partner)
         await self._until(end)
-        after = self._cpu()
+        after = self._clocks(partner)
         await feeding
         await self._finish()
         if self.plan.rate is not None:
-            await arrivals.settled(quiet=0.5, patience=10.0)
+            await asyncio.to_thread(partner.settled, quiet=0.5, patience=10.0)
         for connection in connections:
             connection.close()
         counted = [answer for answer in self._answers if start <= answer.at < end]
-        cpu = (after[0] - before[0], after[1] - before[1])
-        return self._result(counted, cpu=cpu, arrivals=arrivals, window=(start, end))
+        return self._result(counted, before=before, after=after, arrivals=partner.finish(), window=(start, end))
 
     def answered(self, connection: Connection, answer: Answer) -> None:
         """Keep an answer, and put its connection to work again."""
@@ -172,16 +185,23 @@ class Load:
         if self._failure is not None:
             raise self._failure
 
-    def _cpu(self) -> tuple[float, float]:
+    def _clocks(self, partner: PartnerProcess) -> _Clocks:
         server = 0.0 if self.plan.server_pid is None else cpu_seconds(self.plan.server_pid)
-        return server, time.process_time()
+        return _Clocks(server, time.process_time(), partner.state(), machine_ticks())
 
     def _result(
-        self, counted: list[Answer], *, cpu: tuple[float, float], arrivals: Arrivals, window: tuple[int, int]
+        self,
+        counted: list[Answer],
+        *,
+        before: _Clocks,
+        after: _Clocks,
+        arrivals: Arrivals,
+        window: tuple[int, int],
     ) -> Result:
         accepted = sum(answer.success for answer in counted)
         latencies = sorted(answer.at - answer.due for answer in counted)
-        delays = arrivals.delays(counted) if arrivals.times else []
+        delays = arrivals.delays(counted)
+        taken = after.partner.arrivals - before.partner.arrivals
         return Result(
             accepted_per_s=accepted / self.plan.seconds,
             answers=len(counted),
@@ -189,11 +209,13 @@ class Load:
             p99_ms=percentile_ms(latencies, 99),
             max_ms=percentile_ms(latencies, 100),
             statuses=dict(Counter(str(answer.status) for answer in self._answers)),
-            cpu_s_per_1000=cpu[0] * 1000 / max(accepted, 1),
-            load_cpu_share=cpu[1] / self.plan.seconds,
+            cpu_s_per_1000=(after.server - before.server) * 1000 / max(accepted, 1),
+            load_cpu_share=(after.load - before.load) / self.plan.seconds,
+            stolen_share=after.machine.stolen_since(before.machine),
             delivered_per_s=arrivals.between(*window) / self.plan.seconds,
             delivery_p50_ms=percentile_ms(delays, 50),
             delivery_p99_ms=percentile_ms(delays, 99),
+            partner_cpu_ms=(after.partner.cpu_s - before.partner.cpu_s) * 1000 / max(taken, 1),
         )
 
 
@@ -205,9 +227,9 @@ def percentile_ms(ordered: Sequence[int], percent: int) -> float:
     return ordered[rank - 1] / 1_000_000
 
 
-async def _run(plan: Plan, requests: deque[bytes], partners: Sequence[Endpoint]) -> Result:
-    async with listening(partners) as arrivals:
-        return await Load(plan=plan, requests=requests).run(arrivals)
+def _run(plan: Plan, requests: deque[bytes], partners: Sequence[Endpoint]) -> Result:
+    with partner(partners) as running:
+        return uvloop.run(Load(plan=plan, requests=requests).run(running))
 
 
 def main() -> None:
@@ -242,7 +264,7 @@ def main() -> None:
         requests = deque(request_bytes(line.rstrip(b"\n"), host=host) for line in lines)
     gc.disable()  # a pause of the load would be told as the service's
     try:
-        result = uvloop.run(_run(plan, requests, options.partner))
+        result = _run(plan, requests, options.partner)
     except LoadError as error:
         sys.exit(f"load: {error.__doc__}")
     sys.stdout.write(orjson.dumps(asdict(result)).decode() + "\n")

@@ -84,6 +84,24 @@ def _cpu_seconds(pid: str) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
 
 
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """The machine's processor time until an instant: all of it, and what the host gave to others meanwhile."""
+
+    total: int
+    stolen: int
+
+    def stolen_since(self, before: Ticks) -> float:
+        """Return the share that was stolen since an earlier instant."""
+        return (self.stolen - before.stolen) / max(self.total - before.total, 1)
+
+
+def machine_ticks() -> Ticks:
+    """Return the machine's processor time (proc(5), ``/proc/stat``: the eighth figure is what was stolen)."""
+    figures = [int(figure) for figure in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return Ticks(total=sum(figures), stolen=figures[7])
+
+
 def _peak_mb(pid: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):

@@ -1,7 +1,8 @@
 """What was measured, as one JSON object and as tables for people.
 
 Names end in their unit: ``_per_s`` a second, ``_ms`` milliseconds, ``_mb`` MiB, ``_s_per_1000`` seconds of processor
-time for a thousand accepted alerts (of everything the process did in the window).
+time for a thousand accepted alerts (of everything the process did in the window), ``_cpu_ms`` milliseconds of it for
+one delivery, ``_stolen_share`` how much of the machine's processor time its host gave to others meanwhile.
 """
 
 from __future__ import annotations
@@ -44,7 +45,15 @@ def figures(comparison: Comparison, verification: Verification, *, now: datetime
         "delivery_p99_ms": round(comparison.delivery.delivery_p99_ms, 2),
         "delivery_rate_per_s": DELIVERY_RATE,
         "delivered_per_s": round(comparison.delivery.delivered_per_s, 1),
+        "delivery_cpu_ms_per_alert": round(comparison.delivery.cpu_s_per_1000, 2),
+        "delivery_partner_cpu_ms": round(comparison.delivery.partner_cpu_ms, 3),
+        "delivery_load_cpu_share": round(comparison.delivery.load_cpu_share, 2),
+        "delivery_stolen_share": round(comparison.delivery.stolen_share, 2),
         **_saturated(comparison.delivering),
+        "adapter_deliveries_per_s": round(comparison.adapter.per_s, 1),
+        "adapter_cpu_ms": round(comparison.adapter.adapter_cpu_ms, 3),
+        "adapter_partner_cpu_ms": round(comparison.adapter.partner_cpu_ms, 3),
+        "adapter_stolen_share": round(comparison.adapter.stolen_share, 2),
         "verify_entries": verification.entries,
         "verify_seconds": round(verification.seconds, 2),
         "verify_entries_per_s": round(verification.entries / verification.seconds),
@@ -78,7 +87,12 @@ def print_tables(measured: Figures, *, console: Console) -> None:
     console.print(
         f"201 to the partner's endpoint at {measured['delivery_rate_per_s']} alerts/s: "
         f"p50 {measured['delivery_p50_ms']} ms, p99 {measured['delivery_p99_ms']} ms "
-        f"({measured['delivered_per_s']} deliveries/s)",
+        f"({measured['delivered_per_s']} deliveries/s; processor time: exchange "
+        f"{measured['delivery_cpu_ms_per_alert']} ms an alert with its deliveries, partner "
+        f"{measured['delivery_partner_cpu_ms']} ms a delivery; {measured['delivery_stolen_share']:.0%} stolen)",
+        f"One adapter alone, to an HTTPS partner: {measured['adapter_deliveries_per_s']:,} deliveries/s (processor "
+        f"time: adapter {measured['adapter_cpu_ms']} ms, partner {measured['adapter_partner_cpu_ms']} ms; "
+        f"{measured['adapter_stolen_share']:.0%} stolen)",
         *_saturated_line(measured),
         f"Log verified: {measured['verify_entries']:,} entries in {measured['verify_seconds']} s, "
         f"{measured['verify_entries_per_s']:,} entries/s, at most {measured['verify_peak_mb']} MiB",

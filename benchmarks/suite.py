@@ -22,7 +22,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
+from benchmarks import adapter
 from benchmarks.exchange import World, prepare_exchange, serving_exchange
 from benchmarks.load import Result
 from benchmarks.naive import serving_naive
@@ -45,7 +47,8 @@ class MeasurementError(Exception):
 class Scale:
     """How long to measure: seconds of each window and of its warm-up, how many turns.
 
-    ``saturate`` asks for the window that has the exchange deliver at full load.
+    ``saturate`` asks for the window that has the exchange deliver at full load; ``parcels`` is how many an adapter
+    alone hands over.
     """
 
     seconds: float
@@ -53,6 +56,7 @@ class Scale:
     rounds: int
     connections: int
     log_entries: int
+    parcels: int
     saturate: bool
 
 
@@ -87,6 +91,7 @@ class Comparison:
     exchange: Windows
     delivery: Result
     delivering: Result | None
+    adapter: adapter.Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,9 @@ class Suite:
         with self._world("delivery", delivering=True) as world:
             delivery = self._exchange(world, self._sign(world, per_second=DELIVERY_RATE), rate=DELIVERY_RATE)
         delivering = self._saturated() if self.scale.saturate else None
-        return Comparison(naive=naive, exchange=exchange, delivery=delivery.load, delivering=delivering)
+        self.say("one adapter alone")
+        alone = adapter.Result(**self._ran("benchmarks.adapter", str(self.scale.parcels)))
+        return Comparison(naive=naive, exchange=exchange, delivery=delivery.load, delivering=delivering, adapter=alone)
 
     def _saturated(self) -> Result:
         self.say("exchange, delivering, at full load")
@@ -151,13 +158,19 @@ class Suite:
             "--seconds": self.scale.seconds,
             "--server-pid": server.pid,
         }
-        command = [sys.executable, "-m", "benchmarks.load", *(str(word) for pair in options.items() for word in pair)]
-        command += [word for partner in partners for word in ("--partner", str(partner))]
-        command += ["--rate", str(rate)] if rate is not None else []
+        words = [str(word) for pair in options.items() for word in pair]
+        words += [word for partner in partners for word in ("--partner", str(partner))]
+        words += ["--rate", str(rate)] if rate is not None else []
+        return Window(load=Result(**self._ran("benchmarks.load", *words)), peak_mb=peak_mb(server.pid))
+
+    def _ran(self, module: str, *words: str) -> dict[str, Any]:
+        """Return what a module printed; raises ``MeasurementError``."""
+        command = [sys.executable, "-m", module, *words]
         ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if ran.returncode != 0:
             raise MeasurementError(f"{ran.stdout}{ran.stderr}".strip())
-        return Window(load=Result(**json.loads(ran.stdout)), peak_mb=peak_mb(server.pid))
+        printed: dict[str, Any] = json.loads(ran.stdout)
+        return printed
 
     def _sign(self, world: World, *, per_second: int) -> Path:
         path = world.folder.parent / "submissions"

@@ -234,6 +234,7 @@ def _assemble(
 
     committer.observe = committed
     follower.on_growth = lambda _size: checkpoints.head_moved()
+    metrics.follow_unanswered(relay.unanswered)
     metrics.follow_log_size(lambda: 0 if checkpoints.latest is None else checkpoints.latest.size)
 
     def trusted(kid: KeyId, batch: Batch) -> bool:
@@ -277,6 +278,7 @@ def _assemble(
                 ("log", lambda: checkpoints.latest is not None),
                 ("signer", lambda: signatures.available),
                 ("bus", lambda: relay.bus_available),
+                ("adapters", lambda: not relay.unanswered()),
             )
         ),
         metrics=metrics.registry,

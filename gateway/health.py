@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from gateway.errors import GatewayError
 from gateway.store.dispatches import Settled
@@ -68,6 +70,28 @@ class Metrics:
         self._items.observe(items)
         self._commit.observe(seconds)
 
+    def follow_unanswered(self, unanswered: Callable[[], Mapping[ParticipantId, int]]) -> None:
+        """Read which parcels nobody reported on whenever the metrics are read."""
+        self.registry.register(_Unanswered(unanswered))
+
     def follow_log_size(self, size: Callable[[], int]) -> None:
         """Read the log's size whenever the metrics are read."""
         self._log_size.set_function(size)
+
+
+class _Unanswered(Collector):
+    """A gauge whose recipients come and go."""
+
+    def __init__(self, unanswered: Callable[[], Mapping[ParticipantId, int]]) -> None:
+        self._unanswered = unanswered
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauge."""
+        gauge = GaugeMetricFamily(
+            "lacolle_unanswered",
+            "Parcels that have been on the bus for over a minute without a report from the recipient's adapter",
+            labels=["recipient"],
+        )
+        for recipient, parcels in self._unanswered().items():
+            gauge.add_metric([recipient], parcels)
+        yield gauge

@@ -7,7 +7,8 @@ wrote the dispatch itself and its deadline still ends it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -22,7 +23,10 @@ from schemas.parcels import OutcomeReport
 log = structlog.get_logger(__name__)
 
 GROUP = "lacolle.exchange"
-CONCURRENCY = 256
+LIMIT = 256
+"""Reports that are written together at most."""
+GATHER = 0.025
+"""Seconds that a report waits for others: a transaction costs much the same for one or for many."""
 PAUSE = 1.0
 """Seconds until a bus that is away is tried again."""
 
@@ -48,40 +52,40 @@ class OutcomeRecorder:
         while True:
             try:
                 await self._record_all()
-            except* BusUnavailableError:
+            except BusUnavailableError:
                 log.warning("bus_unavailable")
             await asyncio.sleep(PAUSE)
 
     async def _record_all(self) -> None:
         """Record what comes; many reports wait for one transaction together. What is cut short comes again."""
         subscription = await self._bus.subscribe([OUTCOMES], group=GROUP)
-        slots = asyncio.Semaphore(CONCURRENCY)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                while True:
-                    await slots.acquire()
-                    received = await subscription.receive()
-                    task = tasks.create_task(self._record(subscription, received))
-                    task.add_done_callback(lambda _task: slots.release())
+            while True:
+                await self._record(subscription, await _gathered(subscription))
         finally:
             await subscription.close()
 
-    async def _record(self, subscription: Subscription, received: Received) -> None:
-        try:
-            report = read_outcome(received.record)
-        except MalformedRecordError as error:
-            log.warning("outcome_unreadable", reason=str(error))
+    async def _record(self, subscription: Subscription, gathered: Sequence[Received]) -> None:
+        reports = [_report_in(received) for received in gathered]
+        await asyncio.gather(*(self._settle(report) for report in reports if report is not None))
+        for received in gathered:
             await subscription.done(received)
+
+    async def _settle(self, report: OutcomeReport) -> None:
+        """Write a report and tell what it did; one that can't be written is set aside, for its deadline still ends it.
+
+        What goes wrong with one report must end neither the recording of the others nor the exchange.
+        """
+        try:
+            settled = await self._write(report)
+        except Exception as error:  # noqa: BLE001 - whatever a lone report raises is its own; storage that failed is not
+            name = type(error).__name__  # alone: a message or a traceback may repeat the report
+            log.error("outcome_set_aside", delivery_id=report.delivery_id, error=name)  # noqa: TRY400 - see above
             return
-        settled = await self._write(report)
         if settled is None:
             log.warning("outcome_of_unknown_delivery", delivery_id=report.delivery_id)
         else:
             self._on_settled(report, settled)
-        try:
-            await subscription.done(received)
-        except BusUnavailableError:
-            log.warning("bus_unavailable", delivery_id=report.delivery_id)
 
     async def _write(self, report: OutcomeReport) -> Settled | None:
         while True:
@@ -89,3 +93,21 @@ class OutcomeRecorder:
                 return await self._committer.submit(self._writer, report)
             except LogUnavailableError as error:
                 await asyncio.sleep(error.retry_after)
+
+
+async def _gathered(subscription: Subscription) -> Sequence[Received]:
+    """Return the next record, and those that come within a moment of it."""
+    gathered = [await subscription.receive()]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GATHER):
+            while len(gathered) < LIMIT:
+                gathered.append(await subscription.receive())
+    return gathered
+
+
+def _report_in(received: Received) -> OutcomeReport | None:
+    try:
+        return read_outcome(received.record)
+    except MalformedRecordError as error:
+        log.warning("outcome_unreadable", reason=str(error))
+        return None

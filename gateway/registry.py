@@ -80,6 +80,11 @@ class CurrentRegistry:
         known = self._registry.participants.get(participant)
         return None if known is None else known.statement
 
+    @property
+    def receivers(self) -> list[ParticipantStatement]:
+        """The statements that stand for participants with the role of receiver, valid now or not."""
+        return self._receivers()
+
     def in_force(self, agreement: VerifiedAgreement, now: datetime) -> bool:
         """Say whether an agreement's version is the one that governs now, and is within its validity."""
         origin, destination = agreement.document.parties[:2]

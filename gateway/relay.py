@@ -1,36 +1,39 @@
 """The relay: from dispatches in the database to parcels on the bus.
 
 It looks at the routes (a recipient and a lane) that may have something due, urgent ones first; takes what is due there,
-what is due longest first; makes one record of each; publishes; and marks what it published. Between the two a crash
-leaves a dispatch pending, and it goes out again: partners deduplicate on the delivery id.
+what is due longest first; makes one record of each; and publishes. A little later it marks what it published and has no
+outcome yet, many at once: most deliveries are over before. Until then a crash leaves a dispatch pending, and it goes
+out again: partners deduplicate on the delivery id.
 
 A partner that is down is held back here and nowhere else: once it has deferred a few deliveries and taken none its
-breaker opens, and one dispatch at a time tries it. And no route has more than a window of parcels between bus and
-outcome, so that what waits for it waits in the database and delays nobody else.
+breaker opens, and one dispatch at a time tries it, whatever its lane. And no route has more than a window of parcels
+between bus and outcome, so that what waits for it waits in the database and delays nobody else.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+import heapq
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bus.contract import BusUnavailableError, Publisher
 from bus.events import write_parcel
+from gateway.breaker import Breaker
 from gateway.clock import Clock
 from gateway.errors import LogUnavailableError
 from gateway.store.committer import Committer
 from gateway.store.dispatches import (
     EXPIRED,
-    PENDING,
     Published,
     PublishedWriter,
     Route,
@@ -50,34 +53,18 @@ TICK = 0.25
 """Seconds between two looks for what has become due without anybody saying so."""
 SWEEP = 5.0
 """Seconds between two looks at every route: a commit that stands although it seemed to fail told nobody of its own."""
+MARK_AFTER = 0.05
+"""Seconds that a publication may wait for its mark: its outcome may come first, and others share the transaction."""
+UNANSWERED_AFTER = 60.0
+"""Seconds after which a parcel without an outcome is worth an operator's look."""
 
 
-@dataclass(slots=True)
-class Breaker:
-    """Holds back a partner that defers everything. Times are milliseconds since the Unix epoch.
+@dataclass(frozen=True, slots=True)
+class _OnItsWay:
+    """A parcel between bus and outcome: which attempt, and since when, in milliseconds since the Unix epoch."""
 
-    Deliveries are counted, not deferrals: one that the partner can't take says nothing of the others.
-    """
-
-    deferred: set[DeliveryId] = field(default_factory=set)
-    open_until_ms: int = 0
-
-    THRESHOLD = 3
-
-    @property
-    def tripped(self) -> bool:
-        """Whether enough deliveries were deferred, and none came through since."""
-        return len(self.deferred) >= self.THRESHOLD
-
-    def record(self, settled: Settled) -> None:
-        """Count a deferral, and open until its retry is due once there are enough; anything else closes."""
-        if settled.state == PENDING and settled.due_ms is not None:
-            self.deferred.add(settled.delivery_id)
-            if self.tripped:
-                self.open_until_ms = settled.due_ms
-        else:
-            self.deferred.clear()
-            self.open_until_ms = 0
+    attempt: int
+    since_ms: int
 
 
 class Relay:
@@ -104,27 +91,52 @@ class Relay:
         self._window = window
         self._sweep = sweep
         self._marks = PublishedWriter()
-        self._look_at: dict[Route, int] = {}
-        self._in_flight: defaultdict[Route, set[DeliveryId]] = defaultdict(set)
+        self._to_look_at: set[Route] = set()
+        self._retries: list[tuple[int, ParticipantId, Lane]] = []
+        self._on_their_way: defaultdict[Route, dict[DeliveryId, _OnItsWay]] = defaultdict(dict)
+        self._unmarked: dict[DeliveryId, Published] = {}
         self._breakers: defaultdict[ParticipantId, Breaker] = defaultdict(Breaker)
         self._wake = asyncio.Event()
+        self._published = asyncio.Event()
         self.bus_available = True
 
     def routed(self, routes: Iterable[Route]) -> None:
         """Say that dispatches on these routes were stored: they are due."""
-        for route in routes:
-            self._look(route, at_ms=0)
+        self._to_look_at.update(routes)
+        self._wake.set()
 
     def settled(self, outcome: Settled) -> None:
         """Take note of an outcome: it frees the route's window, moves the breaker, and may free its thread."""
-        self._in_flight[outcome.route].discard(outcome.delivery_id)
+        on_their_way = self._on_their_way[outcome.route]
+        sent = on_their_way.get(outcome.delivery_id)
+        if sent is not None and outcome.answers(sent.attempt):
+            del on_their_way[outcome.delivery_id]
+            self._unmarked.pop(outcome.delivery_id, None)
         if outcome.changed and outcome.state != EXPIRED:  # a deadline says nothing of the partner
             self._breakers[outcome.route.recipient].record(outcome)
-        for lane in Lane:
-            self._look(Route(outcome.route.recipient, lane), at_ms=0)
+        if outcome.due_ms is not None:
+            self._look_later(outcome.route, at_ms=outcome.due_ms)
+        if outcome.frees is not None:
+            self._to_look_at.add(Route(outcome.route.recipient, outcome.frees))
+        self._wake.set()  # also for a route that waited for room
+
+    def unanswered(self) -> Counter[ParticipantId]:
+        """Return how many parcels of each recipient have been on the bus for long and nobody reported on."""
+        before_ms = self._now_ms() - int(UNANSWERED_AFTER * 1000)
+        return Counter(
+            route.recipient
+            for route, on_their_way in self._on_their_way.items()
+            for sent in on_their_way.values()
+            if sent.since_ms < before_ms
+        )
 
     async def run(self) -> None:
         """Publish until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_publishing())
+            tasks.create_task(self._keep_marking())
+
+    async def _keep_publishing(self) -> None:
         time, swept = asyncio.get_running_loop().time, float("-inf")
         while True:
             self._wake.clear()
@@ -141,67 +153,98 @@ class Relay:
                 async with asyncio.timeout(TICK):
                     await self._wake.wait()
 
+    async def _keep_marking(self) -> None:
+        while True:
+            await self._published.wait()
+            await asyncio.sleep(MARK_AFTER)
+            try:
+                await self._mark()
+            except LogUnavailableError as error:
+                log.warning("relay_waits_for_the_log")
+                await asyncio.sleep(error.retry_after)
+
+    async def _mark(self) -> None:
+        """Mark what was published and has no outcome yet."""
+        marks = tuple(self._unmarked.values())
+        if marks:
+            await self._committer.submit(self._marks, marks)
+        for mark in marks:
+            if self._unmarked.get(mark.delivery_id) is mark:
+                del self._unmarked[mark.delivery_id]
+        if not self._unmarked:
+            self._published.clear()
+
     async def _look_everywhere(self) -> None:
         async with self._store.reading() as connection:
-            for route in await pending_routes(connection):
-                self._look(route, at_ms=0)
+            self._to_look_at.update(await pending_routes(connection))
 
-    def _look(self, route: Route, *, at_ms: int) -> None:
-        """Have a route looked at no later than ``at_ms``, in milliseconds since the Unix epoch."""
-        self._look_at[route] = min(self._look_at.get(route, at_ms), at_ms)
-        if at_ms == 0:
-            self._wake.set()
+    def _look_later(self, route: Route, *, at_ms: int) -> None:
+        heapq.heappush(self._retries, (at_ms, route.recipient, route.lane))
 
     async def _publish_due(self) -> bool:
         """Publish what is due on every route that may send now, urgent ones first; say whether there was anything."""
-        now_ms = int(self._clock().timestamp() * 1000)
-        routes = sorted(
-            (route for route, at_ms in self._look_at.items() if at_ms <= now_ms and self._room(route, now_ms) > 0),
-            key=lambda route: (route.lane is not Lane.URGENT, route.recipient),
-        )
+        now_ms = self._now_ms()
+        while self._retries and self._retries[0][0] <= now_ms:
+            _, recipient, retried = heapq.heappop(self._retries)
+            self._to_look_at.add(Route(recipient, retried))
         published = 0
-        for route in routes:
-            published += await self._publish_route(route, now_ms)
+        for lane in (Lane.URGENT, Lane.ROUTINE):
+            routes = [each for each in self._to_look_at if each.lane is lane and self._room(each, now_ms) > 0]
+            published += await self._publish_all(await self._due_on(routes, now_ms), now_ms)
         return published > 0
 
-    async def _publish_route(self, route: Route, now_ms: int) -> int:
-        del self._look_at[route]  # before the query, so that what is stored during it is looked for again
-        room = self._room(route, now_ms)
+    async def _due_on(self, routes: Sequence[Route], now_ms: int) -> list[tuple[Route, Row[Any]]]:
+        if not routes:
+            return []
         async with self._store.reading() as connection:
-            rows = await due(connection, route, now_ms=now_ms, limit=room)
-            later_ms = None if len(rows) == room else await next_due_ms(connection, route, after_ms=now_ms)
-        if len(rows) == room:
-            self._look(route, at_ms=now_ms)
-        elif later_ms is not None:
-            self._look(route, at_ms=later_ms)
-        # what was published and not marked yet is still pending there
-        return await self._publish(route, [row for row in rows if row.delivery_id not in self._in_flight[route]])
+            return [(route, row) for route in routes for row in await self._due(connection, route, now_ms)]
 
-    async def _publish(self, route: Route, rows: Sequence[Row[Any]]) -> int:
-        marks: list[Published] = []
-        for row in rows:
-            parcel = self._parcel(row)
-            self._in_flight[route].add(parcel.delivery_id)
-            try:
-                await self._bus.publish(write_parcel(parcel, origin=self._origin))
-            except BusUnavailableError:
-                self._in_flight[route].discard(parcel.delivery_id)
-                self._look(route, at_ms=int(self._clock().timestamp() * 1000))
-                self.bus_available = False
-                log.warning("bus_unavailable", waiting=len(rows) - len(marks))
-                break
-            self.bus_available = True
-            marks.append(Published(parcel.delivery_id, parcel.attempt))
-        await asyncio.gather(*(self._committer.submit(self._marks, mark) for mark in marks))
-        return len(marks)
+    async def _due(self, connection: AsyncConnection, route: Route, now_ms: int) -> list[Row[Any]]:
+        self._to_look_at.discard(route)  # before the query, so that what is stored during it is looked for again
+        # What is on its way now may be answered for during the query, whose rows would not show it.
+        on_their_way = frozenset(self._on_their_way[route])
+        limit = self._room(route, now_ms) + sum(delivery in self._unmarked for delivery in on_their_way)
+        rows = await due(connection, route, now_ms=now_ms, limit=limit)
+        if len(rows) == limit:
+            self._to_look_at.add(route)
+        elif not rows and (later_ms := await next_due_ms(connection, route, after_ms=now_ms)) is not None:
+            self._look_later(route, at_ms=later_ms)
+        return [row for row in rows if row.delivery_id not in on_their_way][: self._room(route, now_ms)]
+
+    async def _publish_all(self, rows: Sequence[tuple[Route, Row[Any]]], now_ms: int) -> int:
+        """Publish side by side, which a bus keeps in order key by key; return how many the bus took."""
+        taken = sum(await asyncio.gather(*(self._publish(route, row, now_ms) for route, row in rows)))
+        if rows:
+            self.bus_available = taken == len(rows)
+            if not self.bus_available:
+                log.warning("bus_unavailable", waiting=len(rows) - taken)
+        return taken
+
+    async def _publish(self, route: Route, row: Row[Any], now_ms: int) -> bool:
+        parcel = self._parcel(row)
+        self._on_their_way[route][parcel.delivery_id] = _OnItsWay(parcel.attempt, now_ms)
+        try:
+            await self._bus.publish(write_parcel(parcel, origin=self._origin))
+        except BusUnavailableError:
+            self._on_their_way[route].pop(parcel.delivery_id, None)
+            self._to_look_at.add(route)
+            return False
+        if parcel.delivery_id in self._on_their_way[route]:  # its outcome may have been faster
+            self._unmarked[parcel.delivery_id] = Published(parcel.delivery_id, parcel.attempt)
+            self._published.set()
+        return True
 
     def _room(self, route: Route, now_ms: int) -> int:
         """Return how many parcels may go on their way: none while the breaker is open, one while it is being tried."""
         breaker = self._breakers[route.recipient]
         if breaker.open_until_ms > now_ms:
             return 0
-        window = 1 if breaker.tripped else self._window
-        return max(0, window - len(self._in_flight[route]))
+        if breaker.tripped:
+            return 0 if any(self._on_their_way[Route(route.recipient, lane)] for lane in Lane) else 1
+        return max(0, self._window - len(self._on_their_way[route]))
+
+    def _now_ms(self) -> int:
+        return int(self._clock().timestamp() * 1000)
 
     def _parcel(self, row: Row[Any]) -> Parcel:
         return Parcel(

@@ -13,6 +13,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -29,12 +30,14 @@ from bus.topics import OUTCOMES, adapter_group, parcels_topics
 from gateway.clock import system_clock
 from gateway.exchange import Exchange, open_exchange
 from gateway.outcomes import GROUP
+from gateway.registry import CurrentRegistry
 from gateway.settings import Listen
 from gateway.store.engine import open_sqlite
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder
 from lacolle.serving import http_server, tls_context
 from schemas.bilingual import Bilingual
+from schemas.ids import ParticipantId
 
 log = structlog.get_logger(__name__)
 
@@ -134,6 +137,7 @@ async def _open(folder: ExchangeFolder, *, tls: ssl.SSLContext | None) -> AsyncI
     )
     try:
         workers = _workers(folder, exchange, bus, sender)
+        _say_who_has_no_adapter(folder.partners, exchange.registry)
         await _join_groups(folder.partners, bus)
         with _bind(settings.listen.host, settings.listen.port) as bound:
             yield Node(exchange=exchange, bound=bound, tls=tls, listen=settings.listen, workers=workers)
@@ -246,13 +250,27 @@ def _workers(folder: ExchangeFolder, exchange: Exchange, bus: Bus, sender: https
     )
     workers = []
     for profile in folder.partners:
-        participant = exchange.registry.participant(profile.participant)
-        if participant is None:
+        if exchange.registry.participant(profile.participant) is None:
             raise ConfigurationError(_unknown_partner(profile))
-        transport = open_transport(profile, hosts=participant.hosts, exchange=sender)
+        hosts = partial(_hosts, exchange.registry, profile.participant)
+        transport = open_transport(profile, hosts=hosts, exchange=sender)
         partner = Partner(participant=profile.participant, write=writer_of(profile.format), transport=transport)
         workers.append(Worker(partner, bus=bus, settings=settings, now=system_clock))
     return workers
+
+
+def _hosts(registry: CurrentRegistry, participant: ParticipantId) -> tuple[str, ...]:
+    """Return the hosts that the statement standing now allows: a newer one counts without a restart."""
+    statement = registry.participant(participant)
+    return () if statement is None else statement.hosts
+
+
+def _say_who_has_no_adapter(partners: Sequence[PartnerProfile], registry: CurrentRegistry) -> None:
+    """Name the receivers whose dispatches nobody here hands over; theirs stay on the bus until their deadline."""
+    served = {profile.participant for profile in partners}
+    receivers = {each.participant for each in registry.receivers}
+    if without := sorted(receivers - served):
+        log.warning("receivers_without_adapter", participants=without)
 
 
 def _own_timeout(profile: PartnerProfile) -> float:

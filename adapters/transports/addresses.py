@@ -22,6 +22,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, TypeAlias
 
@@ -54,6 +55,7 @@ def is_public(address: Address) -> bool:
             return ordinary and not any(address in network for network in _NOT_FOR_PARTNERS_6)
 
 
+@lru_cache(maxsize=1024)
 def literal_address(host: str) -> Address | None:
     """Return the address that a host is, if it is written as one."""
     try:
@@ -69,6 +71,43 @@ async def resolve(host: str, port: int) -> tuple[Address, ...]:
     except UnicodeError:  # a label that is empty or too long (RFC 5891) never gets as far as the resolver
         raise OSError("no name") from None
     return tuple(dict.fromkeys(ip_address(sockaddr[0]) for *_, sockaddr in found))
+
+
+class Remembering:
+    """A resolver that asks another at most once in ``seconds`` for each name; those who ask meanwhile share the answer.
+
+    A thousand messages a second to one partner are not a thousand look-ups. A failure is not remembered. For one event
+    loop.
+    """
+
+    def __init__(self, resolve: Resolver, *, seconds: float = 1.0) -> None:
+        self._resolve = resolve
+        self._seconds = seconds
+        self._asked: dict[tuple[str, int], asyncio.Task[tuple[Address, ...]]] = {}
+
+    async def __call__(self, host: str, port: int) -> tuple[Address, ...]:
+        """Return the addresses of a host and port, at most ``seconds`` old; raises ``OSError`` as the other does."""
+        name = host, port
+        asked = self._asked.get(name)
+        if asked is None:
+            asked = self._asked[name] = asyncio.create_task(self._ask(host, port))
+            asked.add_done_callback(_is_known)
+        return await asyncio.shield(asked)  # who gives up waiting does not end the look-up for the others
+
+    async def _ask(self, host: str, port: int) -> tuple[Address, ...]:
+        try:
+            found = await self._resolve(host, port)
+        except BaseException:
+            del self._asked[host, port]
+            raise
+        asyncio.get_running_loop().call_later(self._seconds, self._asked.pop, (host, port))
+        return found
+
+
+def _is_known(asked: asyncio.Task[tuple[Address, ...]]) -> None:
+    """Take note of a failure, which asyncio would log where everybody has given up waiting for it."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 @dataclass(frozen=True, slots=True)

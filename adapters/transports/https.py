@@ -13,18 +13,19 @@ no answer: name, connection, TLS, protocol, time out   Deferred
 a host or address that the statement does not allow    Refused, and nothing was sent
 =====================================================  ============================================
 
-The name is resolved once for each message and the connection goes to an address that was checked, under the name for
-SNI, Host and the certificate. No cookie is kept, no proxy of the environment used, no answer's body read further than
-to keep the connection.
+Each message has the name resolved, or an answer of the last second, and its connection goes to an address that was
+checked, under the name for SNI, Host and the certificate. Connections are kept (``adapters.transports.pool``), and one
+is used only where its address is among those that were checked for this message. No cookie is kept, no proxy of the
+environment used.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import re
 import ssl
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote
@@ -32,8 +33,17 @@ from urllib.parse import quote
 import httpx2
 
 from adapters.contract import Message
-from adapters.signatures import SentRequest, sign_request
-from adapters.transports.addresses import Address, AddressNotAllowedError, AllowList, Resolver, resolve
+from adapters.signatures import RequestSigner
+from adapters.transports.addresses import (
+    Address,
+    AddressNotAllowedError,
+    AllowList,
+    Remembering,
+    Resolver,
+    resolve,
+)
+from adapters.transports.http11 import Answer, BrokenConnectionError, Connection
+from adapters.transports.pool import NoConnectionError, Pool
 from adapters.transports.retry_after import seconds_to_wait
 from bus.events import parcel_attributes
 from schemas.parcels import Deferred, Delivered, Outcome, Refused
@@ -55,10 +65,10 @@ ATTRIBUTES: Final = (
 """The attributes that travel as ``ce-…``. The schema is not among them: it describes the native body alone."""
 
 _PLAIN: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
+_ALL_PLAIN: Final = re.compile(f"[{re.escape(_PLAIN)}]*")
+_FIELD: Final = re.compile(r"[\x20-\x7e]+")
 _DEFERRED: Final = frozenset({408, 425, 429})
 _NONCE_BYTES: Final = 16
-_ANSWER_LIMIT: Final = 65_536
-_ANSWER_SECONDS: Final = 1.0
 _ADDRESSES_TRIED: Final = 4
 _HTTPS_PORT: Final = 443
 
@@ -76,20 +86,24 @@ class Exchange:
     tls: ssl.SSLContext
     now: Callable[[], datetime]
     randomness: Callable[[int], bytes]
-    resolve: Resolver = resolve
+    resolve: Resolver = field(default_factory=lambda: Remembering(resolve))
 
     def __post_init__(self) -> None:
         """Refuse a context that would take anybody for the partner."""
+        self.tls.set_alpn_protocols(["http/1.1"])
         if self.tls.verify_mode is not ssl.CERT_REQUIRED or not self.tls.check_hostname:
             raise ValueError("the TLS context must verify the partner's certificate and name")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a partner takes messages: an ``https`` URL, the statement's hosts, and the seconds one request may take."""
+    """Where a partner takes messages: an ``https`` URL, and the seconds that one request may take.
+
+    ``allowed`` is asked for each message: it returns the hosts of the authority statement that stands then.
+    """
 
     url: str
-    allowed: AllowList
+    allowed: Callable[[], AllowList]
     timeout: float
 
 
@@ -105,87 +119,84 @@ class HttpsTransport:
     """See ``adapters.contract.Transport``; a partner recognises a message that comes again by its delivery id."""
 
     def __init__(self, endpoint: Endpoint, exchange: Exchange) -> None:
-        self._url = httpx2.URL(endpoint.url)
-        self._host = self._url.raw_host.decode()
+        url = httpx2.URL(endpoint.url)
+        self._host = url.raw_host.decode()
+        self._port = url.port or _HTTPS_PORT
         self._allowed = endpoint.allowed
         self._timeout = endpoint.timeout
         self._exchange = exchange
-        # Below the client, where there are no cookies, redirects, credentials or decoded bodies to switch off.
-        self._http = httpx2.AsyncHTTPTransport(verify=exchange.tls, trust_env=False, limits=httpx2.Limits())
+        self._signer = RequestSigner("POST", str(url), key=exchange.key)
+        self._head = f"POST {url.raw_path.decode()} HTTP/1.1\r\nHost: {url.netloc.decode()}\r\nUser-Agent: lacolle\r\n"
+        self._pool = Pool(host=self._host, port=self._port, tls=exchange.tls)
 
     async def deliver(self, message: Message) -> Outcome:
         """POST the message and return what the partner's status, or its absence, means."""
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._answer_to(message)
+                answer = await self._answer_to(message)
         except AddressNotAllowedError:
             return Refused("address not allowed")
         except _NoAnswerError as error:
             return Deferred(error.detail)
         except TimeoutError:
             return Deferred("timed out")
-        outcome = outcome_of(response.status_code, response.headers.get("Retry-After"), now=self._exchange.now())
-        await _let_go(response)
-        return outcome
+        return outcome_of(answer.status, answer.retry_after, now=self._exchange.now())
 
     async def close(self) -> None:
-        """Close the idle connections."""
-        await self._http.aclose()
+        """Close every connection."""
+        await self._pool.close()
 
-    async def _answer_to(self, message: Message) -> httpx2.Response:
-        addresses = await self._addresses()
-        headers = self._headers(message)
-        # Every address gets its share of the time, so that one that swallows packets doesn't use up all of it.
-        share = self._timeout / (len(addresses) + 1)
-        detail = "name not resolved"
-        for address in addresses:
-            try:
-                return await self._post(address, headers, message.body, connect_seconds=share)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-                # Nothing was sent yet, so the next address is not a second try at the message.
-                detail = "tls" if _is_tls(error) else "connection failed"
-            except httpx2.TransportError:
-                raise _NoAnswerError("no answer") from None
-        raise _NoAnswerError(detail)
+    async def _answer_to(self, message: Message) -> Answer:
+        connection = await self._connection(await self._addresses())
+        try:
+            return await connection.ask(self._request(message))
+        except BrokenConnectionError:
+            raise _NoAnswerError("no answer") from None
 
     async def _addresses(self) -> tuple[Address, ...]:
         try:
-            found = await self._allowed.addresses_of(
-                self._host, self._url.port or _HTTPS_PORT, resolve=self._exchange.resolve
-            )
+            found = await self._allowed().addresses_of(self._host, self._port, resolve=self._exchange.resolve)
         except OSError:
             raise _NoAnswerError("name not resolved") from None
         return found[:_ADDRESSES_TRIED]
 
-    async def _post(
-        self, address: Address, headers: dict[str, str], body: bytes, *, connect_seconds: float
-    ) -> httpx2.Response:
-        request = httpx2.Request(
-            "POST",
-            self._url.copy_with(host=str(address)),
-            headers=headers,
-            content=body,
-            extensions={"sni_hostname": self._host, "timeout": {"connect": connect_seconds}},
-        )
-        return await self._http.handle_async_request(request)
+    async def _connection(self, addresses: tuple[Address, ...]) -> Connection:
+        """Return a connection to one of these addresses: a kept one, or else a new one to the first that opens."""
+        for address in addresses:
+            if (kept := self._pool.idle(address)) is not None:
+                return kept
+        # Every address gets its share of the time, so that one that swallows packets doesn't use up all of it.
+        share = self._timeout / (len(addresses) + 1)
+        detail = "name not resolved"
+        for address in addresses:
+            # Nothing was sent yet, so the next address is not a second try at the message.
+            try:
+                async with asyncio.timeout(share):
+                    return await self._pool.open(address)
+            except NoConnectionError as error:
+                detail = str(error)
+            except TimeoutError:
+                detail = "connection failed"
+        raise _NoAnswerError(detail)
 
-    def _headers(self, message: Message) -> dict[str, str]:
-        parcel = message.parcel
-        attributes = parcel_attributes(parcel, origin=self._exchange.origin)
-        signature = sign_request(
-            SentRequest("POST", str(self._url), (), message.body),
-            key=self._exchange.key,
-            created=self._exchange.now(),
-            nonce=encode(self._exchange.randomness(_NONCE_BYTES)).decode(),
-        )
-        return {
-            "Host": self._url.netloc.decode(),
-            "User-Agent": "lacolle",
+    def _request(self, message: Message) -> bytes:
+        attributes = parcel_attributes(message.parcel, origin=self._exchange.origin)
+        fields = {
             "Content-Type": message.content_type,
-            "Idempotency-Key": parcel.delivery_id,
+            "Content-Length": str(len(message.body)),
+            "Idempotency-Key": message.parcel.delivery_id,
             **{f"ce-{name}": percent_encoded(attributes[name]) for name in ATTRIBUTES if name in attributes},
-            **signature,
+            **self._signer.sign(
+                message.body,
+                created=self._exchange.now(),
+                nonce=encode(self._exchange.randomness(_NONCE_BYTES)).decode(),
+            ),
         }
+        # A record's text could hold what ends a field and begins another (RFC 9110 section 5.5).
+        if not all(map(_FIELD.fullmatch, fields.values())):
+            raise ValueError("a field's value is not printable ASCII")
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        return f"{self._head}{lines}\r\n".encode("ascii") + message.body
 
 
 def outcome_of(status: int, retry_after: str | None, *, now: datetime) -> Outcome:
@@ -200,29 +211,4 @@ def outcome_of(status: int, retry_after: str | None, *, now: datetime) -> Outcom
 
 def percent_encoded(value: str) -> str:
     """Return an attribute's value as a field value (CloudEvents HTTP binding, section 3.1.3.2)."""
-    return quote(value, safe=_PLAIN)
-
-
-async def _let_go(response: httpx2.Response) -> None:
-    """Read a short rest of the answer, so that the connection can serve again, or close it.
-
-    The partner has answered: nothing that its body does or lacks can change the outcome.
-    """
-    with contextlib.suppress(TimeoutError, httpx2.TransportError):
-        async with asyncio.timeout(_ANSWER_SECONDS), contextlib.aclosing(response):
-            read = 0
-            async for chunk in response.aiter_raw():
-                read += len(chunk)
-                if read > _ANSWER_LIMIT:
-                    return
-
-
-def _is_tls(error: BaseException) -> bool:
-    return any(isinstance(cause, ssl.SSLError) for cause in _causes(error))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
+    return value if _ALL_PLAIN.fullmatch(value) else quote(value, safe=_PLAIN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import orjson
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,6 +12,9 @@ from starlette.responses import Response
 from gateway.http.services import services
 
 router = APIRouter(tags=["operation"])
+
+_SPARED: Final = frozenset({"bus", "adapters"})
+"""What alerts are accepted without: they wait in the database."""
 
 
 @router.get("/healthz", summary="Is the process alive?")
@@ -24,10 +29,13 @@ async def healthz() -> Response:
     responses={503: {"description": "It can't, and says which parts are broken", "content": {"application/json": {}}}},
 )
 async def readyz(request: Request) -> Response:
-    """Answer 200 where every part works, or where only the bus does not (``degraded``); 503 else."""
+    """Answer 200 where every part works, or where all but bus and adapters do (``degraded``); 503 else.
+
+    The adapters do not work where some have not reported for over a minute on what is on the bus for them.
+    """
     parts = services(request).health.report()
     broken = [name for name, works in parts.items() if not works]
-    status = "ready" if not broken else "degraded" if broken == ["bus"] else "unavailable"
+    status = "ready" if not broken else "degraded" if _SPARED.issuperset(broken) else "unavailable"
     return Response(
         orjson.dumps({"status": status, "broken": broken, "parts": parts}),
         status_code=503 if status == "unavailable" else 200,

@@ -12,8 +12,8 @@ twice, late, or before the relay has marked the publication: each case is one br
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, assert_never
 
 from sqlalchemy import Row, bindparam, exists, func, select, update
@@ -54,20 +54,36 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What an outcome or a deadline did: the dispatch's state now, and when it is due again (ms) if it is pending."""
+    """What an outcome or a deadline did.
+
+    ``state`` is the dispatch's now, and ``due_ms`` when it is due again if it is pending. ``attempt`` is the one that
+    was reported on; None of a deadline. ``frees`` is the lane in which the next of its thread waited for its end.
+    """
 
     delivery_id: DeliveryId
     route: Route
     state: str
     changed: bool
+    attempt: int | None = None
     due_ms: int | None = None
+    frees: Lane | None = None
+
+    def answers(self, attempt: int) -> bool:
+        """Whether no report on this attempt is owing any more: this is it or a later one, or the dispatch has ended.
+
+        A report that comes twice, of an attempt before, answers for no other.
+        """
+        return self.state not in OPEN or self.attempt is None or self.attempt >= attempt
 
 
 class PublishedWriter:
-    """Marks dispatches as published, unless their outcome was faster."""
+    """Marks dispatches as published, unless their outcome was faster; an item is any number of marks."""
 
-    async def write(self, batch: Batch, items: Sequence[Published]) -> Sequence[None]:
+    async def write(self, batch: Batch, items: Sequence[Sequence[Published]]) -> Sequence[None]:
         """Write the marks; no entry is made of them."""
+        marks = [mark for item in items for mark in item]
+        if not marks:
+            return [None] * len(items)
         await batch.connection.execute(
             update(dispatches)
             .where(
@@ -76,7 +92,7 @@ class PublishedWriter:
                 dispatches.c.attempts == bindparam("before"),
             )
             .values(state=PUBLISHED, attempts=bindparam("now_at")),
-            [{"of": item.delivery_id, "before": item.attempt - 1, "now_at": item.attempt} for item in items],
+            [{"of": mark.delivery_id, "before": mark.attempt - 1, "now_at": mark.attempt} for mark in marks],
         )
         return [None] * len(items)
 
@@ -108,12 +124,13 @@ class OutcomeWriter:
                     route=_route(row),
                     state=row["state"],
                     changed=change is not None,
+                    attempt=item.attempt,
                     due_ms=row["due_ms"] if row["state"] == PENDING else None,
                 )
             )
         if changes:
             await batch.connection.execute(_SETTLE, changes)
-        return results
+        return await _with_freed(batch.connection, rows, results)
 
     def _change(self, batch: Batch, row: dict[str, Any], report: OutcomeReport) -> dict[str, Any] | None:
         """Return the row's new values, or None where the report changes nothing."""
@@ -174,7 +191,7 @@ class ExpiryWriter:
             )
         if changes:
             await batch.connection.execute(_SETTLE, changes)
-        return results
+        return await _with_freed(batch.connection, rows, results)
 
 
 class ReopenWriter:
@@ -276,6 +293,32 @@ async def _rows_of(connection: AsyncConnection, deliveries: set[DeliveryId]) -> 
         .where(dispatches.c.delivery_id.in_(sorted(deliveries)))
     )
     return {row.delivery_id: dict(row._mapping) for row in await connection.execute(statement)}  # noqa: SLF001 - Row's public name for its columns
+
+
+async def _with_freed(
+    connection: AsyncConnection, rows: Mapping[str, dict[str, Any]], results: Sequence[Settled | None]
+) -> list[Settled | None]:
+    """Return the results with the lane in which the next dispatch of each one's thread waits for the relay."""
+    ended = {rows[each.delivery_id]["thread"] for each in results if each and each.changed and each.state not in OPEN}
+    if not ended:
+        return list(results)
+    waiting = await connection.execute(_WAITING.where(dispatches.c.thread.in_(sorted(ended))))
+    # the earliest comes last, and stays
+    lanes = {(row.thread, row.recipient): Lane(row.lane) for row in waiting}
+
+    def freeing(each: Settled | None) -> Settled | None:
+        if each is None or each.state in OPEN:
+            return each
+        return replace(each, frees=lanes.get((rows[each.delivery_id]["thread"], each.route.recipient)))
+
+    return [freeing(each) for each in results]
+
+
+_WAITING = (
+    select(dispatches.c.thread, dispatches.c.recipient, dispatches.c.lane)
+    .where(dispatches.c.state == PENDING)
+    .order_by(dispatches.c.log_index.desc())
+)
 
 
 def _route(row: dict[str, Any]) -> Route:

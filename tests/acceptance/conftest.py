@@ -146,7 +146,7 @@ def serving_tls(
     trust = ssl.create_default_context(cafile=authority.ca_file)
     operator = authority.issue("operator")
     trust.load_cert_chain(operator.chain, operator.key)
-    server = TlsServer(world, directory / "server.log", trust, authority=authority)
+    server = TlsServer(world, directory / "server.log", trust=trust, authority=authority)
     server.start()
     try:
         yield server

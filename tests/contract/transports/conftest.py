@@ -87,7 +87,7 @@ async def server(authority: Authority, serve: Serve) -> PartnerServer:
 @pytest.fixture
 async def https(server: PartnerServer, exchange: Exchange, allowed: AllowList) -> AsyncIterator[HttpsTransport]:
     """Yield the transport to the partner's server."""
-    transport = HttpsTransport(Endpoint(url=server.url, allowed=allowed, timeout=5.0), exchange)
+    transport = HttpsTransport(Endpoint(url=server.url, allowed=lambda: allowed, timeout=5.0), exchange)
     yield transport
     await transport.close()
 

@@ -200,6 +200,6 @@ async def opened(
     url: str, exchange: Exchange, *, hosts: tuple[str, ...] = (NAME, "127.0.0.1"), seconds: float = 5.0
 ) -> AsyncIterator[HttpsTransport]:
     """Yield a transport to a URL."""
-    transport = HttpsTransport(Endpoint(url=url, allowed=AllowList.of(hosts), timeout=seconds), exchange)
+    transport = HttpsTransport(Endpoint(url=url, allowed=lambda: AllowList.of(hosts), timeout=seconds), exchange)
     yield transport
     await transport.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import ip_address
 
 import pytest
@@ -10,6 +11,7 @@ from adapters.transports.addresses import (
     Address,
     AddressNotAllowedError,
     AllowList,
+    Remembering,
     is_public,
     literal_address,
     resolve,
@@ -147,3 +149,42 @@ async def test_the_systems_resolver() -> None:
     for name in ("partner.invalid", "partner..example", "x" * 64 + ".example"):
         with pytest.raises(OSError, match=r".+"):
             await resolve(name, 443)
+
+
+async def test_a_look_up_is_shared_and_remembered_for_a_moment() -> None:
+    """Those who ask together, or soon after, get one look-up's answer; later there is a new one."""
+    asked: list[str] = []
+
+    async def resolve(host: str, _port: int) -> tuple[Address, ...]:
+        asked.append(host)
+        await asyncio.sleep(0)
+        return (ip_address(f"203.0.114.{len(asked)}"),)
+
+    remembering = Remembering(resolve, seconds=0.05)
+    together = await asyncio.gather(*(remembering("partner.example", 443) for _ in range(5)))
+    assert [*together, await remembering("partner.example", 443)] == [(ip_address("203.0.114.1"),)] * 6
+    assert await remembering("other.example", 443) == (ip_address("203.0.114.2"),)
+    await asyncio.sleep(0.1)
+    assert await remembering("partner.example", 443) == (ip_address("203.0.114.3"),)
+
+
+async def test_a_look_up_that_fails_is_not_remembered() -> None:
+    """A name that could not be found is looked up again by the next message; who gives up disturbs no other."""
+    release = asyncio.Event()
+    asked: list[str] = []
+
+    async def resolve(host: str, _port: int) -> tuple[Address, ...]:
+        await release.wait()
+        asked.append(host)
+        if len(asked) == 1:
+            raise OSError("no such name")
+        return (ip_address("203.0.114.1"),)
+
+    remembering = Remembering(resolve)
+    impatient, patient = (asyncio.create_task(remembering("partner.example", 443)) for _ in range(2))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    release.set()
+    with pytest.raises(OSError, match="no such name"):
+        await patient
+    assert await remembering("partner.example", 443) == (ip_address("203.0.114.1"),)

@@ -122,13 +122,26 @@ def test_a_relative_path_is_refused() -> None:
     assert "complet" in sentence_for(refusal.value.errors()[0]).fr
 
 
+async def test_a_newer_statement_s_hosts_count_at_once(exchange: Exchange) -> None:
+    """The hosts are asked for with each message, so a host that is allowed no more gets no further one."""
+    hosts: tuple[str, ...] = ("partner.example",)
+    https = open_transport(profile(), hosts=lambda: hosts, exchange=exchange)
+    assert isinstance(https, HttpsTransport)
+    assert https._allowed() == AllowList.of(["partner.example"])
+    hosts = ("other.example",)
+    assert https._allowed() == AllowList.of(["other.example"])
+    await https.close()
+
+
 async def test_each_profile_opens_its_transport(exchange: Exchange) -> None:
     """A profile leads to the transport that it names, with its settings and the statement's hosts."""
-    https = open_transport(profile(transport={**HTTPS, "timeout": 3.0}), hosts=["partner.example"], exchange=exchange)
+    https = open_transport(
+        profile(transport={**HTTPS, "timeout": 3.0}), hosts=lambda: ("partner.example",), exchange=exchange
+    )
     assert isinstance(https, HttpsTransport)
-    assert (https._timeout, https._allowed) == (3.0, AllowList.of(["partner.example"]))
+    assert (https._timeout, https._allowed()) == (3.0, AllowList.of(["partner.example"]))
     await https.close()
-    directory = open_transport(profile(transport=DIRECTORY), hosts=[], exchange=exchange)
+    directory = open_transport(profile(transport=DIRECTORY), hosts=tuple, exchange=exchange)
     assert isinstance(directory, DirectoryTransport)
     assert directory._directory == Path("/var/spool/partner")
     await directory.close()

@@ -30,9 +30,10 @@ from adapters.signatures import (
     KeyLookup,
     NonceMemory,
     RequestNotTrustedError,
+    RequestSigner,
     SentRequest,
-    _signature_of,
-    sign_request,
+    signature_base,
+    signature_parameters,
     verify_request,
 )
 from schemas.ids import KeyId
@@ -52,7 +53,8 @@ TRUSTED: KeyLookup = {key.kid: key.public for key in KEYS.values()}.get
 
 def signed(request: SentRequest = REQUEST, *, alg: Algorithm = "Ed25519", created: datetime = NOW) -> SentRequest:
     """Return a request with its signature's fields."""
-    fields = sign_request(request, key=KEYS[alg], created=created, nonce="a-nonce")
+    signer = RequestSigner(request.method, request.url, key=KEYS[alg])
+    fields = signer.sign(request.body, created=created, nonce="a-nonce")
     return replace(request, headers=(*request.headers, *fields.items()))
 
 
@@ -152,7 +154,10 @@ def test_a_key_that_is_not_trusted() -> None:
 
 def test_a_signature_without_all_components_of_the_wire() -> None:
     """A true signature that covers too little is not trusted."""
-    fields = _signature_of(REQUEST, ["@method", "@authority"], key=KEYS["Ed25519"], created=NOW, nonce="n")
+    covered = (("@method", "POST"), ("@authority", "partner.example:8443"))
+    parameters = signature_parameters(dict(covered), created=NOW, key_id=KEYS["Ed25519"].kid, nonce="n")
+    value = base64.b64encode(KEYS["Ed25519"].sign(signature_base(covered, parameters))).decode()
+    fields = {"Signature-Input": f"lacolle={parameters}", "Signature": f"lacolle=:{value}:"}
     with pytest.raises(RequestNotTrustedError):
         verified(replace(REQUEST, headers=tuple(fields.items())))
 
@@ -287,16 +292,57 @@ def rfc_key(rfc_data: Path) -> SigningKey:
 
 
 def test_the_rfcs_example_is_signed_as_in_the_rfc(rfc_example: Example, rfc_key: SigningKey) -> None:
-    """For the RFC's request, components and key, the signature is the RFC's, byte for byte."""
-    fields = _signature_of(
-        rfc_example.request,
-        ("date", "@method", "@path", "@authority", "content-type", "content-length"),
-        key=rfc_key,
-        created=datetime.fromtimestamp(1618884473, UTC),
-        nonce=None,
-    )
-    assert rfc_key.public.verify(rfc_example.base, base64.b64decode(rfc_example.signature.strip(":")))
-    assert fields["Signature"] == f"lacolle={rfc_example.signature}"
+    """For the RFC's request, components and key, the signature base and the signature are the RFC's, byte for byte."""
+    fields = dict(rfc_example.request.headers)
+    components = {
+        "date": fields["Date"],
+        "@method": rfc_example.request.method,
+        "@path": "/foo",
+        "@authority": "example.com",
+        "content-type": fields["Content-Type"],
+        "content-length": fields["Content-Length"],
+    }
+    parameters = signature_parameters(components, created=datetime.fromtimestamp(1618884473, UTC), key_id=rfc_key.kid)
+    base = signature_base(components.items(), parameters)
+    assert base == rfc_example.base
+    assert base64.b64encode(rfc_key.sign(base)).decode() == rfc_example.signature.strip(":")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://partner.example/",
+        "https://partner.example",
+        "https://partner.example:443/alerts",
+        "https://Partner.Example/alerts",
+        "https://[2001:db8::1]:8443/alerts",
+        "https://partner.example/a%20b/../c",
+    ],
+)
+def test_every_form_of_url_is_signed_as_the_library_reads_it(url: str) -> None:
+    """The authority and the path of whatever URL a partner gave out are those that its own verifier derives."""
+    assert verified(signed(replace(REQUEST, url=url))) == KEYS["Ed25519"].kid
+
+
+@given(st.text(alphabet=st.characters(codec="ascii"), max_size=40))
+def test_any_nonce_is_quoted_or_refused(nonce: str) -> None:
+    """A nonce is written so that the library reads the same one, quotes and backslashes too, or is refused."""
+    signer = RequestSigner("POST", REQUEST.url, key=KEYS["Ed25519"])
+    if not all(" " <= character <= "~" for character in nonce):
+        with pytest.raises(ValueError, match="printable"):
+            signer.sign(REQUEST.body, created=NOW, nonce=nonce)
+        return
+    request = replace(REQUEST, headers=tuple(signer.sign(REQUEST.body, created=NOW, nonce=nonce).items()))
+    nonces = NonceMemory()
+    verify_request(request, keys=TRUSTED, nonces=nonces, now=NOW)
+    assert not nonces.take(KEYS["Ed25519"].kid, nonce, until=NOW + MAX_AGE, now=NOW)
+
+
+@pytest.mark.parametrize("value", ["one\ntwo", "one\rtwo", "é"])
+def test_no_value_passes_for_a_line(value: str) -> None:
+    """A value with a line's end in it, or beyond ASCII, is never signed (RFC 9421 section 2.5)."""
+    with pytest.raises(ValueError, match=r"lines|ascii"):
+        signature_base([("@path", value)], "()")
 
 
 def _unpadded(text: str) -> bytes:

@@ -53,7 +53,7 @@ async def one(ground: Ground, identifier: str = "A-1", *, lane: Lane = Lane.ROUT
 
 async def publish(ground: Ground, row: Row[Any], attempt: int = 1) -> None:
     """Mark a dispatch as published."""
-    await ground.committer.submit(MARKS, Published(DeliveryId(row.delivery_id), attempt))
+    await ground.committer.submit(MARKS, [Published(DeliveryId(row.delivery_id), attempt)])
 
 
 def report(row: Row[Any], outcome: Outcome, *, attempt: int = 1, recipient: str = NYSP) -> OutcomeReport:

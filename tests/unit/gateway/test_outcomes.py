@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -13,7 +13,8 @@ from bus.events import write_outcome
 from bus.topics import OUTCOMES
 from gateway.backoff import Backoff
 from gateway.deadlines import DeadlineWatch
-from gateway.outcomes import GROUP, OutcomeRecorder
+from gateway.outcomes import GATHER, GROUP, OutcomeRecorder
+from gateway.store.committer import Batch
 from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, OutcomeWriter, Settled
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Delivered, OutcomeReport
@@ -23,13 +24,13 @@ from tests.unit.gateway.ground import NYSP, ORIGIN, START, VSP, Ground, acceptan
 class Recording:
     """A recorder at work: what is published as an outcome, and what it tells of it."""
 
-    def __init__(self, ground: Ground, bus: EmbeddedBus) -> None:
+    def __init__(self, ground: Ground, bus: EmbeddedBus, *, writer: OutcomeWriter | None = None) -> None:
         self.bus = bus
         self.told: asyncio.Queue[Settled] = asyncio.Queue()
         self.recorder = OutcomeRecorder(
             bus=bus,
             committer=ground.committer,
-            writer=OutcomeWriter(Backoff()),
+            writer=writer or OutcomeWriter(Backoff()),
             on_settled=lambda _report, settled: self.told.put_nowait(settled),
         )
 
@@ -107,6 +108,39 @@ async def test_what_can_not_be_read_is_dropped_and_harms_nothing(ground: Ground)
         await at_work.report(report)
         assert (await at_work.next()).state == DELIVERED
         assert at_work.told.empty()
+
+
+class Spoilt(OutcomeWriter):
+    """A writer that breaks on the reports of one delivery."""
+
+    def __init__(self, delivery_id: DeliveryId) -> None:
+        super().__init__(Backoff())
+        self._spoilt = delivery_id
+
+    async def write(self, batch: Batch, items: Sequence[OutcomeReport]) -> Sequence[Settled | None]:
+        """Break, or write."""
+        if any(item.delivery_id == self._spoilt for item in items):
+            raise LookupError
+        return await super().write(batch, items)
+
+
+async def test_a_report_that_can_not_be_written_ends_nothing(ground: Ground) -> None:
+    """A report on which the writer itself breaks is set aside, alone or among others, and the others are recorded."""
+    bad, *good = await reports(ground, 4)
+    bus = EmbeddedBus()
+    at_work = Recording(ground, bus, writer=Spoilt(bad.delivery_id))
+    running = asyncio.create_task(at_work.recorder.run())
+    await asyncio.sleep(0)
+    await at_work.report(bad)
+    await asyncio.sleep(2 * GATHER)
+    for report in (bad, *good):
+        await at_work.report(report)
+    assert {(await at_work.next()).delivery_id for _ in good} == {report.delivery_id for report in good}
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await bus.close()
+    assert [row.state for row in await ground.dispatches()] == [PENDING, DELIVERED, DELIVERED, DELIVERED]
 
 
 async def test_a_bus_that_is_away_is_waited_out(ground: Ground) -> None:

@@ -16,7 +16,8 @@ from bus.embedded import EmbeddedBus
 from bus.events import read_parcel
 from bus.topics import parcels_topics
 from gateway.backoff import Backoff
-from gateway.relay import Breaker, Relay, traceparent
+from gateway.breaker import Breaker
+from gateway.relay import Relay, traceparent
 from gateway.store.dispatches import (
     DELIVERED,
     EXPIRED,
@@ -74,6 +75,7 @@ class Line:
         rounds = 0
         while await self.relay._publish_due():
             rounds += 1
+        await self.relay._mark()
         return rounds
 
     async def parcels(self, partner: ParticipantId = NYSP) -> list[Parcel]:
@@ -209,6 +211,71 @@ async def test_a_partner_that_defers_everything_is_tried_with_one(ground: Ground
     await line.answer(probe, TAKEN)
     await line.look()
     assert len(await line.parcels()) == 7
+
+
+async def test_one_parcel_tries_a_partner_whatever_its_lane(ground: Ground) -> None:
+    """A partner that is tried gets one parcel, an urgent one where there is one, and none of its other lane beside."""
+    line = await Line.open(ground)
+    await send(ground, 3)
+    await line.look()
+    for parcel in await line.parcels():
+        await line.answer(parcel, LATER)
+    await send(ground, 2, lane=Lane.URGENT)
+    ground.clock.advance(2)
+    await line.look()
+    (probe,) = await line.parcels()
+    assert probe.lane is Lane.URGENT
+    await line.answer(probe, TAKEN)
+    await line.look()
+    assert len(await line.parcels()) == 4
+
+
+async def test_a_late_report_that_comes_twice_frees_no_other_attempt_s_place(ground: Ground) -> None:
+    """While the second attempt is on its way, the first one's report again lets nothing more out."""
+    line = await Line.open(ground, window=1)
+    await send(ground, 2)
+    await line.look()
+    (first,) = await line.parcels()
+    await line.answer(first, LATER)
+    await line.look()
+    (other,) = await line.parcels()
+    await line.answer(other, TAKEN)
+    ground.clock.advance(2)
+    await line.look()
+    (second,) = await line.parcels()
+    assert (second.delivery_id, second.attempt) == (first.delivery_id, 2)
+    await send(ground, 1)
+    assert not (await line.answer(first, LATER)).changed
+    await line.look()
+    assert await line.parcels() == []
+    await line.answer(second, TAKEN)
+    await line.look()
+    assert len(await line.parcels()) == 1
+
+
+async def test_what_is_answered_for_at_once_needs_no_mark(line: Line) -> None:
+    """A delivery that is over before its mark is written is not marked, and costs no transaction for it."""
+    await send(line.ground, 2)
+    line.relay.routed([Route(NYSP, Lane.ROUTINE)])
+    assert await line.relay._publish_due()
+    for parcel in await line.parcels():
+        await line.answer(parcel, TAKEN)
+    line.ground.batches.clear()
+    await line.relay._mark()
+    assert line.ground.batches == []
+    assert await states(line.ground) == [DELIVERED, DELIVERED]
+
+
+async def test_what_nobody_reports_on_is_shown(line: Line) -> None:
+    """Parcels on the bus for over a minute without a report are counted by recipient, until there is one."""
+    await send(line.ground, 2)
+    await send(line.ground, 1, partner=VSP)
+    await line.look()
+    parcels = await line.parcels()
+    assert not line.relay.unanswered()
+    line.ground.clock.advance(61)
+    await line.answer(parcels[0], TAKEN)
+    assert line.relay.unanswered() == {NYSP: 1, VSP: 1}
 
 
 async def test_a_partner_that_is_down_holds_up_no_other(ground: Ground) -> None:
