@@ -9,7 +9,7 @@ from sqlalchemy.dialects import registry
 from audit.tables import checkpoints, log_entries, log_head, log_parties, log_tiles
 
 
-@pytest.mark.parametrize("name", ["sqlite.aiosqlite", "postgresql.asyncpg", "postgresql.psycopg"])
+@pytest.mark.parametrize("name", ["sqlite.aiosqlite", "postgresql.asyncpg"])
 def test_values_go_in_the_order_of_the_columns(name: str) -> None:
     """Where a driver counts its parameters, they are counted in the order of the table's columns."""
     dialect = registry.load(name)()
