@@ -9,12 +9,10 @@ from __future__ import annotations
 from functools import cache
 
 from fastapi import FastAPI, Request
-from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.errors import GatewayError
 from gateway.http import agreements, alerts, auth, batch, documents, health, log, problems, registry
-from gateway.http.answers import JSON
 from gateway.http.contract import openapi_document
 from gateway.http.services import Services
 
@@ -47,7 +45,8 @@ class Application:
         except Exception as error:  # noqa: BLE001 - the last place where an error can still be answered
             await problems.failure_response(self._request(scope), error)(scope, receive, send)
         else:
-            await Response(body, status, headers, JSON)(scope, receive, send)
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
 
     def _request(self, scope: Scope) -> Request:
         return Request({**scope, "app": self.api})

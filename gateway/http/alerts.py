@@ -42,15 +42,24 @@ _SUBMISSION: Final[dict[str, Any]] = {
 async def submit(request: Request) -> Response:
     """Answer 201 with a signed receipt once the alert is durable; 200 with the first answer for a repetition."""
     status, headers, body = await submission_answer(services(request), request.scope, request.receive)
-    return Response(body, status_code=status, headers=headers, media_type=JSON)
+    answer = Response(body, status_code=status)
+    answer.raw_headers = headers
+    return answer
 
 
-async def submission_answer(use: Services, scope: AsgiScope, receive: Receive) -> tuple[int, dict[str, str], bytes]:
-    """Return the status, the headers and the body that answer a submission. Raises ``GatewayError``."""
+async def submission_answer(
+    use: Services, scope: AsgiScope, receive: Receive
+) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Return the status, the headers (ASGI's) and the body that answer a submission. Raises ``GatewayError``."""
     submission = await read_body(scope, receive, media_type=JOSE, limit=use.body_limit)
     use.admission.check(submission, shown_certificate(scope))
     answer = await use.intake.accept(submission)
-    return 200 if answer.replayed else 201, {"location": f"/v1/alerts/{answer.alert_id}"}, answer.body
+    headers = [
+        (b"location", b"/v1/alerts/" + answer.alert_id.encode("ascii")),
+        (b"content-length", str(len(answer.body)).encode("ascii")),
+        (b"content-type", JSON.encode("ascii")),
+    ]
+    return 200 if answer.replayed else 201, headers, answer.body
 
 
 @router.post("/preview", summary="Ask what a submission would lead to", openapi_extra=_SUBMISSION)

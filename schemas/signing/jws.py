@@ -99,12 +99,12 @@ def read_compact(compact: bytes, profile: JwsProfile) -> Unverified:
     if len(segments) != 3:  # noqa: PLR2004 - header, payload, signature
         raise MalformedJwsError(_NOT_COMPACT)
     protected, payload, signature = segments
-    header = _header(_decoded(protected, _MAX_HEADER), profile)
+    kid, alg, iat = _header(protected, profile)
     return Unverified(
         compact=compact,
-        kid=_kid(header["kid"]),
-        alg=_alg(header["alg"]),
-        iat=_iat(header["iat"]) if "iat" in header else None,
+        kid=kid,
+        alg=alg,
+        iat=iat,
         payload=_decoded(payload, profile.max_payload),
         signing_input=compact[: len(protected) + 1 + len(payload)],
         signature=_decoded(signature, _MAX_SIGNATURE),
@@ -260,7 +260,14 @@ def _decoded(segment: bytes, limit: int) -> bytes:
         raise MalformedJwsError(_NOT_BASE64URL) from None
 
 
-def _header(data: bytes, profile: JwsProfile) -> dict[str, JsonValue]:
+@lru_cache(maxsize=1_024)
+def _header(protected: bytes, profile: JwsProfile) -> tuple[KeyId, Algorithm, int | None]:
+    """Return what a protected header says; one key's headers of one second are the same bytes."""
+    header = _members(_decoded(protected, _MAX_HEADER), profile)
+    return _kid(header["kid"]), _alg(header["alg"]), _iat(header["iat"]) if "iat" in header else None
+
+
+def _members(data: bytes, profile: JwsProfile) -> dict[str, JsonValue]:
     try:
         header = parse_json(data)
     except JsonError as error:
