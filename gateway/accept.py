@@ -207,9 +207,7 @@ class Intake:
         """Return the thread an alert belongs to, and warnings; an alert that references nothing known starts one."""
         if alert.msgType == "Alert" or not alert.references:
             return None, ()
-        own = [
-            reference.identifier for reference in read_references(alert.references) if reference.sender == alert.sender
-        ]
+        own = _own_references(alert)
         async with self._store.reading() as connection:
             thread = await find_thread(connection, sender=alert.sender, identifiers=own) if own else None
         if thread is not None:
@@ -322,6 +320,15 @@ def _expiry(alert: Alert) -> tuple[datetime | None, str]:
     return max(ends), f"/info/{ends.index(max(ends))}/expires"
 
 
+def _own_references(alert: Alert) -> tuple[str, ...]:
+    """Return the identifiers of the sender's own alerts that an alert is about; an Alert is about none."""
+    if alert.msgType == "Alert":
+        return ()
+    return tuple(
+        reference.identifier for reference in read_references(alert.references) if reference.sender == alert.sender
+    )
+
+
 def _acceptance(considered: Considered) -> Acceptance:
     identified = considered.identified
     return Acceptance(
@@ -331,7 +338,8 @@ def _acceptance(considered: Considered) -> Acceptance:
         submission=identified.submission,
         submission_digest=identified.submission_digest,
         payload_digest=hashlib.sha256(identified.unverified.payload).digest(),
-        thread=None if considered.thread is None else considered.thread.first,
+        references=_own_references(considered.alert),
+        thread=considered.thread,
         decisions=considered.decisions,
         deadline_ms=int(considered.deadline.timestamp() * 1000),
         warnings=considered.warnings,

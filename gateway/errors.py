@@ -148,7 +148,7 @@ class StatementRefusedError(GatewayError):
 
 
 class RegistryMovedError(Exception):
-    """The registry moved since this was decided, and nothing was stored: decide it anew.
+    """The registry, or the alert's thread, moved since this was decided, and nothing was stored: decide it anew.
 
     It goes from the committer to whoever decided, and no further (``gateway.following.decided_anew``).
     """

@@ -17,12 +17,13 @@ from sqlalchemy import bindparam, select
 
 from audit.bulk import insert_rows
 from audit.entry import Draft, Kind
-from gateway.errors import GatewayError, IdentifierReusedError, UntrustedSignatureError
+from gateway.errors import GatewayError, IdentifierReusedError, RegistryMovedError, UntrustedSignatureError
 from gateway.receipts import Promise, ReceiptSigner
 from gateway.store.committer import Batch
 from gateway.store.decisions import denial_content, reason_content
 from gateway.store.dispatches import PENDING, Route
 from gateway.store.tables import alerts, dispatches
+from gateway.store.threads import Thread, find_thread
 from schemas.alerts.header import Alert
 from schemas.decisions import Decision, Deny, Permit
 from schemas.ids import AlertId, DeliveryId, JurisdictionCode, KeyId, uuid7
@@ -32,8 +33,9 @@ from schemas.ids import AlertId, DeliveryId, JurisdictionCode, KeyId, uuid7
 class Acceptance:
     """All that is known of an alert before it is stored.
 
-    ``thread`` is the first alert of its chain, or None where it is itself the first. ``deadline_ms`` is when its
-    dispatches end, in milliseconds since the Unix epoch.
+    ``references`` are the identifiers of the sender's own alerts that it is about, ``thread`` what was known of their
+    chain when it was decided, None where it begins one. ``deadline_ms`` is when its dispatches end, in milliseconds
+    since the Unix epoch.
     """
 
     alert: Alert
@@ -42,7 +44,8 @@ class Acceptance:
     submission: bytes
     submission_digest: bytes
     payload_digest: bytes
-    thread: AlertId | None
+    references: tuple[str, ...]
+    thread: Thread | None
     decisions: tuple[Decision, ...]
     deadline_ms: int
     warnings: tuple[str, ...] = ()
@@ -86,25 +89,35 @@ class AcceptanceWriter:
         self._trusted = trusted
         self._on_routed = on_routed
 
-    async def write(self, batch: Batch, items: Sequence[Acceptance]) -> Sequence[Answer | GatewayError]:
+    async def write(
+        self, batch: Batch, items: Sequence[Acceptance]
+    ) -> Sequence[Answer | GatewayError | RegistryMovedError]:
         """Store what is new and answer what is not; two equal submissions in one batch are stored once.
 
         A key that was revoked since its signature was verified is trusted no more: the log never shows an alert that
-        was accepted after the revocation of its key.
+        was accepted after the revocation of its key. An alert whose thread has grown since it was decided is to be
+        decided anew: a Cancel reaches also whom an Update reached a moment ago.
         """
         known = await self._known(batch, items)
         trusted = {kid: self._trusted(kid, batch) for kid in {item.kid for item in items}}
         placed: dict[tuple[str, str], _Placed] = {}
+        outrun: set[tuple[str, str]] = set()
         for item in items:
-            if item.name not in known and item.name not in placed and trusted[item.kid]:
+            if item.name in known or item.name in placed or not trusted[item.kid]:
+                continue
+            if await _is_outrun(batch, item, placed):
+                outrun.add(item.name)
+            else:
                 placed[item.name] = _place(batch, item)
         bodies = await self._store(batch, placed) if placed else {}
-        results: list[Answer | GatewayError] = []
+        results: list[Answer | GatewayError | RegistryMovedError] = []
         for item in items:
             if not trusted[item.kid]:
                 results.append(UntrustedSignatureError())
             elif item.name in known:
                 results.append(known[item.name].answer_to(item))
+            elif item.name in outrun:
+                results.append(RegistryMovedError())
             else:
                 first = placed[item.name]
                 answer = Answer(alert_id=first.alert_id, body=bodies[item.name], replayed=first.item is not item)
@@ -205,10 +218,25 @@ def _answer(placed: _Placed, receipt: str) -> bytes:
     return orjson.dumps(document)
 
 
+async def _is_outrun(batch: Batch, item: Acceptance, placed: Mapping[tuple[str, str], _Placed]) -> bool:
+    """Say whether an alert's thread has reached others, or another way, than was known when it was decided."""
+    if not item.references:
+        return False
+    sender = item.alert.sender
+    thread = await find_thread(batch.connection, sender=sender, identifiers=item.references)
+    named = {(sender, identifier) for identifier in item.references}
+    for name, each in placed.items():
+        if name in named and thread is None:
+            thread = Thread(first=each.thread, reached={})
+        if thread is not None and (name in named or each.thread == thread.first):
+            thread.reached.update({permit.recipient: permit.under for _, permit in each.routes})
+    return thread != item.thread
+
+
 def _place(batch: Batch, item: Acceptance) -> _Placed:
     """Append an acceptance's entries, and return it with its place in the log."""
     alert_id = AlertId(uuid7(at=batch.now, randomness=batch.randomness(10)))
-    thread = item.thread or alert_id
+    thread = alert_id if item.thread is None else item.thread.first
     permits, denials = item.permits, item.denials
     log_index = batch.log.append(_accepted_entry(item, alert_id, thread, permits))
     routes = tuple((DeliveryId(uuid7(at=batch.now, randomness=batch.randomness(10))), permit) for permit in permits)

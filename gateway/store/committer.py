@@ -74,10 +74,13 @@ class Standing(Protocol):
 class Writer(Protocol[ItemT_contra, ResultT_co]):
     """One kind of write. It runs inside the transaction and never commits."""
 
-    async def write(self, batch: Batch, items: Sequence[ItemT_contra]) -> Sequence[ResultT_co | GatewayError]:
+    async def write(
+        self, batch: Batch, items: Sequence[ItemT_contra]
+    ) -> Sequence[ResultT_co | GatewayError | RegistryMovedError]:
         """Write the items and return, for each and in order, its result or the error its caller gets.
 
-        An item with an error must have written nothing. Any exception rolls the whole batch back.
+        ``RegistryMovedError`` says that what an item was decided by has moved, and it is to be decided anew. An item with
+        an error must have written nothing. Any exception rolls the whole batch back.
         """
         ...
 

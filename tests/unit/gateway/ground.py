@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ from gateway.store.dispatches import Route
 from gateway.store.engine import Store, open_postgres, open_sqlite
 from gateway.store.schema import upgrade
 from gateway.store.tables import dispatches
+from gateway.store.threads import Thread
 from schemas.alerts.catalogue import parse_alert
 from schemas.decisions import ClauseRef, Lane, Permit, Reason
 from schemas.ids import AgreementId, AlertId, DeliveryId, JurisdictionCode, KeyId, ParticipantId, home_of
@@ -183,11 +184,16 @@ def acceptance(
     *permits: Permit,
     sender: ParticipantId = SQ,
     thread: AlertId | None = None,
+    references: tuple[str, ...] = (),
+    reached: Mapping[ParticipantId, ClauseRef] | None = None,
     content: str = "",
     kid: KeyId = KID,
     lasts: float = 3600.0,
 ) -> Acceptance:
-    """Return an alert as the committer is given it; another ``content`` makes another payload of the same name."""
+    """Return an alert as the committer is given it; another ``content`` makes another payload of the same name.
+
+    One of a ``thread`` was decided when that had ``reached`` some; without ``references`` nobody asks again.
+    """
     alert = parse_alert(stolen_vehicle(identifier, sender=sender))
     payload = f"{identifier} {content}".encode()
     submission = b"head." + payload + b".signature"
@@ -198,7 +204,8 @@ def acceptance(
         submission=submission,
         submission_digest=hashlib.sha256(submission).digest(),
         payload_digest=hashlib.sha256(payload).digest(),
-        thread=thread,
+        references=references,
+        thread=None if thread is None else Thread(first=thread, reached=dict(reached or {})),
         decisions=permits,
         deadline_ms=int((START + timedelta(seconds=lasts)).timestamp() * 1000),
     )
