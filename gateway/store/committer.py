@@ -79,8 +79,8 @@ class Writer(Protocol[ItemT_contra, ResultT_co]):
     ) -> Sequence[ResultT_co | GatewayError | RegistryMovedError]:
         """Write the items and return, for each and in order, its result or the error its caller gets.
 
-        ``RegistryMovedError`` says that what an item was decided by has moved, and it is to be decided anew. An item with
-        an error must have written nothing. Any exception rolls the whole batch back.
+        ``RegistryMovedError`` says that what an item was decided by has moved, and it is to be decided anew. An item
+        with an error must have written nothing. Any exception rolls the whole batch back.
         """
         ...
 
