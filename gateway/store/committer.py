@@ -32,6 +32,10 @@ log = structlog.get_logger(__name__)
 LINGER = 0.02
 """Seconds that a batch waits at most for what is being prepared already."""
 
+PACE = 0.01
+"""Seconds from the beginning of one batch to that of the next, at least: one item alone is written at once, and a few
+hundred a second share transactions, each of which costs several times as much as an item."""
+
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 ItemT_contra = TypeVar("ItemT_contra", contravariant=True)
@@ -125,6 +129,7 @@ class Committer:
         self._wake = asyncio.Event()
         self._preparing = 0
         self._enough = asyncio.Event()
+        self._began = -PACE
         self._failure: BaseException | None = None
         self._closing = False
 
@@ -177,11 +182,16 @@ class Committer:
                 self._enough.set()
 
     async def _gather(self) -> None:
+        clock = asyncio.get_running_loop().time
+        pause = self._began + PACE - clock()
+        if pause > 0 and not self._closing:
+            await asyncio.sleep(pause)
         if self._worth_waiting():
             self._enough.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LINGER):
                     await self._enough.wait()
+        self._began = clock()
 
     def _worth_waiting(self) -> bool:
         return len(self._waiting) < min(self._preparing, self._max_batch)
