@@ -12,7 +12,7 @@ What a caller may rely on: ``submit`` returns only after the commit; whatever it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -96,6 +96,7 @@ class Committer:
         max_batch: int = 256,
         max_waiting: int = 4096,
         observe: Callable[[int, float], None] = lambda _items, _seconds: None,
+        opened: Callable[[Batch], Awaitable[None]] | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -103,6 +104,8 @@ class Committer:
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self.observe = observe
+        self.opened = opened
+        """Called with each batch once the head is its own, before anything is written: see ``gateway.following``."""
         self._waiting: list[_Waiting[Any, Any]] = []
         self._wake = asyncio.Event()
         self._preparing = 0
@@ -192,6 +195,8 @@ class Committer:
             now = self._clock()
             log_batch = await open_batch(connection, now=now, randomness=self._randomness)
             batch = Batch(connection=connection, log=log_batch, now=now, randomness=self._randomness)
+            if self.opened is not None:
+                await self.opened(batch)
             for places in groups.values():
                 items = [chosen[place].item for place in places]
                 answers = await chosen[places[0]].writer.write(batch, items)
