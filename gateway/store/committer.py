@@ -19,13 +19,13 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from audit.errors import LogStateError
 from audit.log import LogBatch, open_batch
 from gateway.errors import GatewayError, LogUnavailableError
-from gateway.store.engine import is_storage_failure
+from gateway.store.engine import is_storage_failure, is_unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -209,12 +209,13 @@ class Committer:
         if is_storage_failure(error) or isinstance(error, LogStateError):
             self._fail(chosen, error)
             return
-        if len(chosen) > 1 and not isinstance(error, OperationalError):
+        if len(chosen) > 1 and not is_unavailable(error):
             await self._commit_one_by_one(chosen)
             return
         log.error("batch_failed", items=len(chosen), error=type(error).__name__)
+        unknown = is_unavailable(error) or isinstance(error, SQLAlchemyError)
         for waiting in chosen:
-            waiting.settle(LogUnavailableError() if isinstance(error, SQLAlchemyError) else error)
+            waiting.settle(LogUnavailableError() if unknown else error)
 
     async def _commit_one_by_one(self, chosen: list[_Waiting[Any, Any]]) -> None:
         """Give each item a transaction of its own, for one of them may have spoilt its neighbours' batch."""
