@@ -1,0 +1,1 @@
+"""The exchange's real engines, started on this machine without containers: for tests, ``make up`` and benchmarks."""
