@@ -76,7 +76,8 @@ class Subscription(Protocol):
         """Return the next record that is due, waiting for one.
 
         Where topics were named in an order, a record of an earlier topic is preferred to one of a later topic; on a bus
-        that is far away, among the records that have arrived here. Cancelling the call loses nothing. Raises ``BusUnavailableError``.
+        that is far away, among the records that have arrived here. Cancelling the call loses nothing. Raises
+        ``BusUnavailableError``.
         """
         ...
 

@@ -13,12 +13,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer, errors
 
 from bus.contract import BusUnavailableError, Record
+from bus.kafka.batching import Sent, send
 from bus.kafka.connection import Connection
 
 _log: Final = structlog.get_logger(__name__)
@@ -84,9 +85,10 @@ class KafkaPublisher:
         for record in records:
             by_topic[record.topic].append(record)
         opened = await self._opened()
-        sent: list[asyncio.Future[object]] = []
+        sent: Sent = []
         try:
-            unsent = await asyncio.gather(*(self._send(opened, *each, sent) for each in by_topic.items()))
+            sending = [self._send(opened, *each, sent) for each in by_topic.items()]
+            unsent = [await sending[0]] if len(sending) == 1 else await asyncio.gather(*sending)
             if sent:
                 await asyncio.wait(sent)
         finally:
@@ -100,16 +102,12 @@ class KafkaPublisher:
         for error in (*failed, *refused):
             raise await self._connection.explain(error) from error
 
-    async def _send(
-        self, opened: _Open, topic: str, records: Sequence[Record], sent: list[asyncio.Future[object]]
-    ) -> errors.KafkaError | None:
+    async def _send(self, opened: _Open, topic: str, records: Sequence[Record], sent: Sent) -> errors.KafkaError | None:
         """Queue records of one topic; say which error ended that. Calls take turns, so that no later one goes first."""
-        send = opened.producer.send
+        limit = self._settings.topics.max_record_bytes
         async with self._turns[topic]:
             try:
-                for record in records:
-                    future = await send(topic, record.value, record.key, headers=list(record.headers))
-                    sent.append(future)
+                await send(opened.producer, topic, records, sent, limit=limit)
             except errors.KafkaError as error:
                 return error
         return None
@@ -153,7 +151,7 @@ class KafkaPublisher:
         await stopping
 
 
-def _look_at(future: asyncio.Future[object]) -> None:
+def _look_at(future: asyncio.Future[Any]) -> None:
     """Look at a future's error, where it has one: asyncio complains of errors that nobody looked at."""
     if not future.cancelled():
         future.exception()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,27 +34,29 @@ def shared(folder: Path, start: Start) -> Iterator[dict[str, Any]]:
     """Yield what there is to know of the one server in ``folder``, which runs for as long as anyone uses it."""
     folder.mkdir(exist_ok=True)
     told = folder / "told.json"
-    with (folder / "users.lock").open("w") as users:
+    with (folder / "users.lock").open("w") as users, ExitStack() as ours:
         with _alone(folder / "start.lock"):
             fcntl.flock(users, fcntl.LOCK_SH)
-            facts = orjson.loads(told.read_bytes()) if told.exists() else None
-            starting = None if facts is not None else start(folder)
-            if starting is not None:
-                try:
-                    facts = starting.__enter__()
-                except LocalServerUnavailableError as error:
-                    facts, starting = {"unavailable": error.reason.en}, None
-                told.write_bytes(orjson.dumps(facts))
-        try:
-            if "unavailable" in facts:
-                do_without(facts["unavailable"])
-            yield facts
-        finally:
-            if starting is not None:
-                with _alone(folder / "start.lock"):
-                    told.unlink()
-                fcntl.flock(users, fcntl.LOCK_EX)
-                starting.__exit__(None, None, None)
+            if not told.exists():
+                told.write_bytes(orjson.dumps(_started(start, folder, ours)))
+                ours.callback(fcntl.flock, users, fcntl.LOCK_EX)  # comes before the server's own end
+                ours.callback(_forget, told)
+            facts: dict[str, Any] = orjson.loads(told.read_bytes())
+        if "unavailable" in facts:
+            do_without(facts["unavailable"])
+        yield facts
+
+
+def _started(start: Start, folder: Path, ours: ExitStack) -> dict[str, Any]:
+    try:
+        return ours.enter_context(start(folder))
+    except LocalServerUnavailableError as error:
+        return {"unavailable": error.reason.en}
+
+
+def _forget(told: Path) -> None:
+    with _alone(told.with_name("start.lock")):
+        told.unlink()
 
 
 def do_without(reason: str) -> NoReturn:
