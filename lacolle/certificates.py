@@ -23,7 +23,7 @@ _EARLY: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """The files of a server: its certificate chain and its private key, both PEM."""
+    """The files of a server, or of a client: its certificate chain and its private key, both PEM."""
 
     chain: Path
     key: Path
@@ -47,8 +47,13 @@ class LocalAuthority:
         )
         self.ca_file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> ServerCertificate:
-        """Return a new certificate for ``localhost`` and both loopback addresses, its files named after ``name``."""
+    def issue(
+        self, name: str, *, purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH
+    ) -> ServerCertificate:
+        """Return a new certificate for ``localhost`` and both loopback addresses, its files named after ``name``.
+
+        ``purpose`` is what it may be used for (RFC 5280 section 4.2.1.12): a server's, or a client's.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
         hosts: list[x509.GeneralName] = [
@@ -60,7 +65,7 @@ class LocalAuthority:
             _builder(subject, self._name, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
             .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())

@@ -1,5 +1,5 @@
-"""The servers that any test may ask for."""
+"""Servers that tests of every kind may ask for."""
 
 from __future__ import annotations
 
-pytest_plugins = ("tests.servers.postgres",)
+pytest_plugins = ("tests.servers.postgres", "tests.servers.kafka")
