@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from gateway.section import SECRET_IN_SETTINGS, Section
+from bus.kafka.settings import KafkaSettings
+from gateway.section import SECRET_IN_SETTINGS, Section, is_secret
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
-
-_HostAndPort = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")]
 
 
 def _database(url: str) -> str:
@@ -50,60 +50,6 @@ class StoreSettings(Section):
         return self
 
 
-class KafkaTls(Section):
-    """TLS to the brokers: their authorities, and the client's own certificate and key for mutual TLS; PEM files."""
-
-    ca_file: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> Self:
-        if (self.certificate is None) != (self.key is None):
-            raise BrokenRuleError(
-                Bilingual(fr="certificate et key vont ensemble.", en="certificate and key go together.")
-            )
-        return self
-
-
-class KafkaSasl(Section):
-    """Who we are to the brokers, by SASL with SCRAM-SHA-512 (RFC 5802)."""
-
-    username: Annotated[str, StringConstraints(min_length=1, max_length=249)]
-    password_file: str
-
-
-class KafkaTopics(Section):
-    """How topics are made: their partitions, their copies, and how long a record is kept, in seconds."""
-
-    partitions: int = Field(default=6, ge=1, le=1000)
-    replication: int = Field(default=3, ge=1, le=9)
-    retention: int = Field(default=7 * 24 * 3600, ge=60)
-
-
-class KafkaSettings(Section):
-    """Apache Kafka: where to reach it first, as whom, and how its topics are made."""
-
-    bootstrap: Annotated[tuple[_HostAndPort, ...], Field(strict=False, min_length=1, max_length=16)]
-    client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "lacolle"
-    tls: KafkaTls | None = None
-    sasl: KafkaSasl | None = None
-    topics: KafkaTopics = KafkaTopics()
-
-    @model_validator(mode="after")
-    def _no_password_in_the_clear(self) -> Self:
-        if self.sasl is not None and self.tls is None:
-            raise BrokenRuleError(
-                Bilingual(
-                    fr="sasl ne va pas sans tls : n'importe qui sur le réseau pourrait se faire passer pour le "
-                    "courtier. Pour les autorités du système, écrivez « tls: {} ».",
-                    en="sasl does not go without tls: anybody on the network could pose as the broker. For the "
-                    "system's authorities, write “tls: {}”.",
-                )
-            )
-        return self
-
-
 class BusSettings(Section):
     """The message bus: Apache Kafka, or ``embedded``, in this one process."""
 
@@ -112,6 +58,8 @@ class BusSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _embedded(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file says here
+        if _holds_secret(given):
+            raise BrokenRuleError(SECRET_IN_SETTINGS)
         return {} if given == "embedded" else given
 
 
@@ -138,6 +86,14 @@ class TelemetrySettings(Section):
 
 OPERATION_PORTS: Final = {"relay": 9465, "adapters": 9466}
 """Where a role without a port of its own answers for health and metrics, unless ``operation.port`` says otherwise."""
+
+
+def _holds_secret(given: object) -> bool:
+    """Say whether a secret stands anywhere within; the bus has sections of its own, which look for none."""
+    return isinstance(given, Mapping) and any(
+        is_secret(name, value) or _holds_secret(value) for name, value in given.items()
+    )
+
 
 _NOT_A_DATABASE: Final = Bilingual(
     fr="Il faut une adresse comme postgresql://lacolle@base.example:5432/lacolle, sans mot de passe.",

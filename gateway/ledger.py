@@ -13,14 +13,13 @@ from typing import Final
 
 from sqlalchemy.exc import DatabaseError
 
-from audit.log import initialise
 from audit.note import LogSigner
 from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.store.committer import Batch, Committer
 from gateway.store.engine import Store
 from gateway.store.entries import OpeningWriter
-from gateway.store.schema import upgrade
+from gateway.store.schema import prepare
 from schemas.bilingual import Bilingual
 
 
@@ -58,9 +57,7 @@ async def open_ledger(
     an exchange's.
     """
     try:
-        await upgrade(store.writer)
-        async with store.writer.begin() as connection:
-            await initialise(connection)
+        await prepare(store)
     except DatabaseError as error:
         await store.close()
         raise StoreError(_NO_DATABASE) from error

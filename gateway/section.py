@@ -14,6 +14,14 @@ _SECRETS: Final = ("password", "passphrase", "secret", "token", "private_key", "
 _PRIVATE: Final = "PRIVATE KEY-----"
 
 
+class SettingsError(Exception):
+    """The settings can't be used; each line of ``reason`` names a file, a line and a reason."""
+
+    def __init__(self, reason: Bilingual) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
+
+
 class Section(BaseModel):
     """A part of the settings. A secret written into it is refused: settings are shown, copied and kept."""
 
@@ -22,12 +30,13 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _no_secret(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file says here
-        if isinstance(given, Mapping) and any(_is_secret(name, value) for name, value in given.items()):
+        if isinstance(given, Mapping) and any(is_secret(name, value) for name, value in given.items()):
             raise BrokenRuleError(SECRET_IN_SETTINGS)
         return given
 
 
-def _is_secret(name: object, value: object) -> bool:
+def is_secret(name: object, value: object) -> bool:
+    """Say whether a member is a secret itself; those that name a file are not."""
     return name in _SECRETS or (isinstance(value, str) and _PRIVATE in value)
 
 

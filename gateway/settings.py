@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from gateway.engines import BusSettings, OperationSettings, StoreSettings, TelemetrySettings
 from gateway.environment import overlaid
-from gateway.section import Section
+from gateway.section import Section, SettingsError
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
 from schemas.located_yaml import YamlError, load_yaml
@@ -24,14 +24,6 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^
 """An address without a trailing slash, query or fragment."""
 Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9./-]{0,126}[a-z0-9])?$")]
 """A log's origin: a name without a scheme, unique to the log (C2SP tlog-checkpoint)."""
-
-
-class SettingsError(Exception):
-    """The settings can't be used; each line of ``reason`` names a file, a line and a reason."""
-
-    def __init__(self, reason: Bilingual) -> None:
-        super().__init__(reason.en)
-        self.reason = reason
 
 
 class Tls(Section):

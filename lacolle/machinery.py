@@ -13,12 +13,13 @@ from urllib.parse import quote, urlsplit
 
 from bus.contract import Bus
 from bus.embedded import EmbeddedBus
+from bus.kafka import KafkaBus, KafkaProbe, KafkaSettings, KafkaSettingsError
 from gateway.checks import bus_here
-from gateway.health import Check
+from gateway.health import WORKS, Check, Condition, Finding
 from gateway.leadership import Contest
 from gateway.settings import Settings
 from gateway.store.contest import PostgresContest
-from gateway.store.engine import Store, open_sqlite
+from gateway.store.engine import Store, open_postgres, open_sqlite
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder
 from lacolle.secretfiles import read_secret
@@ -65,16 +66,41 @@ def open_shared_database(folder: ExchangeFolder) -> tuple[Store, Contest]:
 @asynccontextmanager
 async def open_bus(settings: Settings, path: Path) -> AsyncIterator[OpenBus]:
     """Yield the bus of the settings, and close it; ``path`` is the exchange's folder. Raises ``ConfigurationError``."""
-    opened = OpenBus(EmbeddedBus(), bus_here, forgetful=True)
+    kafka = settings.bus.kafka
+    if kafka is None:
+        opened = OpenBus(EmbeddedBus(), bus_here, forgetful=True)
+    else:
+        opened = OpenBus(_kafka(kafka, path), bus_look(settings, path), forgetful=False)
     try:
         yield opened
     finally:
         await opened.bus.close()
 
 
-def bus_look(settings: Settings) -> Check:
-    """Return a look at the bus for a process that puts nothing on it itself: it says what an operator must know."""
-    return bus_here
+def bus_look(settings: Settings, path: Path) -> Check:
+    """Return a look at the bus that needs no bus: a gateway puts nothing on it, and its operator asks all the same.
+
+    Raises ``ConfigurationError``.
+    """
+    kafka = settings.bus.kafka
+    if kafka is None:
+        return bus_here
+    try:
+        probe = KafkaProbe(kafka, folder=path)
+    except KafkaSettingsError as error:
+        raise ConfigurationError(error.reason) from error
+
+    async def look() -> Finding:
+        return WORKS if await probe.reachable() else Finding(Condition.DEGRADED, "unreachable")
+
+    return look
+
+
+def _kafka(settings: KafkaSettings, path: Path) -> KafkaBus:
+    try:
+        return KafkaBus(settings, folder=path)
+    except KafkaSettingsError as error:
+        raise ConfigurationError(error.reason) from error
 
 
 def require_shared_bus(settings: Settings) -> None:
@@ -90,8 +116,6 @@ def require_shared_database(settings: Settings) -> None:
 
 
 def _postgres(folder: ExchangeFolder) -> tuple[Store, Contest]:
-    from gateway.store.engine import open_postgres
-
     store = folder.settings.store
     if store.url is None:
         raise ConfigurationError(_NOT_SHARED)

@@ -56,7 +56,7 @@ async def run_gateway(
         means = Means(
             store=store,
             contest=contest,
-            bus=bus_look(settings),
+            bus=bus_look(settings, folder.path),
             clock=system_clock,
             randomness=os.urandom,
             tracing=tracing,
