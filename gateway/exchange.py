@@ -84,7 +84,7 @@ async def open_exchange(
     ``StoreError`` where database and founding documents don't go together, or where the database is behind what was
     published.
     """
-    ledger = await open_ledger(store, signer=keys.log, clock=clock, randomness=randomness)
+    ledger = await open_ledger(store, signer=keys.log, clock=clock, randomness=randomness, tracing=tracing)
     metrics = new_registry()
     workplace = Workplace(
         settings=settings,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -16,11 +16,13 @@ from sqlalchemy.exc import DatabaseError
 from audit.note import LogSigner
 from gateway.clock import Clock
 from gateway.errors import StoreError
-from gateway.store.committer import Batch, Committer
+from gateway.store.committer import Committer
 from gateway.store.engine import Store
 from gateway.store.entries import OpeningWriter
 from gateway.store.schema import prepare
+from gateway.store.traced import TracedCommitter
 from schemas.bilingual import Bilingual
+from schemas.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,12 @@ async def open_ledger(
     signer: LogSigner,
     clock: Clock,
     randomness: Callable[[int], bytes],
-    committer: type[Committer] = Committer,
+    tracing: Tracing | None = None,
 ) -> Ledger:
     """Return the ledger in ``store``, which this closes where it fails.
 
-    ``signer`` names the log; ``committer`` is the class that writes. Raises ``StoreError`` where the database can't be
-    an exchange's.
+    ``signer`` names the log; ``tracing`` records the waits for commits. Raises ``StoreError`` where the database can't
+    be an exchange's.
     """
     try:
         await prepare(store)
@@ -64,7 +66,10 @@ async def open_ledger(
     except BaseException:
         await store.close()
         raise
-    writer = committer(store.writer, clock=clock, randomness=randomness)
+    if tracing is None:
+        writer = Committer(store.writer, clock=clock, randomness=randomness)
+    else:
+        writer = TracedCommitter(store.writer, clock=clock, randomness=randomness, tracing=tracing)
     ledger = Ledger(store, writer, asyncio.create_task(writer.run(), name="committer"))
     try:
         await writer.submit(OpeningWriter(), signer)
@@ -73,8 +78,6 @@ async def open_ledger(
         raise
     return ledger
 
-
-BatchHook = Callable[[Batch], Awaitable[None]]
 
 _NO_DATABASE: Final = Bilingual(
     fr="Le fichier de la base de données n'est pas celui d'une plateforme : rétablissez-le d'une sauvegarde.",

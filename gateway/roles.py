@@ -76,7 +76,9 @@ async def open_gateway(settings: Settings, *, keys: ExchangeKeys, founding: Foun
 
     Raises ``StoreError`` where database and founding documents don't go together.
     """
-    ledger = await open_ledger(means.store, signer=keys.log, clock=means.clock, randomness=means.randomness)
+    ledger = await open_ledger(
+        means.store, signer=keys.log, clock=means.clock, randomness=means.randomness, tracing=means.tracing
+    )
     try:
         founded = await found(ledger, founding, clock=means.clock)
         sharing = Sharing(ledger, means.contest, founded)
