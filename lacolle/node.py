@@ -23,6 +23,7 @@ from gateway.exchange import open_exchange
 from gateway.outcomes import GROUP
 from lacolle.adapting import https_sender, open_adapters
 from lacolle.folder import SETTINGS, ExchangeFolder
+from lacolle.lag import LagCollector
 from lacolle.lineup import Lineup, Part, run_until_told, spare_collections
 from lacolle.listening import Address, bind, server_tls
 from lacolle.machinery import OpenBus, open_bus, open_database
@@ -100,6 +101,7 @@ async def open_node(
             operator=operator is not None,
         )
         stack.push_async_callback(exchange.close)
+        exchange.front.metrics.register(LagCollector(opened.lags))
         adapters = open_adapters(
             settings,
             folder.partners,

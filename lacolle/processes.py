@@ -22,6 +22,7 @@ from gateway.roles import Means, open_gateway, open_relay
 from lacolle.adapting import chosen_partners, https_sender, open_adapters
 from lacolle.errors import ConfigurationError
 from lacolle.folder import AdaptersFolder, ExchangeFolder
+from lacolle.lag import LagCollector
 from lacolle.lineup import Lineup, Part, run_until_told, spare_collections
 from lacolle.machinery import bus_look, open_bus, open_shared_database, require_shared_bus, require_shared_database
 from lacolle.node import Door
@@ -100,6 +101,7 @@ async def run_relay(folder: ExchangeFolder, *, operation_port: int | None = None
             means=means,
         )
         stack.push_async_callback(relay.close)
+        relay.metrics.register(LagCollector(opened.lags))
         parts: list[Part] = [relay]
         if operator is not None:
             parts.append(Operation(operator, health=relay.health, metrics=relay.metrics))
@@ -126,6 +128,7 @@ async def run_adapters(
         operator = stack.enter_context(bound_operation(settings, role="adapters", port=operation_port))
         opened = await stack.enter_async_context(open_bus(settings, folder.path))
         metrics = new_registry()
+        metrics.register(LagCollector(opened.lags))
         adapters = open_adapters(
             settings,
             partners,
