@@ -12,6 +12,7 @@ records and never skip one. Once the group has members, Kafka refuses the commit
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition, errors
@@ -35,4 +36,15 @@ async def begin_group(connection: Connection, *, topic: str, kafka_group: str) -
     except errors.CommitFailedError:
         return  # the group has members, and what they began with stands
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer, within=connection.settings.request_timeout)
+
+
+async def stop_consumer(consumer: Any, *, within: float) -> None:  # noqa: ANN401 - aiokafka has no types
+    """Leave the group, for so many seconds at most, and disconnect."""
+    stopping = asyncio.ensure_future(consumer.stop())
+    await asyncio.wait([stopping], timeout=within)
+    if stopping.done() and not stopping.cancelled() and stopping.exception() is None:
+        return
+    # aiokafka's fetcher is cancelled by its own close() where it pauses after an error, and leaves the rest undone
+    stopping.cancel()
+    await consumer._client.close()  # noqa: SLF001 - see above

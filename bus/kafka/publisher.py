@@ -125,12 +125,13 @@ class KafkaPublisher:
             return self._current
 
     async def _start(self) -> _Open:
+        largest = self._settings.topics.max_record_bytes
         producer = AIOKafkaProducer(
             **self._connection.arguments(),
             acks="all",
             enable_idempotence=True,
-            max_batch_size=_BATCH_BYTES,
-            max_request_size=self._settings.topics.max_record_bytes,
+            max_batch_size=min(_BATCH_BYTES, largest),  # Kafka's limit is on a batch
+            max_request_size=largest,
         )
         try:
             await producer.start()

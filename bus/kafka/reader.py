@@ -19,7 +19,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 
 from bus.contract import BusUnavailableError, Received, Record
 from bus.kafka.connection import Connection
-from bus.kafka.groups import begin_group
+from bus.kafka.groups import begin_group, stop_consumer
 from bus.kafka.progress import PartitionProgress
 
 _log: Final = structlog.get_logger(__name__)
@@ -117,7 +117,7 @@ class TopicReader:
     async def _leave(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await consumer.stop()
+            await stop_consumer(consumer, within=self._settings.delivery_timeout)
 
     async def _pump(self) -> None:
         while True:

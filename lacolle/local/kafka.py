@@ -16,7 +16,7 @@ import random
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -65,13 +65,15 @@ class ClusterOptions:
     """What a cluster is to be like.
 
     ``scram_users`` are names and passwords that exist from the first start; they need ``tls`` to be used.
-    ``proxied_through`` is the port that clients of the first node's ``PROXIED`` listener are told.
+    ``administrators`` may do everything, whatever the access control lists say. ``proxied_through`` is the port that
+    clients of the first node's ``PROXIED`` listener are told.
     """
 
     nodes: Literal[1, 3] = 1
     heap: str = "256m"
     tls: Tls | None = None
     scram_users: Mapping[str, str] = field(default_factory=dict)
+    administrators: Sequence[str] = ()
     proxied_through: int | None = None
 
 
@@ -199,7 +201,7 @@ class KafkaCluster:
             replication=3 if several else 1,
             min_insync=2 if several else 1,
         )
-        return text + ("" if self._options.tls is None else _security(self._options.tls))
+        return text + ("" if self._options.tls is None else _security(self._options.tls, self._options.administrators))
 
 
 @dataclass(slots=True)
@@ -286,7 +288,8 @@ def _addresses(ports: Mapping[Listener, int]) -> str:
     return ",".join(f"{listener}://127.0.0.1:{port}" for listener, port in ports.items())
 
 
-def _security(tls: Tls) -> str:
+def _security(tls: Tls, administrators: Sequence[str]) -> str:
+    users = ";".join(f"User:{name}" for name in ("ANONYMOUS", *administrators))
     return f"""
 sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.scram.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
@@ -298,7 +301,7 @@ listener.name.mtls.ssl.client.auth=required
 listener.name.scram.ssl.client.auth=none
 ssl.principal.mapping.rules=RULE:^CN=([a-z0-9.-]+).*$/$1/,DEFAULT
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS
+super.users={users}
 """
 
 

@@ -27,8 +27,9 @@ from tests.servers.sharing import do_without, run_folder, shared
 
 ADMIN = "admin"
 ADMIN_PASSWORD = "the password of a broker that lives for one test run"  # noqa: S105 - it opens nothing else
-CLIENTS = ("us-ny.nysp", "us-vt.vsp")
-"""Who has a client certificate, by its common name."""
+EXCHANGE = "exchange"
+CLIENTS = (EXCHANGE, "us-ny.nysp", "us-vt.vsp")
+"""Who has a client certificate, by its common name. The exchange's may do everything, as the administrator may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ def _start(folder: Path) -> Iterator[dict[str, Any]]:
     options = ClusterOptions(
         tls=Tls(keystore=_keystore(authority, folder), ca_file=authority.ca_file),
         scram_users={ADMIN: ADMIN_PASSWORD},
+        administrators=(ADMIN, EXCHANGE),
         proxied_through=proxy_port,
     )
     for client in CLIENTS:
