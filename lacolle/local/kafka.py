@@ -12,7 +12,6 @@ The folder keeps the data, so a cluster that was stopped, or killed, starts agai
 from __future__ import annotations
 
 import base64
-import random
 import socket
 import subprocess
 import time
@@ -25,6 +24,7 @@ from uuid import uuid4
 
 from lacolle.local.errors import LocalServerFailedError
 from lacolle.local.kafka_jars import POM, KafkaJars
+from lacolle.local.ports import free_ports
 from schemas.bilingual import Bilingual
 
 Listener = Literal["CLIENT", "INTERNAL", "CONTROLLER", "SCRAM", "MTLS", "PROXIED"]
@@ -48,8 +48,6 @@ _JVM: Final = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
 )
-_PORTS: Final = range(20_000, 30_000)
-"""Below the ports that Linux gives to outgoing connections, which could take a stopped broker's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,21 +265,6 @@ class _Node:
             self.process.kill()
             self.process.wait()
         self.process = None
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of loopback that nothing listens on now, and that no outgoing connection will be given."""
-    found: list[int] = []
-    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            break
-    return found
 
 
 def _addresses(ports: Mapping[Listener, int]) -> str:

@@ -21,8 +21,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from bus.kafka import KafkaSettings, TopicSettings
 from lacolle.certificates import LocalAuthority
 from lacolle.local.errors import LocalServerUnavailableError
-from lacolle.local.kafka import ClusterOptions, KafkaCluster, Listener, Tls, free_ports
+from lacolle.local.kafka import ClusterOptions, KafkaCluster, Listener, Tls
 from lacolle.local.kafka_jars import KafkaJars, kafka_jars
+from lacolle.local.ports import free_ports
 from tests.servers.sharing import do_without, run_folder, shared
 
 ADMIN = "admin"

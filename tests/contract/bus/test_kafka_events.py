@@ -47,7 +47,9 @@ def read_elsewhere(address: str, topic: str) -> Record:
         message = consumer.poll(PATIENCE)
         assert message is not None
         assert message.error() is None
-        headers = [(name, value) for name, value in message.headers() or [] if isinstance(value, bytes)]
+        pairs = message.headers()
+        assert isinstance(pairs, list)
+        headers = [(name, value) for name, value in pairs if isinstance(value, bytes)]
         return Record(topic, message.key() or b"", message.value() or b"", tuple(headers))
     finally:
         consumer.close()
