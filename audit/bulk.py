@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import Dialect, Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from audit.copying import copy_rows
+
 
 async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows, each with a value for every column of the table in the table's order, in one statement.
@@ -20,6 +22,9 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
     Values must be what the driver itself takes: ``str``, ``int``, ``bytes``, ``None``. No rows, no statement.
     """
     if not rows:
+        return
+    if connection.dialect.driver == "asyncpg":
+        await copy_rows(connection, table, rows)
         return
     statement, positional = _statement(table, connection.dialect)
     if positional:

@@ -104,17 +104,18 @@ class Intake:
         self._give_up_after = give_up_after
         self._on_refused = on_refused
 
-    async def accept(self, submission: bytes) -> Answer:
+    async def accept(self, submission: bytes, *, traceparent: str = "") -> Answer:
         """Store an alert, and return the answer its sender gets once it is durable.
 
-        ``submission`` is the body as it arrived. Raises ``GatewayError``: each of its classes is one refusal of the
-        wire contract, and where the sender was identified the refusal is an entry before this returns.
+        ``submission`` is the body as it arrived, ``traceparent`` the request's trace context or "". Raises
+        ``GatewayError``: each of its classes is one refusal of the wire contract, and where the sender was identified
+        the refusal is an entry before this returns.
         """
         with self._committer.preparing():
             identified = await self._identify(submission)
         try:
             with self._committer.preparing():
-                acceptance = _acceptance(await self._consider(identified))
+                acceptance = _acceptance(await self._consider(identified), traceparent)
             return await self._committer.submit(self._acceptances, acceptance)
         except AlertRefusedError as refusal:
             # a retry that comes after its alert expired, or its thread moved on, still gets its first answer
@@ -309,7 +310,7 @@ def _expiry(alert: Alert) -> tuple[datetime | None, str]:
     return max(ends), f"/info/{ends.index(max(ends))}/expires"
 
 
-def _acceptance(considered: Considered) -> Acceptance:
+def _acceptance(considered: Considered, traceparent: str) -> Acceptance:
     identified = considered.identified
     return Acceptance(
         alert=considered.alert,
@@ -322,6 +323,7 @@ def _acceptance(considered: Considered) -> Acceptance:
         decisions=considered.decisions,
         deadline_ms=int(considered.deadline.timestamp() * 1000),
         warnings=considered.warnings,
+        traceparent=traceparent,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
 from audit.checkpoints import Checkpoint, PublishedState, publish, read_latest
+from audit.log import read_head
 from audit.note import LogSigner
 from gateway.clock import Clock
 from gateway.store.engine import Store, is_storage_failure
@@ -25,11 +27,15 @@ class CheckpointTask:
     durable.
     """
 
-    def __init__(self, *, store: Store, signer: LogSigner, published: PublishedState, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, signer: LogSigner, published: PublishedState, clock: Clock, poll: float | None = None
+    ) -> None:
+        """``poll`` is the seconds after which to look at the head untold; None where every append is told."""
         self._store = store
         self._signer = signer
         self._published = published
         self._clock = clock
+        self._poll = poll
         self._latest: Checkpoint | None = None
         self._head_moved = asyncio.Event()
 
@@ -55,8 +61,13 @@ class CheckpointTask:
     async def run(self) -> None:
         """Sign until cancelled. What keeps a checkpoint from being signed ends the exchange; a lock is waited for."""
         while True:
-            await self._head_moved.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._poll):
+                    await self._head_moved.wait()
+            told = self._head_moved.is_set()
             self._head_moved.clear()
+            if not told and not await self._grown():
+                continue
             try:
                 await self._publish()
             except OperationalError as error:
@@ -65,6 +76,11 @@ class CheckpointTask:
                 log.warning("checkpoint_waits_for_the_log")
                 self._head_moved.set()
             await asyncio.sleep(INTERVAL)
+
+    async def _grown(self) -> bool:
+        async with self._store.reading() as connection:
+            head = await read_head(connection)
+        return self._latest is None or head.size > self._latest.size
 
     async def _publish(self) -> None:
         async with self._store.writer.connect() as connection:

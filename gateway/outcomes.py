@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -42,15 +43,22 @@ class OutcomeRecorder:
         self._committer = committer
         self._writer = writer
         self._on_settled = on_settled
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Take nothing more off the bus; ``run`` returns when what is in hand is recorded. Idempotent."""
+        self._stopping.set()
 
     async def run(self) -> None:
-        """Record until cancelled, also where the bus is away for a while."""
-        while True:
+        """Record until ``stop``, also where the bus is away for a while."""
+        while not self._stopping.is_set():
             try:
                 await self._record_all()
             except* BusUnavailableError:
                 log.warning("bus_unavailable")
-            await asyncio.sleep(PAUSE)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PAUSE):
+                    await self._stopping.wait()
 
     async def _record_all(self) -> None:
         """Record what comes; many reports wait for one transaction together. What is cut short comes again."""
@@ -58,13 +66,18 @@ class OutcomeRecorder:
         slots = asyncio.Semaphore(CONCURRENCY)
         try:
             async with asyncio.TaskGroup() as tasks:
-                while True:
-                    await slots.acquire()
-                    received = await subscription.receive()
-                    task = tasks.create_task(self._record(subscription, received))
-                    task.add_done_callback(lambda _task: slots.release())
+                taking = tasks.create_task(self._take(subscription, slots, tasks))
+                await self._stopping.wait()
+                taking.cancel()
         finally:
             await subscription.close()
+
+    async def _take(self, subscription: Subscription, slots: asyncio.Semaphore, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            await slots.acquire()
+            received = await subscription.receive()
+            task = tasks.create_task(self._record(subscription, received))
+            task.add_done_callback(lambda _task: slots.release())
 
     async def _record(self, subscription: Subscription, received: Received) -> None:
         try:
@@ -77,6 +90,13 @@ class OutcomeRecorder:
         if settled is None:
             log.warning("outcome_of_unknown_delivery", delivery_id=report.delivery_id)
         else:
+            log.info(
+                "outcome_recorded",
+                alert_id=report.alert_id,
+                delivery_id=report.delivery_id,
+                participant=report.recipient,
+                state=settled.state,
+            )
             self._on_settled(report, settled)
         try:
             await subscription.done(received)

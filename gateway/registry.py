@@ -97,6 +97,14 @@ class CurrentRegistry:
         self._registry = staged.registry
         self._snapshot = self._build()
 
+    def follow(self, statement: VerifiedStatement) -> None:
+        """Let a statement count that another process has stored; one that counts here already changes nothing."""
+        try:
+            self._registry = self._registry.with_statement(statement)
+        except StatementError:
+            return  # our own, or older than what counts: it was taken when it was written, and replaced since
+        self._snapshot = self._build()
+
     def agree(self, agreement: VerifiedAgreement) -> None:
         """Let an agreement count. Raises ``ConflictingVersionsError``, and nothing is changed."""
         before = self._agreements

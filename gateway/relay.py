@@ -15,10 +15,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import structlog
 from sqlalchemy import Row
@@ -43,6 +42,7 @@ from gateway.store.engine import Store
 from schemas.decisions import ClauseRef, Lane
 from schemas.ids import AgreementId, AlertId, AlertType, DeliveryId, ParticipantId
 from schemas.parcels import Parcel
+from schemas.tracing import UNTRACED, Tracing, fresh_traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +94,7 @@ class Relay:
         clock: Clock,
         window: int = 128,
         sweep: float = SWEEP,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._store = store
         self._committer = committer
@@ -103,6 +104,8 @@ class Relay:
         self._clock = clock
         self._window = window
         self._sweep = sweep
+        self._tracing = tracing
+        self._stopping = False
         self._marks = PublishedWriter()
         self._look_at: dict[Route, int] = {}
         self._in_flight: defaultdict[Route, set[DeliveryId]] = defaultdict(set)
@@ -123,10 +126,15 @@ class Relay:
         for lane in Lane:
             self._look(Route(outcome.route.recipient, lane), at_ms=0)
 
+    def stop(self) -> None:
+        """Begin nothing new; ``run`` returns when what is being published is marked. Idempotent."""
+        self._stopping = True
+        self._wake.set()
+
     async def run(self) -> None:
-        """Publish until cancelled."""
+        """Publish until ``stop``."""
         time, swept = asyncio.get_running_loop().time, float("-inf")
-        while True:
+        while not self._stopping:
             self._wake.clear()
             try:
                 if time() - swept >= self._sweep:
@@ -161,6 +169,8 @@ class Relay:
         )
         published = 0
         for route in routes:
+            if self._stopping:
+                break
             published += await self._publish_route(route, now_ms)
         return published > 0
 
@@ -183,7 +193,9 @@ class Relay:
             parcel = self._parcel(row)
             self._in_flight[route].add(parcel.delivery_id)
             try:
-                await self._bus.publish(write_parcel(parcel, origin=self._origin))
+                with self._tracing.span("relay", parent=parcel.traceparent, alert_id=parcel.alert_id) as traceparent:
+                    traced = replace(parcel, traceparent=traceparent)
+                    await self._bus.publish(write_parcel(traced, origin=self._origin))
             except BusUnavailableError:
                 self._in_flight[route].discard(parcel.delivery_id)
                 self._look(route, at_ms=int(self._clock().timestamp() * 1000))
@@ -219,15 +231,6 @@ class Relay:
             exercise=row.status != "Actual",
             content_type="application/jose",
             data_schema=f"{self._data_schema_base}/{row.type}",
-            traceparent=traceparent(AlertId(row.alert_id), DeliveryId(row.delivery_id)),
+            traceparent=row.traceparent or fresh_traceparent(AlertId(row.alert_id), DeliveryId(row.delivery_id)),
             body=row.submission,
         )
-
-
-def traceparent(alert_id: AlertId, delivery_id: DeliveryId) -> str:
-    """Return the trace context of a delivery (W3C Trace Context section 3.2).
-
-    The trace is the alert and the parent the delivery, so every part of the system names the same ones without having
-    been told.
-    """
-    return f"00-{UUID(alert_id).hex}-{UUID(delivery_id).hex[16:]}-01"

@@ -1,4 +1,4 @@
-"""What an exchange is told when it starts: one YAML file, checked whole before anything is opened.
+"""What an exchange is told when it starts: one YAML file and the environment over it, checked before anything opens.
 
 A wrong setting is refused with the file, the line and the reason; nothing is guessed and no unknown member is passed
 over. Paths are relative to the file's folder.
@@ -6,15 +6,19 @@ over. Paths are relative to the file's folder.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
+from gateway.engines import BusSettings, OperationSettings, StoreSettings, TelemetrySettings
+from gateway.environment import overlaid
+from gateway.section import Section, SettingsError
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
-from schemas.located_yaml import YamlError, errors_of, load_yaml
+from schemas.located_yaml import YamlError, load_yaml
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^\s?#/])?$", max_length=200)]
 """An address without a trailing slash, query or fragment."""
@@ -22,26 +26,14 @@ Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9./-]{0,126}
 """A log's origin: a name without a scheme, unique to the log (C2SP tlog-checkpoint)."""
 
 
-class SettingsError(Exception):
-    """The settings can't be used; each line of ``reason`` names a file, a line and a reason."""
-
-    def __init__(self, reason: Bilingual) -> None:
-        super().__init__(reason.en)
-        self.reason = reason
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Tls(_Section):
+class Tls(Section):
     """The server's certificate chain and key, PEM files."""
 
     certificate: str
     key: str
 
 
-class Listen(_Section):
+class Listen(Section):
     """Where the gateway listens. Without ``tls`` it serves plain HTTP, on loopback alone and only when told so."""
 
     host: str = "127.0.0.1"
@@ -49,7 +41,7 @@ class Listen(_Section):
     tls: Tls | None = None
 
 
-class Limits(_Section):
+class Limits(Section):
     """What one participant, or one request, may take. ``body_bytes`` is the largest submission."""
 
     body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
@@ -57,7 +49,7 @@ class Limits(_Section):
     burst: int = Field(default=200, ge=1)
 
 
-class Delivery(_Section):
+class Delivery(Section):
     """How long and how often a delivery is tried; seconds. ``ca_file`` replaces the system's authorities."""
 
     give_up_after: int = Field(default=3 * 24 * 3600, ge=1, le=366 * 24 * 3600)
@@ -79,7 +71,7 @@ class Delivery(_Section):
         return self
 
 
-class Files(_Section):
+class Files(Section):
     """Where the exchange keeps what it is made of, relative to the settings file."""
 
     keys: str = "keys"
@@ -90,7 +82,7 @@ class Files(_Section):
     partners: str = "partners.yaml"
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything an exchange is told.
 
     ``base_url`` is how the outside reaches it, and the audience of client assertions; ``origin`` names its log.
@@ -103,10 +95,17 @@ class Settings(_Section):
     limits: Limits = Limits()
     delivery: Delivery = Delivery()
     files: Files = Files()
+    store: StoreSettings = StoreSettings()
+    bus: BusSettings = BusSettings()
+    operation: OperationSettings = OperationSettings()
+    telemetry: TelemetrySettings | None = None
 
 
-def read_settings(path: Path) -> Settings:
-    """Return the settings in a file. Raises ``SettingsError`` with file, line and reason for each fault."""
+def read_settings(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Settings:
+    """Return the settings in a file, with the environment's over them.
+
+    Raises ``SettingsError`` with file, line and reason for each fault, or the variable's name.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -118,13 +117,13 @@ def read_settings(path: Path) -> Settings:
             )
         ) from error
     try:
-        document = load_yaml(text, file=str(path))
+        given = overlaid(load_yaml(text, file=str(path)), environment, Settings.model_fields)
     except YamlError as error:
         raise SettingsError(_told([error])) from error
     try:
-        return Settings.model_validate(document.value)
+        return Settings.model_validate(given.document.value)
     except ValidationError as error:
-        raise SettingsError(_told(errors_of(document, error))) from error
+        raise SettingsError(_told(given.errors_of(error))) from error
 
 
 def _told(problems: Sequence[YamlError]) -> Bilingual:

@@ -1,7 +1,8 @@
 """Handing over by HTTPS: one signed POST per message (WIRE "Handing to a partner over HTTPS").
 
 The request carries the message's bytes, ``Idempotency-Key`` with the delivery id, the CloudEvents attributes a
-partner needs to acknowledge (CloudEvents HTTP binding, binary mode), and a signature (``adapters.signatures``).
+partner needs to acknowledge (CloudEvents HTTP binding, binary mode), the trace context (W3C Trace Context) and a
+signature (``adapters.signatures``).
 
 =====================================================  ============================================
 what the partner or the network does                   outcome
@@ -184,6 +185,7 @@ class HttpsTransport:
             "Content-Type": message.content_type,
             "Idempotency-Key": parcel.delivery_id,
             **{f"ce-{name}": percent_encoded(attributes[name]) for name in ATTRIBUTES if name in attributes},
+            **({"traceparent": parcel.traceparent} if parcel.traceparent else {}),
             **signature,
         }
 

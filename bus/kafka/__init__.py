@@ -18,10 +18,12 @@ from __future__ import annotations
 
 from bus.kafka.bus import KafkaBus
 from bus.kafka.errors import KafkaRefusedError, KafkaSettingsError
+from bus.kafka.probe import KafkaProbe
 from bus.kafka.settings import KafkaSettings, MutualTls, Plaintext, Scram, TopicSettings
 
 __all__ = [
     "KafkaBus",
+    "KafkaProbe",
     "KafkaRefusedError",
     "KafkaSettings",
     "KafkaSettingsError",

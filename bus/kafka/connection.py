@@ -42,6 +42,24 @@ class Connection:
             return await self._refusal() or BusUnavailableError("no broker can be reached")
         return meaning(error)
 
+    async def reach(self) -> None:
+        """Connect to the first broker that answers, and let go. Raises ``BusUnavailableError`` where none does."""
+        for address in self.settings.bootstrap:
+            host, _, port = address.rpartition(":")
+            try:
+                connection = await create_conn(
+                    host.strip("[]"),
+                    int(port),
+                    client_id=self.settings.client_id,
+                    request_timeout_ms=int(self.settings.request_timeout * 1000),
+                    **self._security,
+                )
+            except (errors.KafkaError, OSError, TimeoutError):
+                continue
+            connection.close()
+            return
+        raise BusUnavailableError("no broker can be reached")
+
     async def _refusal(self) -> KafkaRefusedError | None:
         for address in self.settings.bootstrap:
             host, _, port = address.rpartition(":")

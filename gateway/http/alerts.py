@@ -22,6 +22,7 @@ from schemas.bilingual import Bilingual
 from schemas.decisions import Decision, Permit
 from schemas.ids import AlertId, ParticipantId
 from schemas.timestamps import utc_text
+from schemas.tracing import traceparent_of
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -46,7 +47,13 @@ async def submit(request: Request) -> Response:
 
 async def submission_answer(use: Services, scope: AsgiScope, receive: Receive) -> tuple[int, dict[str, str], bytes]:
     """Return the status, the headers and the body that answer a submission. Raises ``GatewayError``."""
-    answer = await use.intake.accept(await read_body(scope, receive, media_type=JOSE, limit=use.body_limit))
+    submission = await read_body(scope, receive, media_type=JOSE, limit=use.body_limit)
+    traceparent = traceparent_of(scope["headers"])
+    if use.tracing is None:
+        answer = await use.intake.accept(submission, traceparent=traceparent)
+    else:
+        with use.tracing.span("accept", parent=traceparent) as traceparent:
+            answer = await use.intake.accept(submission, traceparent=traceparent)
     return 200 if answer.replayed else 201, {"location": f"/v1/alerts/{answer.alert_id}"}, answer.body
 
 

@@ -35,7 +35,7 @@ class Acceptance:
     """All that is known of an alert before it is stored.
 
     ``thread`` is the first alert of its chain, or None where it is itself the first. ``deadline_ms`` is when its
-    dispatches end, in milliseconds since the Unix epoch.
+    dispatches end, in milliseconds since the Unix epoch. ``traceparent`` is its request's trace context, or "".
     """
 
     alert: Alert
@@ -48,6 +48,7 @@ class Acceptance:
     decisions: tuple[Decision, ...]
     deadline_ms: int
     warnings: tuple[str, ...] = ()
+    traceparent: str = ""
 
     @property
     def name(self) -> tuple[str, str]:
@@ -84,11 +85,13 @@ class AcceptanceWriter:
         executor: Executor,
         trusted: Callable[[KeyId, Batch], bool],
         on_routed: Callable[[Iterable[Route]], None],
+        on_stored: Callable[[Sequence[tuple[AlertId, Acceptance]]], None] = lambda _stored: None,
     ) -> None:
         self._signer = signer
         self._executor = executor
         self._trusted = trusted
         self._on_routed = on_routed
+        self._on_stored = on_stored
 
     async def write(self, batch: Batch, items: Sequence[Acceptance]) -> Sequence[Answer | GatewayError]:
         """Store what is new and answer what is not; two equal submissions in one batch are stored once.
@@ -126,6 +129,7 @@ class AcceptanceWriter:
         now_ms = batch.now_ms
         rows = [_alert_row(each, bodies[name], now_ms=now_ms) for name, each in placed.items()]
         await insert_rows(batch.connection, alerts, rows)
+        batch.after_commit.append(lambda: self._on_stored([(each.alert_id, each.item) for each in placed.values()]))
         routed = [row for each in placed.values() for row in _dispatch_rows(each, now_ms=now_ms)]
         if routed:
             await insert_rows(batch.connection, dispatches, routed)
@@ -308,4 +312,5 @@ def _dispatch_rows(placed: _Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]
             placed.item.deadline_ms,
             None,
             None,
+            placed.item.traceparent or None,
         )

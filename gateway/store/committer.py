@@ -12,20 +12,20 @@ What a caller may rely on: ``submit`` returns only after the commit; whatever it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from audit.errors import LogStateError
 from audit.log import LogBatch, open_batch
 from gateway.errors import GatewayError, LogUnavailableError
-from gateway.store.engine import is_storage_failure
+from gateway.store.engine import is_storage_failure, is_unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +96,7 @@ class Committer:
         max_batch: int = 256,
         max_waiting: int = 4096,
         observe: Callable[[int, float], None] = lambda _items, _seconds: None,
+        opened: Callable[[Batch], Awaitable[None]] | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -103,6 +104,8 @@ class Committer:
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self.observe = observe
+        self.opened = opened
+        """Called with each batch once the head is its own, before anything is written: see ``gateway.following``."""
         self._waiting: list[_Waiting[Any, Any]] = []
         self._wake = asyncio.Event()
         self._preparing = 0
@@ -192,6 +195,8 @@ class Committer:
             now = self._clock()
             log_batch = await open_batch(connection, now=now, randomness=self._randomness)
             batch = Batch(connection=connection, log=log_batch, now=now, randomness=self._randomness)
+            if self.opened is not None:
+                await self.opened(batch)
             for places in groups.values():
                 items = [chosen[place].item for place in places]
                 answers = await chosen[places[0]].writer.write(batch, items)
@@ -204,12 +209,13 @@ class Committer:
         if is_storage_failure(error) or isinstance(error, LogStateError):
             self._fail(chosen, error)
             return
-        if len(chosen) > 1 and not isinstance(error, OperationalError):
+        if len(chosen) > 1 and not is_unavailable(error):
             await self._commit_one_by_one(chosen)
             return
         log.error("batch_failed", items=len(chosen), error=type(error).__name__)
+        unknown = is_unavailable(error) or isinstance(error, SQLAlchemyError)
         for waiting in chosen:
-            waiting.settle(LogUnavailableError() if isinstance(error, SQLAlchemyError) else error)
+            waiting.settle(LogUnavailableError() if unknown else error)
 
     async def _commit_one_by_one(self, chosen: list[_Waiting[Any, Any]]) -> None:
         """Give each item a transaction of its own, for one of them may have spoilt its neighbours' batch."""

@@ -245,6 +245,16 @@ async def pending_routes(connection: AsyncConnection) -> Sequence[Route]:
     return [Route(ParticipantId(row.recipient), Lane(row.lane)) for row in rows]
 
 
+async def waiting(connection: AsyncConnection, *, now_ms: int) -> dict[Lane, tuple[int, float]]:
+    """Return for each lane how many dispatches are pending, and for how many seconds the first of them has been due."""
+    rows = await connection.execute(
+        select(dispatches.c.lane, func.count(), func.min(dispatches.c.due_ms))
+        .where(dispatches.c.state == PENDING)
+        .group_by(dispatches.c.lane)
+    )
+    return {Lane(lane): (count, (now_ms - first_ms) / 1000) for lane, count, first_ms in rows}
+
+
 async def overdue(connection: AsyncConnection, *, now_ms: int, limit: int) -> Sequence[DeliveryId]:
     """Return open dispatches whose deadline has passed, earliest first."""
     statement = (

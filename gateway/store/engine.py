@@ -1,4 +1,8 @@
-"""Connections to the database: one that writes, several that read.
+"""Connections to the database: some that write, several that read.
+
+PostgreSQL is shared by any number of processes. A transaction holds the head's row of the log, so a process that stands
+still in the middle of one is cut off by the server, and what a lost connection had asked for is unknown until it is
+asked for again.
 
 SQLite runs in WAL mode with ``synchronous=FULL``: a commit returns after the log of the transaction is on the disk.
 There is one writing connection in one process (SQLite before 3.51.3 can corrupt a WAL that two connections write), and
@@ -12,42 +16,72 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import event
-from sqlalchemy.engine import Connection
+import asyncpg
+from sqlalchemy import event, make_url
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from gateway.errors import LogUnavailableError
+from gateway.errors import LogUnavailableError, StoreError
 from gateway.store.inline import InlineConnection
+from schemas.bilingual import Bilingual
 
 READER_WAIT = 5.0
 """Seconds that a reader waits for a connection at most."""
 READERS = 4
 """Reading connections: enough for two cores; each holds its own page cache."""
+WRITERS = 2
+"""Writing connections of one process to PostgreSQL: the committer's, and one for checkpoints and the start."""
+
+_SESSION: Final = {
+    "application_name": "lacolle",
+    "timezone": "UTC",
+    # the head's row is held in a transaction: whoever stops in the middle of one must not stop everybody else
+    "idle_in_transaction_session_timeout": "10s",
+    "lock_timeout": "10s",
+    "statement_timeout": "30s",
+}
+_CONNECTS_WITHIN: Final = 5.0
+_ANSWERS_WITHIN: Final = 35.0
+"""Seconds for one statement, longer than the server's own limit: reached where the server does not answer at all."""
+_STATEMENTS_KEPT: Final = 500
+"""Prepared statements for each connection: those with a list have one for each length of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The two engines of one database."""
+    """The engines of one database. ``shared`` where other processes may write to it."""
 
     writer: AsyncEngine
     reader: AsyncEngine
+    shared: bool = False
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection whose statements all see one state of the database.
 
-        Raises ``LogUnavailableError`` where none comes free in time.
+        Raises ``LogUnavailableError`` where none comes free in time, or the database goes away.
         """
         async with AsyncExitStack() as stack:
             try:
                 connection = await stack.enter_async_context(self.reader.connect())
             except PoolTimeoutError as error:
                 raise LogUnavailableError(READER_WAIT) from error
-            yield connection
+            except Exception as error:
+                if not self.shared or not is_unavailable(error):
+                    raise
+                raise LogUnavailableError from error
+            try:
+                yield connection
+            except DBAPIError as error:
+                if not self.shared or not is_unavailable(error):
+                    raise
+                raise LogUnavailableError from error
 
     async def close(self) -> None:
         """Close every connection. Idempotent."""
@@ -83,12 +117,100 @@ def open_sqlite(path: Path) -> Store:
     return Store(writer=writer, reader=reader)
 
 
+def open_postgres(url: str) -> Store:
+    """Return the store in a PostgreSQL database, ``postgresql://role:password@host/database``; several hosts are tried.
+
+    Nothing is opened before the first use. Raises ``StoreError`` for what is no such URL.
+    """
+    place = _postgres_url(url)
+    engines = [
+        create_async_engine(
+            place,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=READER_WAIT,
+            hide_parameters=True,  # an error's message must not repeat an alert
+            connect_args={
+                "server_settings": _SESSION,
+                "timeout": _CONNECTS_WITHIN,
+                "command_timeout": _ANSWERS_WITHIN,
+                "prepared_statement_cache_size": _STATEMENTS_KEPT,
+                "target_session_attrs": attributes,
+            },
+            **isolation,
+        )
+        for size, attributes, isolation in (
+            (WRITERS, "read-write", {"isolation_level": "READ COMMITTED"}),
+            (READERS, "any", {"isolation_level": "REPEATABLE READ"}),
+        )
+    ]
+    for engine in engines:
+        event.listen(engine.sync_engine, "handle_error", _forget_content)
+    writer, reader = engines
+    return Store(writer=writer, reader=reader.execution_options(postgresql_readonly=True), shared=True)
+
+
+def _postgres_url(url: str) -> URL:
+    try:
+        place = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError(_NO_URL) from None  # the message of the other would repeat a password
+    if place.get_backend_name() != "postgresql" or not place.database:
+        raise StoreError(_NO_URL)
+    return place.set(drivername="postgresql+asyncpg")
+
+
+def _forget_content(context: ExceptionContext) -> None:
+    """Keep the first line of what the server said: its details repeat the values of a row."""
+    wrapped, original = context.sqlalchemy_exception, context.original_exception
+    if isinstance(original.__cause__, asyncpg.PostgresError):
+        original.__cause__.detail = None
+    for error in (original, wrapped):
+        if error is not None:
+            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:]) if error.args else ()
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Say whether the database was out of reach, or gave way to another: the same may be asked for again later.
+
+    Where that was said of a commit, its outcome is unknown. PostgreSQL's conditions are told by their class (manual,
+    appendix A): 08 connection, 40 rolled back, 53 resources, 55 lock not available, 57 intervention, 25P03 cut off.
+    """
+    if isinstance(error, (OperationalError, InterfaceError, OSError, TimeoutError, PoolTimeoutError)):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    original = getattr(error, "orig", None) or error
+    if isinstance(original.__cause__, asyncpg.TargetServerAttributeNotMatched):  # every server is a standby now
+        return True
+    state = _sqlstate(error)
+    return state[:2] in _GIVES_WAY or state in _CUT_OFF
+
+
+def _sqlstate(error: BaseException) -> str:
+    original = getattr(error, "orig", None) or error
+    return str(getattr(original, "sqlstate", None) or "")
+
+
+_GIVES_WAY: Final = ("08", "40", "53", "55", "57")
+_CUT_OFF: Final = ("25P03", "25006")
+_STORAGE_FAILED: Final = ("58030", "XX001", "XX002")
+_NO_URL: Final = Bilingual(
+    fr="L'adresse de la base de données doit s'écrire postgresql://role:motdepasse@hôte/base.",
+    en="The database's address must be written postgresql://role:password@host/database.",
+)
+
+
 def is_storage_failure(error: BaseException) -> bool:
     """Say whether an error means that the storage itself failed, after which nothing it holds may be assumed.
 
     A failed fsync is never tried again: the kernel may already have dropped the pages it could not write. So the
-    process stops, and the next one reads what the disk really has.
+    process stops, and the next one reads what the disk really has. PostgreSQL itself restarts after a failed fsync;
+    what it says of unreadable or damaged data (58030, XX001, XX002) is such a failure here.
     """
+    if _sqlstate(error) in _STORAGE_FAILED:
+        return True
     original = getattr(error, "orig", None) or error
     name = str(getattr(original, "sqlite_errorname", ""))
     return name.startswith(("SQLITE_IOERR", "SQLITE_FULL", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_READONLY"))

@@ -13,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements.signed import VerifiedAgreement
 from audit.entry import Draft, Kind
-from gateway.errors import StatementRefusedError
+from audit.log import read_head
+from gateway.errors import StatementRefusedError, StoreError
 from gateway.registry import CurrentRegistry, StagedRegistry
 from gateway.store.committer import Batch
 from gateway.store.tables import agreements, authority_statements, jurisdictions
+from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, home_of
 from schemas.registry import Jurisdiction, KeyRevocation, ParticipantStatement, VerifiedStatement
 from schemas.signing.canonical import PlainValue, canonical_bytes
@@ -26,11 +28,15 @@ from schemas.timestamps import utc_text
 
 @dataclass(frozen=True, slots=True)
 class StoredRegistry:
-    """What the database holds, as signed: nothing in it is trusted before its signatures are verified again."""
+    """What the database holds, as signed: nothing in it is trusted before its signatures are verified again.
+
+    ``size`` is the log's at the same instant.
+    """
 
     jurisdictions: dict[JurisdictionCode, bytes]
     statements: tuple[bytes, ...]
     agreements: tuple[bytes, ...]
+    size: int
 
 
 async def read_registry(connection: AsyncConnection) -> StoredRegistry:
@@ -44,6 +50,7 @@ async def read_registry(connection: AsyncConnection) -> StoredRegistry:
         jurisdictions={JurisdictionCode(row.code): row.document for row in pinned},
         statements=tuple(said.scalars()),
         agreements=tuple(agreed.scalars()),
+        size=(await read_head(connection)).size,
     )
 
 
@@ -52,14 +59,34 @@ def jurisdiction_document(jurisdiction: Jurisdiction) -> bytes:
     return canonical_bytes(jurisdiction.model_dump(mode="json"))
 
 
-class JurisdictionWriter:
-    """Pins jurisdictions when an exchange is set up."""
+def changed_pin(code: JurisdictionCode) -> StoreError:
+    """Return what the operator is told of a jurisdiction whose entry is not what was pinned."""
+    return StoreError(
+        Bilingual(
+            fr=f"Le fichier des juridictions ne dit plus de {code} ce qui a été épinglé à la mise en place de cette "
+            "plateforme : rétablissez son entrée.",
+            en=f"The jurisdictions file no longer says of {code} what was pinned when this exchange was set up: "
+            "restore its entry.",
+        )
+    )
 
-    async def write(self, batch: Batch, items: Sequence[Jurisdiction]) -> Sequence[int]:
-        """Return the index of each pin's entry."""
-        indices = []
+
+class JurisdictionWriter:
+    """Pins jurisdictions when an exchange is set up, each once and for good."""
+
+    async def write(self, batch: Batch, items: Sequence[Jurisdiction]) -> Sequence[int | StoreError]:
+        """Return the index of each pin's entry, or why it can't be pinned: another process pinned it otherwise."""
+        indices: list[int | StoreError] = []
         for item in items:
             document = jurisdiction_document(item)
+            pinned = (
+                await batch.connection.execute(
+                    select(jurisdictions.c.document, jurisdictions.c.log_index).where(jurisdictions.c.code == item.code)
+                )
+            ).first()
+            if pinned is not None:
+                indices.append(pinned.log_index if pinned.document == document else changed_pin(item.code))
+                continue
             index = batch.log.append(
                 Draft(
                     kind=Kind.JURISDICTION_PINNED,
@@ -134,12 +161,20 @@ class StatementWriter:
 
 
 class AgreementWriter:
-    """Stores agreements that every party has signed: an entry for each signature, and one for the whole."""
+    """Stores agreements that every party has signed, each once: an entry for each signature, and one for the whole."""
 
     async def write(self, batch: Batch, items: Sequence[VerifiedAgreement]) -> Sequence[int]:
         """Return the index of the entry that says each agreement binds."""
-        indices = []
+        indices: list[int] = []
         for item in items:
+            known = await batch.connection.scalar(
+                select(agreements.c.log_index).where(
+                    agreements.c.agreement == item.document.id, agreements.c.version == item.document.version
+                )
+            )
+            if known is not None:
+                indices.append(known)
+                continue
             for draft in _signature_entries(item):
                 batch.log.append(draft)
             index = batch.log.append(_in_force_entry(item))

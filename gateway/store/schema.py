@@ -1,41 +1,109 @@
 """The database's schema: brought up to this program's revision, and refused where it is newer.
 
-An older program must not write into a newer schema: it would leave out what it does not know of.
+An older program must not write into a newer schema: it would leave out what it does not know of. A database that is
+one process's own is brought up when that process starts; one that several share is brought up by ``lacolle db
+upgrade``, by a role that owns it.
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from audit.log import initialise
 from gateway.errors import StoreError
+from gateway.store.durability import require_durable
+from gateway.store.engine import Store, is_unavailable
+from gateway.store.roles import grant_to_exchange, require_exempt
 from schemas.bilingual import Bilingual
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_UPGRADE_LOCK: Final = 0x6C61636F6C6C65
+"""PostgreSQL's advisory lock of whoever upgrades."""
 
 
-async def upgrade(engine: AsyncEngine) -> None:
-    """Bring the schema to this program's revision, in one transaction.
+async def prepare(store: Store) -> None:
+    """Make a database ready for this program, or refuse it: what a gateway or a relay does first when it starts.
 
-    Raises ``StoreError`` where the database is at a revision that this program does not know.
+    SQLite is upgraded. PostgreSQL must be durable, at this program's revision, and give this role what it needs.
+    Raises ``StoreError`` with what is to be done.
     """
-    async with engine.begin() as connection:
+    if not store.shared:
+        await upgrade(store.writer)
+        async with store.writer.begin() as connection:
+            await initialise(connection)
+        return
+    async with _reached(store.writer) as connection:
+        await require_durable(connection)
+        await connection.run_sync(_require_current)
+        await require_exempt(connection)
+
+
+async def upgrade(engine: AsyncEngine) -> str:
+    """Bring the schema to this program's revision, in one transaction; return the revision.
+
+    On PostgreSQL the connecting role becomes, or is, the tables' owner, and the exchange's role, where there is one,
+    is granted what it needs. Raises ``StoreError`` where the database is at a revision that this program does not know.
+    """
+    if engine.dialect.name != "postgresql":
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade)
+        return head_revision()
+    async with _reached(engine) as connection:
+        await require_durable(connection)
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
         await connection.run_sync(_upgrade)
+        await initialise(connection)
+        await grant_to_exchange(connection)
+    return head_revision()
 
 
-def _upgrade(connection: Connection) -> None:
+async def current_revision(engine: AsyncEngine) -> str | None:
+    """Return the revision that a database is at; None for one without a schema."""
+    async with _reached(engine) as connection:
+        return await connection.run_sync(_current)
+
+
+def head_revision() -> str:
+    """Return the revision that this program is made for."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+@asynccontextmanager
+async def _reached(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except (SQLAlchemyError, OSError, ValueError) as error:
+        if engine.dialect.name == "postgresql" and (is_unavailable(error) or not isinstance(error, SQLAlchemyError)):
+            raise StoreError(_UNREACHABLE) from error
+        raise
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    current = MigrationContext.configure(connection).get_current_revision()
-    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+    return config
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _require_known(current: str | None) -> None:
+    known = {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
     if current is not None and current not in known:
         raise StoreError(
             Bilingual(
@@ -45,4 +113,32 @@ def _upgrade(connection: Connection) -> None:
                 "program, or restore the database that goes with this one.",
             )
         )
+
+
+def _require_current(connection: Connection) -> None:
+    current, wanted = _current(connection), head_revision()
+    _require_known(current)
+    if current != wanted:
+        raise StoreError(
+            Bilingual(
+                fr=f"Le schéma de la base de données en est à la révision {current or 'zéro'}, et ce programme a "
+                f"besoin de {wanted} : lancez « lacolle db upgrade » sous le rôle propriétaire de la base.",
+                en=f"The database's schema is at revision {current or 'zero'}, and this program needs {wanted}: run "
+                "“lacolle db upgrade” as the role that owns the database.",
+            )
+        )
+
+
+def _upgrade(connection: Connection) -> None:
+    _require_known(_current(connection))
+    config = _config()
+    config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+_UNREACHABLE: Final = Bilingual(
+    fr="La base de données ne répond pas, ou refuse ce rôle : vérifiez son adresse, le rôle et le mot de passe, et que "
+    "le serveur est en marche.",
+    en="The database does not answer, or refuses this role: check its address, the role and the password, and that "
+    "the server is running.",
+)

@@ -6,9 +6,40 @@ epoch, UTC; the texts that people read are made from them.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
-from audit.tables import metadata
+from audit.tables import LogIndex, metadata
+
+registry_head = Table(
+    "registry_head",
+    metadata,
+    Column("id", SmallInteger, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
+    Column("version", LogIndex, nullable=False),
+)
+"""How far the registry has come: one more than the log index of its last statement or agreement, 0 before the first.
+
+Written in the transaction of what it counts, under the lock of the log's head, so that every process sees it move.
+"""
+
+log_auditors = Table(
+    "log_auditors",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("jurisdiction", Text, nullable=False),
+)
+"""For whom a role of the database audits (``gateway.store.roles``); empty on SQLite, which has no roles."""
 
 jurisdictions = Table(
     "jurisdictions",
@@ -76,6 +107,7 @@ dispatches = Table(
     Column("deadline_ms", BigInteger, nullable=False),
     Column("settled_ms", BigInteger),
     Column("detail", String(200)),
+    Column("traceparent", String(55)),
     Index("ix_dispatches_alert", "alert_id"),
     Index("ix_dispatches_route", "recipient", "lane", "state", "due_ms", "log_index"),
     Index("ix_dispatches_deadline", "state", "deadline_ms"),

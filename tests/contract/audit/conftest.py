@@ -1,13 +1,14 @@
-"""A database with an empty log, and what writes and signs it. SQLite: others join as parameters of ``database``."""
+"""A database with an empty log, and what writes and signs it: one parameter for each database."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from audit.checkpoints import PublishedState
@@ -18,9 +19,14 @@ from schemas.ids import KeyId
 from schemas.signing.keys import SigningKey
 
 
-def open_engine(path: Path) -> AsyncEngine:
-    """Open a SQLite database as the exchange's writer does: WAL, and transactions that begin with the write lock."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+def open_engine(place: Path | str) -> AsyncEngine:
+    """Open a SQLite file as the exchange's writer does, or a PostgreSQL database by its URL.
+
+    On SQLite that is WAL, and transactions that begin with the write lock.
+    """
+    if isinstance(place, str):
+        return create_async_engine(make_url(place).set(drivername="postgresql+asyncpg"))
+    engine = create_async_engine(f"sqlite+aiosqlite:///{place}")
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapted DBAPI connection
@@ -37,16 +43,43 @@ def open_engine(path: Path) -> AsyncEngine:
     return engine
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Give the place of the database."""
-    return tmp_path / "exchange.sqlite3"
+@pytest.fixture(params=["sqlite", "postgres"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Give the place of the database: a file, or a PostgreSQL database's URL."""
+    match request.param:
+        case "sqlite":
+            return tmp_path / "exchange.sqlite3"
+        case "postgres":
+            return str(request.getfixturevalue("postgres_bare_database"))
+        case other:
+            pytest.fail(f"no such database: {other}")
 
 
 @pytest.fixture
-async def engine(path: Path) -> AsyncIterator[AsyncEngine]:
+def other_path(path: Path | str, request: pytest.FixtureRequest) -> Path | str:
+    """Give the place of a second database of the same kind."""
+    if isinstance(path, str):
+        return str(request.getfixturevalue("postgres_second_database"))
+    return path.with_name("other.sqlite3")
+
+
+@pytest.fixture
+async def engine(path: Path | str) -> AsyncIterator[AsyncEngine]:
     """Give an engine on a database with an empty log."""
-    engine = open_engine(path)
+    async with _with_log(path) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def other_engine(other_path: Path | str) -> AsyncIterator[AsyncEngine]:
+    """Give an engine on a second database with an empty log."""
+    async with _with_log(other_path) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def _with_log(place: Path | str) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(place)
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
         await initialise(connection)

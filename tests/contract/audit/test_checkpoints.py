@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy import Insert, delete, event, insert, select, update
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from audit.checkpoints import CheckpointBody, PublishedState, publish, read_latest
 from audit.errors import AuditError, LogForkError, LogStateError, UntrustedNoteError
-from audit.log import initialise, open_batch, read_head
+from audit.log import open_batch, read_head
 from audit.note import LogSigner, open_note
-from audit.tables import checkpoints, log_entries, log_head, metadata
+from audit.tables import checkpoints, log_entries, log_head, log_parties, log_tiles
 from schemas.ids import KeyId
 from schemas.signing.keys import SigningKey
-from tests.contract.audit.conftest import open_engine
 from tests.contract.audit.writing import NOW, append, draft
 
 
@@ -55,19 +52,27 @@ async def test_nothing_uncommitted_is_signed(
     assert published.read() is None
 
 
+async def copy_log(connection: AsyncConnection, engine: AsyncEngine) -> None:
+    """Make another database's log the copy of this one's, as a backup that is restored does."""
+    async with connection.begin(), engine.begin() as restoring:
+        for table in (log_head, log_entries, log_parties, log_tiles, checkpoints):
+            await restoring.execute(delete(table))
+            rows = [dict(row) for row in (await connection.execute(select(table))).mappings()]
+            if rows:
+                await restoring.execute(insert(table), rows)
+
+
 async def test_a_restored_backup_that_is_behind_is_not_signed(
-    connection: AsyncConnection, signer: LogSigner, published: PublishedState, path: Path, tmp_path: Path
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState, other_engine: AsyncEngine
 ) -> None:
     """An older backup has forgotten what was published: nothing is signed, neither as it is nor after it grew past."""
     await append(connection, 5)
     await publish(connection, signer, published, NOW)
-    with closing(sqlite3.connect(path)) as copying:
-        copying.execute("VACUUM INTO ?", (str(tmp_path / "backup"),))
+    await copy_log(connection, other_engine)
     await append(connection, 5)
     assert await publish(connection, signer, published, NOW) is not None
     last = published.read()
-    restored = open_engine(tmp_path / "backup")
-    async with restored.connect() as behind:
+    async with other_engine.connect() as behind:
         with pytest.raises(LogForkError, match="older backup") as refused:
             await publish(behind, signer, published, NOW)
         assert "sauvegarde" in refused.value.reason.fr
@@ -79,24 +84,18 @@ async def test_a_restored_backup_that_is_behind_is_not_signed(
             await publish(behind, signer, published, NOW)
         async with behind.begin():
             assert list(await behind.scalars(select(checkpoints.c.size))) == [5]
-    await restored.dispose()
     assert published.read() == last
 
 
 async def test_a_database_that_was_made_anew_is_not_signed(
-    connection: AsyncConnection, signer: LogSigner, published: PublishedState, tmp_path: Path
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState, other_engine: AsyncEngine
 ) -> None:
     """An empty log beside the memory of a longer one signs nothing."""
     await append(connection, 2)
     await publish(connection, signer, published, NOW)
-    fresh = open_engine(tmp_path / "fresh")
-    async with fresh.begin() as beginning:
-        await beginning.run_sync(metadata.create_all)
-        await initialise(beginning)
-    async with fresh.connect() as empty:
+    async with other_engine.connect() as empty:
         with pytest.raises(LogForkError):
             await publish(empty, signer, published, NOW)
-    await fresh.dispose()
 
 
 async def test_without_its_memory_a_log_that_has_published_signs_nothing(
@@ -147,11 +146,13 @@ async def test_a_note_is_remembered_before_it_is_stored(
 ) -> None:
     """Where the database then fails, the file already knows what was signed."""
     head = await append(connection, 4)
-    async with connection.begin():
-        await connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON checkpoints BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-        )
-    with pytest.raises(IntegrityError, match="disk full"):
+
+    @event.listens_for(connection.sync_connection, "before_execute")
+    def _full(_connection: object, statement: object, *_rest: object) -> None:
+        if isinstance(statement, Insert) and statement.table is checkpoints:
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
         await publish(connection, signer, published, NOW)
     note = published.read()
     assert note is not None

@@ -17,12 +17,34 @@ def faults() -> Faults:
     return Faults()
 
 
-@pytest.fixture(params=["sqlite"])
-async def ground(request: pytest.FixtureRequest, tmp_path: Path, faults: Faults) -> AsyncIterator[Ground]:
-    """Yield an empty store whose commits can be made to fail, and its running committer."""
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Return where the store under test is: a folder, or a PostgreSQL database's URL."""
     match request.param:
         case "sqlite":
-            async with open_ground(tmp_path, prepare=lambda store: faults.listen_to(store.writer)) as opened:
-                yield opened
+            return tmp_path
+        case "postgres":
+            return str(request.getfixturevalue("postgres_database"))
         case other:
             pytest.fail(f"no such database: {other}")
+
+
+@pytest.fixture
+async def ground(place: Path | str, faults: Faults) -> AsyncIterator[Ground]:
+    """Yield an empty store whose commits can be made to fail, and its running committer."""
+    async with open_ground(place, prepare=lambda store: faults.listen_to(store.writer)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def on_sqlite(tmp_path: Path) -> AsyncIterator[Ground]:
+    """Yield an empty store on SQLite, for what only SQLite does."""
+    async with open_ground(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def on_postgres(postgres_database: str) -> AsyncIterator[Ground]:
+    """Yield an empty store on PostgreSQL, for what only PostgreSQL does."""
+    async with open_ground(postgres_database) as opened:
+        yield opened

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from audit.checkpoints import CheckpointBody, PublishedState
 from audit.errors import LogForkError, LogStateError
@@ -46,7 +46,7 @@ class UnreliableFile(PublishedState):
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def kept(tmp_path: Path) -> Path:
     """Return where the file is kept."""
     return tmp_path / "published-checkpoint"
 
@@ -69,66 +69,66 @@ async def stored_sizes(ground: Ground) -> list[int]:
         return list(await connection.scalars(select(checkpoints.c.size).order_by(checkpoints.c.size)))
 
 
-def remembered(place: Path) -> CheckpointBody | None:
+def remembered(kept: Path) -> CheckpointBody | None:
     """Return the checkpoint that the file remembers."""
-    note = PublishedState(place).read()
+    note = PublishedState(kept).read()
     return None if note is None else CheckpointBody.parse(open_note(note, SIGNER.verifier))
 
 
-async def holds(ground: Ground, place: Path) -> None:
+async def holds(ground: Ground, kept: Path) -> None:
     """Hold the whole log against its checkpoints and against the file."""
     async with ground.store.reading() as connection:
         verified = await verify_database(
-            connection, vkey=SIGNER.vkey, progress=lambda _done, _of: None, known=PublishedState(place).read()
+            connection, vkey=SIGNER.vkey, progress=lambda _done, _of: None, known=PublishedState(kept).read()
         )
     assert verified.signed_size == verified.size
 
 
 @FATES
 async def test_a_row_that_fails_is_made_good_by_the_next_start(
-    ground: Ground, faults: Faults, place: Path, publisher: Callable[[PublishedState], CheckpointTask], fate: Fate
+    ground: Ground, faults: Faults, kept: Path, publisher: Callable[[PublishedState], CheckpointTask], fate: Fate
 ) -> None:
     """The file is ahead of a row that was lost, and level with one that landed: either way the next start goes on."""
     await grow(ground, 3)
-    task = publisher(PublishedState(place))
+    task = publisher(PublishedState(kept))
     faults.fail(fate, unreachable(), after=1)  # its reading transaction commits first
     with pytest.raises(type(unreachable())):
         await task.start()
-    said = remembered(place)
+    said = remembered(kept)
     assert said is not None
     assert (said.size, await stored_sizes(ground)) == (3, [3] if fate is Fate.LANDED else [])
-    again = publisher(PublishedState(place))
+    again = publisher(PublishedState(kept))
     await again.start()
     assert again.latest is not None
     assert (again.latest.size, again.latest.root) == (said.size, said.root)
-    await holds(ground, place)
+    await holds(ground, kept)
 
 
 @FATES
 async def test_a_file_that_fails_is_made_good_by_the_next_start(
-    ground: Ground, place: Path, publisher: Callable[[PublishedState], CheckpointTask], fate: Fate
+    ground: Ground, kept: Path, publisher: Callable[[PublishedState], CheckpointTask], fate: Fate
 ) -> None:
     """Nothing is given out, nor stored, that the file may not remember; the next start signs the same, or more."""
     await grow(ground, 2)
-    task = publisher(UnreliableFile(place, fate))
+    task = publisher(UnreliableFile(kept, fate))
     with pytest.raises(OSError, match="input/output"):
         await task.start()
     assert (task.latest, await stored_sizes(ground)) == (None, [])
-    assert (remembered(place) is None) == (fate is Fate.LOST)
+    assert (remembered(kept) is None) == (fate is Fate.LOST)
     await grow(ground)
-    again = publisher(PublishedState(place))
+    again = publisher(PublishedState(kept))
     await again.start()
     assert await stored_sizes(ground) == [3]
-    await holds(ground, place)
+    await holds(ground, kept)
 
 
 @FATES
 async def test_a_running_publisher_ends_where_it_can_not_remember(
-    ground: Ground, place: Path, publisher: Callable[[PublishedState], CheckpointTask], fate: Fate
+    ground: Ground, kept: Path, publisher: Callable[[PublishedState], CheckpointTask], fate: Fate
 ) -> None:
     """A disk that fails while the exchange runs ends the publisher, and with it the exchange; nothing is given out."""
-    await publisher(PublishedState(place)).start()
-    task = publisher(UnreliableFile(place, fate))
+    await publisher(PublishedState(kept)).start()
+    task = publisher(UnreliableFile(kept, fate))
     running = asyncio.create_task(task.run())
     await grow(ground)
     task.head_moved()
@@ -139,47 +139,46 @@ async def test_a_running_publisher_ends_where_it_can_not_remember(
 
 
 async def test_a_commit_that_was_lost_is_never_signed(
-    ground: Ground, faults: Faults, place: Path, publisher: Callable[[PublishedState], CheckpointTask]
+    ground: Ground, faults: Faults, kept: Path, publisher: Callable[[PublishedState], CheckpointTask]
 ) -> None:
     """Only what a transaction made durable is in a checkpoint: an entry whose commit was lost is not."""
     await grow(ground)
     faults.fail(Fate.LOST, unreachable())
     with pytest.raises(Exception, match="can't be appended"):
         await grow(ground)
-    task = publisher(PublishedState(place))
+    task = publisher(PublishedState(kept))
     await task.start()
     assert task.latest is not None
     assert task.latest.size == 1
     await grow(ground)
     task.head_moved()
     await task._publish()
-    await holds(ground, place)
+    await holds(ground, kept)
 
 
 async def test_a_backup_that_is_behind_signs_nothing(
-    ground: Ground, place: Path, publisher: Callable[[PublishedState], CheckpointTask]
+    ground: Ground, kept: Path, publisher: Callable[[PublishedState], CheckpointTask]
 ) -> None:
     """A database that is older than the file, or whose file is gone, is refused at the start."""
     await grow(ground, 3)
-    await publisher(PublishedState(place)).start()
-    state, note = PublishedState(place), PublishedState(place).read()
+    await publisher(PublishedState(kept)).start()
+    state, note = PublishedState(kept), PublishedState(kept).read()
     assert note is not None
-    await asyncio.to_thread(place.unlink)
+    await asyncio.to_thread(kept.unlink)
     with pytest.raises(LogForkError):
-        await publisher(PublishedState(place)).start()
+        await publisher(PublishedState(kept)).start()
     state.write(note)
-    async with ground.store.writer.begin() as connection:
-        await connection.execute(text("UPDATE log_head SET size = 2"))
+    await ground.tamper("UPDATE log_head SET size = 2")
     with pytest.raises((LogForkError, LogStateError)):
-        await publisher(PublishedState(place)).start()
+        await publisher(PublishedState(kept)).start()
     assert state.read() == note
 
 
 async def test_what_was_appended_meanwhile_is_in_the_next_one(
-    ground: Ground, place: Path, publisher: Callable[[PublishedState], CheckpointTask]
+    ground: Ground, kept: Path, publisher: Callable[[PublishedState], CheckpointTask]
 ) -> None:
     """A running publisher signs once for many appends, and soon after the last."""
-    task = publisher(PublishedState(place))
+    task = publisher(PublishedState(kept))
     await task.start()
     assert task.latest is None
     running = asyncio.create_task(task.run())
@@ -191,4 +190,4 @@ async def test_what_was_appended_meanwhile_is_in_the_next_one(
             await asyncio.sleep(0.01)
     running.cancel()
     assert 1 <= len(await stored_sizes(ground)) <= 2
-    await holds(ground, place)
+    await holds(ground, kept)

@@ -6,11 +6,9 @@ Whatever the database says of a commit, whoever tries again gets what a single s
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 
 import orjson
 import pytest
-from sqlalchemy import text
 
 from gateway.backoff import Backoff
 from gateway.enrol import Enrolment
@@ -283,39 +281,3 @@ async def test_storage_that_fails_while_items_are_tried_one_by_one_is_not_tried_
     results = await asyncio.gather(*(ground.committer.submit(writer, item) for item in items), return_exceptions=True)
     assert [isinstance(result, LogUnavailableError) for result in results] == [False, True, True, True, True]
     assert (await ground.kinds(), faults.met) == (["accepted"], 2)
-
-
-async def test_a_full_disk_ends_the_committer(ground: Ground) -> None:
-    """SQLite's own word that there is no more room: nothing is accepted, what was accepted stays."""
-    await accepted(ground, acceptance("A-1", permit(NYSP)))
-    async with ground.store.writer.begin() as connection:
-        pages = await connection.scalar(text("PRAGMA page_count"))
-        await connection.execute(text(f"PRAGMA max_page_count = {pages}"))
-    large = acceptance("A-2", permit(NYSP), content="x" * 100_000)
-    with pytest.raises(LogUnavailableError):
-        await ground.committer.submit(acceptances(), large)
-    assert ground.committer.failure is not None
-    assert await ground.kinds() == ["accepted", "routed"]
-
-
-async def test_a_database_that_became_readonly_ends_the_committer(ground: Ground) -> None:
-    """SQLite's own word that it may not write: the exchange stops instead of refusing one alert after the other."""
-    async with ground.store.writer.connect() as connection:
-        await connection.execute(text("PRAGMA query_only = ON"))
-    with pytest.raises(LogUnavailableError):
-        await ground.committer.submit(acceptances(), acceptance("A-1"))
-    assert ground.committer.failure is not None
-
-
-async def test_a_database_that_somebody_else_writes_to_is_a_503(ground: Ground) -> None:
-    """Where another writer holds the lock nothing is accepted; once it lets go the same alert is stored once."""
-    item = acceptance("A-1", permit(NYSP))
-    async with ground.store.writer.connect() as connection:
-        await connection.execute(text("PRAGMA busy_timeout = 20"))
-    other = sqlite3.connect(str(ground.store.writer.url.database), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(LogUnavailableError):
-        await ground.committer.submit(acceptances(), item)
-    assert ground.committer.failure is None
-    other.close()
-    assert not (await ground.committer.submit(acceptances(), item)).replayed

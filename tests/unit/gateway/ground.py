@@ -1,4 +1,4 @@
-"""What the gateway's tests stand on: a real SQLite database, a committer that runs, a clock that is set by hand."""
+"""What the gateway's tests stand on: a real database, a committer that runs, a clock that is set by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, text
 
 from audit.entry import Draft, Kind
 from audit.log import initialise
@@ -25,7 +25,7 @@ from gateway.receipts import ReceiptSigner
 from gateway.store.acceptance import Acceptance, AcceptanceWriter
 from gateway.store.committer import Batch, Committer
 from gateway.store.dispatches import Route
-from gateway.store.engine import Store, open_sqlite
+from gateway.store.engine import Store, open_postgres, open_sqlite
 from gateway.store.schema import upgrade
 from gateway.store.tables import dispatches
 from schemas.alerts.catalogue import parse_alert
@@ -73,6 +73,13 @@ class Ground:
     writing: asyncio.Task[None]
     batches: list[int] = field(default_factory=list)
 
+    async def tamper(self, statement: str) -> None:
+        """Change the database behind everybody's back, past the triggers that guard it."""
+        async with self.store.writer.begin() as connection:
+            if self.store.shared:
+                await connection.execute(text("SET LOCAL session_replication_role = replica"))
+            await connection.execute(text(statement))
+
     async def entries(self) -> list[dict[str, Any]]:
         """Return every entry of the log, in order."""
         async with self.store.reading() as connection:
@@ -96,14 +103,18 @@ class Ground:
 
 @asynccontextmanager
 async def open_ground(
-    folder: Path,
+    place: Path | str,
     *,
     prepare: Callable[[Store], None] = lambda _store: None,
     max_batch: int = 256,
     max_waiting: int = 4096,
 ) -> AsyncIterator[Ground]:
-    """Yield a ground in a folder; ``prepare`` may listen to the store's engines before their first use."""
-    store, clock, batches = open_sqlite(_database(folder)), HandClock(), list[int]()
+    """Yield a ground in a folder, on SQLite, or at the URL of a PostgreSQL database that has the schema.
+
+    ``prepare`` may listen to the store's engines before their first use.
+    """
+    store = open_postgres(place) if isinstance(place, str) else open_sqlite(_database(place))
+    clock, batches = HandClock(), list[int]()
     prepare(store)
     committer = Committer(
         store.writer,

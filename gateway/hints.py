@@ -1,0 +1,24 @@
+"""Hints from those who write the log to the one who relays: there is something to do.
+
+A hint may be lost, and nothing depends on it: the relay looks at every route now and then, and the signer at the head.
+It only makes an alert leave at once and a checkpoint come soon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from gateway.store.dispatches import Route
+
+
+class Listener(Protocol):
+    """The one who is told."""
+
+    def routed(self, routes: Iterable[Route]) -> None:
+        """Take note that dispatches were stored on these routes."""
+        ...
+
+    def head_moved(self) -> None:
+        """Take note that the log has grown."""
+        ...

@@ -1,0 +1,70 @@
+"""Who may relay: one process at a time for a database."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from gateway.hints import Listener
+
+
+class Term(Protocol):
+    """One stretch of being the only one."""
+
+    async def lost(self) -> None:
+        """Return once the term is over without having been ended here."""
+        ...
+
+    async def end(self) -> None:
+        """Let another process take over. Idempotent."""
+        ...
+
+
+class Leadership(Protocol):
+    """The contest for being the only one."""
+
+    async def won(self) -> Term:
+        """Wait until this process is the only one, however long that takes."""
+        ...
+
+
+class UnopposedTerm:
+    """A term that nobody can take."""
+
+    async def lost(self) -> None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+
+    async def end(self) -> None:
+        """Do nothing."""
+
+
+class Unopposed:
+    """Leadership where one process is all there is: SQLite's, whose folder is locked as a whole."""
+
+    def __init__(self, _listener: Listener) -> None:
+        """Take no listener on: whoever writes is in this process, and tells it directly."""
+
+    async def won(self) -> Term:
+        """Return a term at once."""
+        return UnopposedTerm()
+
+
+class Notifier(Listener, Protocol):
+    """Tells whoever relays, in whichever process that is, what the log has gained."""
+
+    async def run(self) -> None:
+        """Pass hints on until cancelled; what can't be passed on is dropped."""
+        ...
+
+
+class Contest(Protocol):
+    """What processes that share a database have of it beside their rows."""
+
+    def leadership(self, listener: Listener) -> Leadership:
+        """Return the contest for relaying; during a term, ``listener`` is told what others hint at."""
+        ...
+
+    def notifier(self) -> Notifier:
+        """Return the way to the one that relays."""
+        ...

@@ -1,0 +1,114 @@
+"""Who may do what in PostgreSQL: the owner makes tables, the exchange works in them, an auditor reads its own part.
+
+    lacolle_exchange   inserts everywhere; updates what may change; never updates or deletes the log
+    lacolle_auditor    reads the log's public parts, and of entries and parties those of its own jurisdiction
+
+Both are groups that nobody logs in as. A login of the exchange is exempt from row-level security, for PostgreSQL lets
+no role that it applies to insert by COPY; an auditor's login is bound to one jurisdiction by a row of ``log_auditors``,
+which the owner alone writes. None of them owns a table, so none can lift the triggers of revision 0002.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+from sqlalchemy import delete, insert, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.errors import StoreError
+from gateway.store.tables import log_auditors
+from schemas.bilingual import Bilingual
+from schemas.ids import JurisdictionCode
+
+EXCHANGE: Final = "lacolle_exchange"
+AUDITOR: Final = "lacolle_auditor"
+
+_GROWS: Final = "log_entries, log_parties, log_tiles, checkpoints"
+"""Tables that are only ever added to; the triggers refuse the rest to everybody."""
+_CHANGES: Final = (
+    "registry_head, jurisdictions, authority_statements, agreements, alerts, dispatches, acknowledgements, "
+    "client_assertions"
+)
+_FOR_AUDITORS: Final = "log_entries, log_parties, log_auditors, log_head, log_tiles, checkpoints"
+_EXCHANGE_GRANTS: Final = (
+    f"GRANT USAGE ON SCHEMA public TO {EXCHANGE}",
+    f"GRANT SELECT, INSERT ON {_GROWS} TO {EXCHANGE}",
+    f"GRANT SELECT, INSERT, UPDATE ON log_head TO {EXCHANGE}",
+    f"GRANT SELECT, INSERT, UPDATE ON {_CHANGES} TO {EXCHANGE}",
+    f"GRANT DELETE ON client_assertions TO {EXCHANGE}",
+    f"GRANT SELECT ON alembic_version TO {EXCHANGE}",
+)
+_AUDITOR_GRANTS: Final = (
+    f"GRANT USAGE ON SCHEMA public TO {AUDITOR}",
+    f"GRANT SELECT ON {_FOR_AUDITORS} TO {AUDITOR}",
+)
+
+
+async def create_groups(connection: AsyncConnection) -> None:
+    """Make both groups where they are missing, and grant them what they need in this database.
+
+    The connecting role must own the tables and be allowed to make roles.
+    """
+    for name in (EXCHANGE, AUDITOR):
+        if not await _exists(connection, name):
+            await connection.execute(text(f"CREATE ROLE {_quoted(connection, name)} NOLOGIN"))
+    await grant_to_exchange(connection)
+
+
+async def grant_to_exchange(connection: AsyncConnection) -> None:
+    """Grant the groups that exist what they need of the tables as they are now."""
+    for name, grants in ((EXCHANGE, _EXCHANGE_GRANTS), (AUDITOR, _AUDITOR_GRANTS)):
+        if await _exists(connection, name):
+            for statement in grants:
+                await connection.execute(text(statement))
+
+
+async def create_exchange_login(connection: AsyncConnection, name: str) -> str | None:
+    """Make a login for gateways and relays and return its new password; None where it exists, and keeps its own."""
+    password = await _create_login(connection, name, "BYPASSRLS")
+    await connection.execute(text(f"GRANT {EXCHANGE} TO {_quoted(connection, name)}"))
+    return password
+
+
+async def create_auditor_login(connection: AsyncConnection, name: str, jurisdiction: JurisdictionCode) -> str | None:
+    """Make a login that reads a jurisdiction's part of the log and return its new password; None where it exists."""
+    password = await _create_login(connection, name, "")
+    quoted = _quoted(connection, name)
+    await connection.execute(text(f"GRANT {AUDITOR} TO {quoted}"))
+    await connection.execute(text(f"ALTER ROLE {quoted} SET default_transaction_read_only = on"))
+    await connection.execute(delete(log_auditors).where(log_auditors.c.role == name))
+    await connection.execute(insert(log_auditors), {"role": name, "jurisdiction": jurisdiction})
+    return password
+
+
+async def require_exempt(connection: AsyncConnection) -> None:
+    """Raise ``StoreError`` where row-level security applies to the connecting role: it could not write the log."""
+    if await connection.scalar(text("SELECT row_security_active('log_entries')")):
+        raise StoreError(_NOT_EXEMPT)
+
+
+async def _create_login(connection: AsyncConnection, name: str, attributes: str) -> str | None:
+    if await _exists(connection, name):
+        return None
+    password = secrets.token_urlsafe(24)  # of letters, digits, - and _: nothing in it needs quoting
+    await connection.execute(
+        text(f"CREATE ROLE {_quoted(connection, name)} LOGIN INHERIT {attributes} PASSWORD '{password}'")
+    )
+    return password
+
+
+async def _exists(connection: AsyncConnection, name: str) -> bool:
+    return bool(await connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": name}))
+
+
+def _quoted(connection: AsyncConnection, name: str) -> str:
+    return connection.dialect.identifier_preparer.quote_identifier(name).replace(":", r"\:")
+
+
+_NOT_EXEMPT: Final = Bilingual(
+    fr="Ce rôle de la base de données n'est pas celui d'une plateforme : créez-en un avec « lacolle db roles "
+    "--exchange NOM », et donnez-le dans l'adresse de la base.",
+    en="This database role is not one of an exchange: make one with “lacolle db roles --exchange NAME”, and name it in "
+    "the database's address.",
+)
