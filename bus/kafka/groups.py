@@ -20,6 +20,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition, errors
 from bus.kafka.connection import Connection
 
 
+def kafka_group(group: str, topic: str) -> str:
+    """Return the name that Kafka knows a group of the contract by, on one topic."""
+    return f"{group}/{topic}"
+
+
 async def begin_group(connection: Connection, *, topic: str, kafka_group: str) -> None:
     """Commit the ends of a topic's partitions for a group that has no commit there. Raises ``KafkaError``."""
     consumer: Any = AIOKafkaConsumer(**connection.arguments(), group_id=kafka_group, enable_auto_commit=False)

@@ -19,7 +19,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 
 from bus.contract import BusUnavailableError, Received, Record
 from bus.kafka.connection import Connection
-from bus.kafka.groups import begin_group, stop_consumer
+from bus.kafka.groups import begin_group, kafka_group, stop_consumer
 from bus.kafka.progress import PartitionProgress
 
 _log: Final = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class TopicReader:
         self._connection = connection
         self._settings = connection.settings
         self._topic = topic
-        self._kafka_group = f"{group}/{topic}"
+        self._kafka_group = kafka_group(group, topic)
         self._wake = wake
         self._consumer: Any = None
         self._tasks: list[asyncio.Task[None]] = []
