@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lacolle.commands import agreements, demonstration, keys, logs, operating, ops, sending, statements
+from lacolle.commands import agreements, consuming, demonstration, keys, logs, operating, ops, sending, statements
 
 
 def application() -> typer.Typer:
@@ -15,7 +15,7 @@ def application() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    for module in (operating, ops, keys, sending, statements, agreements, logs, demonstration):
+    for module in (operating, ops, keys, sending, consuming, statements, agreements, logs, demonstration):
         module.add_to(app)
     return app
 
