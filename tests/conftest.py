@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ("tests.servers.postgres", "tests.servers.kafka")
+pytest_plugins = ("tests.servers.postgres", "tests.servers.kafka", "tests.servers.guarded")

@@ -6,7 +6,7 @@ Calls block; every one raises ``KafkaSetupError`` where the brokers can't be rea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,16 +77,15 @@ class Administrator:
 
     def topics(self, names: Collection[str]) -> dict[str, TopicFound]:
         """Return those of the topics that exist."""
-        try:
-            known = self._client.list_topics(timeout=self._timeout).topics
-        except KafkaException as error:
-            raise self._explained(error) from error
+        known = self._known()
         there = [name for name in names if name in known]
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
         described = {
             resource.name: entries
             for batch in _batches(resources)
-            for resource, entries in self._all(self._client.describe_configs(batch)).items()
+            for resource, entries in self._all(
+                self._client.describe_configs(batch, request_timeout=self._timeout)
+            ).items()
         }
         return {
             name: TopicFound(
@@ -109,7 +108,10 @@ class Administrator:
             for name in names
         ]
         for batch in _batches(topics):
-            self._all(self._client.create_topics(batch), passing=KafkaError.TOPIC_ALREADY_EXISTS)
+            self._all(
+                self._client.create_topics(batch, request_timeout=self._timeout),
+                passing=KafkaError.TOPIC_ALREADY_EXISTS,
+            )
 
     def configure(self, topic: str, values: Mapping[str, str]) -> None:
         """Set values of a topic's configuration; the others stay (KIP-339)."""
@@ -117,11 +119,11 @@ class Administrator:
             ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in values.items()
         ]
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-        self._all(self._client.incremental_alter_configs([resource]))
+        self._all(self._client.incremental_alter_configs([resource], request_timeout=self._timeout))
 
     def users(self) -> frozenset[str]:
         """Return the users with a password by SCRAM-SHA-512 (KIP-554)."""
-        described = self._one(self._client.describe_user_scram_credentials())
+        described = self._one(self._client.describe_user_scram_credentials(request_timeout=self._timeout))
         return frozenset(
             name
             for name, user in described.items()
@@ -132,7 +134,7 @@ class Administrator:
         """Give a user this password, and no other; the user is made where there is none."""
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS)
         change = UserScramCredentialUpsertion(user, info, password.encode())
-        self._all(self._client.alter_user_scram_credentials([change]))
+        self._all(self._client.alter_user_scram_credentials([change], request_timeout=self._timeout))
 
     def grants(self) -> frozenset[Grant]:
         """Return every right that somebody was given by name, from whatever host."""
@@ -146,44 +148,76 @@ class Administrator:
             AclOperation.ANY,
             AclPermissionType.ALLOW,
         )
-        return frozenset(_grant(binding) for binding in self._one(self._client.describe_acls(everything)))
+        return frozenset(
+            _grant(binding)
+            for binding in self._one(self._client.describe_acls(everything, request_timeout=self._timeout))
+        )
 
     def allow(self, grants: Iterable[Grant]) -> None:
         """Give rights."""
         for batch in _batches([_binding(grant) for grant in grants]):
-            self._all(self._client.create_acls(batch))
+            self._all(self._client.create_acls(batch, request_timeout=self._timeout))
 
     def withdraw(self, grants: Iterable[Grant]) -> None:
         """Take rights back."""
         filters = [_filter(grant) for grant in grants]
         for batch in _batches(filters):
-            self._all(self._client.delete_acls(batch))
+            self._all(self._client.delete_acls(batch, request_timeout=self._timeout))
 
     def begun(self, start: Start, partitions: int) -> bool:
         """Whether a group has a place in any partition of a topic."""
         asked = ConsumerGroupTopicPartitions(start.group, [TopicPartition(start.topic, n) for n in range(partitions)])
-        (answer,) = self._all(self._client.list_consumer_group_offsets([asked])).values()
+        answer = self._coordinated(lambda within: self._client.list_consumer_group_offsets([asked], **within))
         return any(each.offset >= 0 for each in answer.topic_partitions or ())
 
     def begin(self, start: Start, partitions: int) -> bool:
         """Let a group begin at the first record; False where it has members by now, and what they began with stands."""
         places = [TopicPartition(start.topic, number, 0) for number in range(partitions)]
         asked = ConsumerGroupTopicPartitions(start.group, places)
-        (future,) = self._client.alter_consumer_group_offsets([asked], request_timeout=self._timeout).values()
         try:
-            future.result(timeout=self._timeout)
-        except KafkaException as error:
-            if _code(error) in (KafkaError.NON_EMPTY_GROUP, KafkaError.UNKNOWN_MEMBER_ID):
+            self._coordinated(lambda within: self._client.alter_consumer_group_offsets([asked], **within))
+        except KafkaSetupError as error:
+            if _code(error.__cause__) in _MEMBERS:
                 return False
-            raise self._explained(error) from error
+            raise
         return True
 
+    def _coordinated(self, call: Callable[[dict[str, float]], Mapping[Any, Future[Any]]]) -> Any:  # noqa: ANN401 - what a call answers
+        """Return the answer of a group's coordinator.
+
+        The first one that is ever asked for has to be made, and librdkafka asks three times and then no more.
+        """
+        for _ in range(_COORDINATOR_ATTEMPTS - 1):
+            (future,) = call({"request_timeout": _COORDINATOR_WITHIN}).values()
+            try:
+                return future.result()
+            except KafkaException as error:
+                if _code(error) not in _NO_COORDINATOR:
+                    raise self._explained(error) from error
+        (answer,) = self._all(call({"request_timeout": self._timeout})).values()
+        return answer
+
+    def _known(self) -> Mapping[str, Any]:
+        """Return the brokers' topics; wait no longer than until it is clear why they don't answer."""
+        for _ in range(int(self._timeout)):
+            try:
+                return self._client.list_topics(timeout=1.0).topics
+            except KafkaException as error:
+                told = self._explained(error)
+                if self._trouble is not None or _code(error) not in _UNREACHED:
+                    raise told from error
+        try:
+            return self._client.list_topics(timeout=1.0).topics
+        except KafkaException as error:
+            raise self._explained(error) from error
+
     def _all(self, futures: Mapping[Any, Future[Any]], *, passing: int | None = None) -> dict[Any, Any]:
+        """Return what each request came to; librdkafka ends every one of them in the time it was given."""
         results = {}
         for asked, future in futures.items():
             try:
-                results[asked] = future.result(timeout=self._timeout)
-            except (KafkaException, TimeoutError) as error:
+                results[asked] = future.result()
+            except KafkaException as error:
                 if passing is None or _code(error) != passing:
                     raise self._explained(error) from error
         return results
@@ -266,7 +300,7 @@ def _batches(items: list[Any]) -> Iterable[list[Any]]:
     return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
 
 
-def _code(error: Exception) -> int | None:
+def _code(error: BaseException | None) -> int | None:
     if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
         return int(error.args[0].code())
     return None
@@ -310,7 +344,16 @@ _TOO_FEW_BROKERS: Final = Bilingual(
     fr="Il y a moins de courtiers que topics.replication n'en demande : ajoutez-en, ou abaissez ce réglage.",
     en="There are fewer brokers than topics.replication asks for: add some, or lower that setting.",
 )
-_UNREACHED: Final = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)  # noqa: SLF001 - librdkafka's own names
+_COORDINATOR_ATTEMPTS: Final = 8
+_COORDINATOR_WITHIN: Final = 3.0
+_NO_COORDINATOR: Final = (
+    KafkaError._TIMED_OUT,  # noqa: SLF001 - librdkafka's own names
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_COORDINATOR,
+)
+_MEMBERS: Final = (KafkaError.NON_EMPTY_GROUP, KafkaError.UNKNOWN_MEMBER_ID)
+_UNREACHED: Final = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)  # noqa: SLF001 - the same
 _TELLING: Final = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # noqa: SLF001 - the same
 _REASONS: Final[Mapping[int, Bilingual]] = {
     **dict.fromkeys(_UNREACHED, _UNREACHABLE),

@@ -115,7 +115,7 @@ def _start(folder: Path) -> Iterator[dict[str, Any]]:
     authority = LocalAuthority(folder)
     (proxy_port,) = free_ports(1)
     options = ClusterOptions(
-        tls=Tls(keystore=_keystore(authority, folder), ca_file=authority.ca_file),
+        tls=Tls(keystore=keystore_of(authority, folder), ca_file=authority.ca_file),
         scram_users={ADMIN: ADMIN_PASSWORD},
         administrators=(ADMIN, EXCHANGE),
         proxied_through=proxy_port,
@@ -135,7 +135,7 @@ def _start(folder: Path) -> Iterator[dict[str, Any]]:
         cluster.stop()
 
 
-def _keystore(authority: LocalAuthority, folder: Path) -> Path:
+def keystore_of(authority: LocalAuthority, folder: Path) -> Path:
     """Return a broker's certificate as Kafka reads PEM: the key and the chain in one file."""
     files = authority.issue("broker")
     keystore = folder / "broker.keystore.pem"
