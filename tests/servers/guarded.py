@@ -6,8 +6,6 @@ name that the settings give it; everybody else has a password.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +16,11 @@ import orjson
 import pytest
 import yaml
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from typer.testing import CliRunner, Result
 
 from bus.kafka import KafkaSettings, MutualTls, Scram
 from lacolle.certificates import LocalAuthority
+from lacolle.cli import application
 from lacolle.keyfiles import load_key_file
 from lacolle.local.kafka import ClusterOptions, KafkaCluster, Tls
 from lacolle.local.kafka_jars import kafka_jars
@@ -30,6 +30,8 @@ from schemas.signing.keys import SigningKey
 from tests.servers.kafka import ADMIN, ADMIN_PASSWORD, keystore_of, settings_for
 from tests.servers.sharing import run_folder, shared
 
+READER = "us-ny.nysp"
+"""Whom an exchange on this broker has an adapter for; it reads its own topics."""
 BY_CERTIFICATE = "us-vt.vsp"
 CERTIFICATE_NAME = "alerts.vsp.example"
 TOPICS = {"partitions": 2, "replication": 1, "min_insync": 1}
@@ -80,20 +82,14 @@ class GuardedKafka:
         )
         return settings_for(self.mtls, security=security)
 
-    def set_up(self, *options: str) -> subprocess.CompletedProcess[str]:
+    def set_up(self, *options: str) -> Result:
         """Run ``lacolle ops kafka`` as the administrator."""
         return self.set_up_as(self.folder / "admin.yaml", *options)
 
-    def set_up_as(self, administrator: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    def set_up_as(self, administrator: Path, *options: str) -> Result:
         """Run ``lacolle ops kafka`` as whom a file names."""
         words = ["--as", str(administrator), "--passwords", str(self.passwords), *options]
-        return subprocess.run(
-            [sys.executable, "-m", "lacolle", "ops", "kafka", str(self.exchange), *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        return CliRunner().invoke(application(), ["ops", "kafka", str(self.exchange), *words])
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +119,7 @@ def _start(folder: Path) -> Iterator[dict[str, Any]]:
         )
         _make_world(found)
         done = found.set_up("--json")
-        assert done.returncode == 0, done.stderr
+        assert done.exit_code == 0, done.output
         (folder / "first.json").write_text(done.stdout, encoding="utf-8")
         yield orjson.loads(
             orjson.dumps({"folder": str(folder), "plain": found.plain, "scram": found.scram, "mtls": found.mtls})
@@ -142,6 +138,7 @@ def _make_world(guarded: GuardedKafka) -> None:
             "ca_file": str(guarded.folder / "ca.pem"),
         },
         "topics": TOPICS,
+        "delivery_timeout": 5.0,
         "access": {
             "roles": ["gateway", "relay", "adapters", "serve"],
             "certificates": [{"of": BY_CERTIFICATE, "name": CERTIFICATE_NAME}],
@@ -151,7 +148,7 @@ def _make_world(guarded: GuardedKafka) -> None:
     profiles = [
         {"participant": each["participant"], "format": "native", "transport": {"transport": "own-topics"}}
         for each in participants()
-        if "receiver" in each["roles"]
+        if each["participant"] == READER
     ]
     (guarded.exchange / "partners.yaml").write_text(yaml.safe_dump({"partners": profiles}), encoding="utf-8")
     secret = guarded.folder / "admin.password"

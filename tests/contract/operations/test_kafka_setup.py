@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from typer.testing import Result
 
 from bus.contract import Record
 from bus.kafka import KafkaBus, KafkaRefusedError, KafkaSettings
@@ -39,9 +39,9 @@ NYSP, DOH, VSP = ParticipantId("us-ny.nysp"), ParticipantId("us-ny.doh"), Partic
 RECEIVERS = [ParticipantId(each["participant"]) for each in participants() if "receiver" in each["roles"]]
 
 
-def steps(done: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:
+def steps(done: Result) -> list[dict[str, str]]:
     """Return what a run says it did."""
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     told: list[dict[str, str]] = orjson.loads(done.stdout)["steps"]
     return told
 
@@ -207,7 +207,7 @@ def test_what_cannot_be_changed_is_told(guarded: GuardedKafka, tmp_path: Path) -
     done = GuardedKafka(folder=tmp_path, plain="", scram="", mtls="").set_up_as(
         guarded.folder / "admin.yaml", "--topics-only", "--lang", "fr"
     )
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert len([line for line in lines if line.startswith("diffère") and line.endswith("partitions=2≠5")]) == (
         len(RECEIVERS) * 3 + 1
@@ -230,7 +230,7 @@ def test_an_administrator_that_is_not_let_in_is_told_why(
     """A wrong password, user, address or authority is named, with what to check, and without a secret."""
     file = _administrator(guarded, tmp_path, change)
     done = guarded.set_up_as(file, "--lang", "fr")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stderr.startswith(reason), done.stderr
     assert "wrong" not in done.stderr
     assert done.stdout == ""
@@ -242,7 +242,7 @@ def test_a_partner_is_no_administrator(guarded: GuardedKafka, tmp_path: Path) ->
     secret.write_bytes((guarded.passwords / f"{NYSP}.password").read_bytes())
     secret.chmod(0o600)
     done = guarded.set_up_as(_administrator(guarded, tmp_path, {"username": NYSP, "password": ""}), "--lang", "en")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "give the file of an administrator" in done.stderr
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bus.kafka import KafkaSettings, TopicSettings
+from bus.kafka import AccessSettings, KafkaSettings, TopicSettings
 from schemas.faults import sentence_for
 
 
@@ -48,3 +48,19 @@ def test_topics_say_what_they_are_created_with() -> None:
         "max.message.bytes": "70000",
         "cleanup.policy": "delete",
     }
+
+
+@pytest.mark.parametrize(
+    "certificates",
+    [
+        [{"of": "us-ny.nysp", "name": "a"}, {"of": "us-vt.vsp", "name": "a"}],
+        [{"of": "us-ny.nysp", "name": "a"}, {"of": "us-ny.nysp", "name": "b"}],
+        [{"of": "us-ny.nysp", "name": "*"}],
+        [{"of": "us-ny.nysp", "name": ""}],
+        [{"of": "somebody", "name": "a"}],
+    ],
+)
+def test_a_certificate_stands_for_one(certificates: list[dict[str, str]]) -> None:
+    """Two that share a name, one with two names, everybody, nobody, and who can't take part are refused."""
+    with pytest.raises(ValidationError):
+        AccessSettings.model_validate({"certificates": certificates})
