@@ -37,8 +37,8 @@ from lacolle.secretfiles import read_secret
 from schemas.bilingual import Bilingual
 
 ITERATIONS: Final = 4_096
-"""How often SCRAM hashes a password: the least that RFC 7677 section 4 allows. More protects passwords that people think
-of; ours are random, 256 bits long, and every new connection pays."""
+"""How often SCRAM hashes a password: the least that RFC 7677 section 4 allows. More protects passwords that people
+think of; ours are random, 256 bits long, and every new connection pays."""
 _ANY_HOST: Final = "*"
 _USER: Final = "User:"
 _BATCH: Final = 200

@@ -36,6 +36,16 @@ async def publish_persistently(bus: Bus, record: Record) -> int:
             return refusals
 
 
+async def subscribe_persistently(bus: Bus, topic: str, *, group: str) -> Subscription:
+    """Join a group as an adapter does, waiting where the bus is away: a new cluster has no coordinator for a while."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return await bus.subscribe([topic], group=group)
+            except BusUnavailableError:
+                await asyncio.sleep(0.05)
+
+
 async def read_until(subscription: Subscription, wanted: Iterable[tuple[bytes, bytes]]) -> dict[bytes, list[bytes]]:
     """Return each key's values in the order in which they arrived, once all that is wanted did."""
     missing = set(wanted)

@@ -11,7 +11,13 @@ import pytest
 from bus.contract import BusUnavailableError
 from bus.kafka import TopicSettings
 from lacolle.local.kafka import ClusterOptions, KafkaCluster
-from tests.contract.bus.kafka_records import bus_of, numbered, publish_persistently, read_until
+from tests.contract.bus.kafka_records import (
+    bus_of,
+    numbered,
+    publish_persistently,
+    read_until,
+    subscribe_persistently,
+)
 from tests.servers.kafka import OwnKafka, settings_for
 
 KEYS = 4
@@ -70,7 +76,7 @@ async def disturbed(
     bus = bus_of(settings_for(*cluster.bootstrap, topics=topics, delivery_timeout=4.0))
     topic = f"brokers.{uuid4()}"
     await bus.create_topics([topic])
-    subscription = await bus.subscribe([topic], group="g")
+    subscription = await subscribe_persistently(bus, topic, group="g")
     over = asyncio.Event()
     acknowledged: list[tuple[bytes, bytes]] = []
 

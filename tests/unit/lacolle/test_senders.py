@@ -29,7 +29,7 @@ def participant(*, key: SigningKey = KEY, unknown_kind: bool = False) -> Partici
 
 
 def test_a_listed_key_counts_while_it_was_valid() -> None:
-    """It is its owner's from its beginning until, and not at, its end; a key of an unknown kind beside it is no harm."""
+    """It is its owner's from its beginning until, and not at, its end; one of an unknown kind beside it is no harm."""
     keys = ListedKeys(lambda: (participant(unknown_kind=True),), monotonic=lambda: 0.0)
     for at, counts in ((-HOUR, True), (timedelta(), True), (HOUR, False), (-HOUR - timedelta(seconds=1), False)):
         assert (keys.find(KEY.kid, at=NOON + at) == (SQ, KEY.public)) is counts
@@ -60,7 +60,7 @@ def test_the_exchange_is_asked_again_for_an_unknown_key() -> None:
 
 
 def test_a_stated_key_that_was_revoked_never_counts() -> None:
-    """It counts where its statement and its window say, and no more at all once it is revoked: who found it can date."""
+    """It counts where its statement and its window say, and not at all once revoked: whoever found it can date."""
     statement = ParticipantStatement.model_validate(
         {
             "statement": "participant",
