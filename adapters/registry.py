@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias, assert_never
+from typing import Annotated, Final, Literal, Self, TypeAlias, assert_never
 
 import httpx2
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from adapters.contract import Transport
 from adapters.formats import Format
 from adapters.transports.addresses import AllowList
 from adapters.transports.directory import DirectoryTransport
 from adapters.transports.https import Endpoint, Exchange, HttpsTransport
+from adapters.transports.own_topics import OwnTopicsTransport
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
 from schemas.ids import ParticipantField
@@ -51,6 +52,10 @@ _NOT_A_URL: Final = Bilingual(
 _NOT_ABSOLUTE: Final = Bilingual(
     fr="Il faut le chemin complet du dossier.", en="This must be the directory's full path."
 )
+_NATIVE_ONLY: Final = Bilingual(
+    fr="Les sujets d'un partenaire ne portent que la forme native : indiquez format: native.",
+    en="A partner's own topics carry the native form alone: say format: native.",
+)
 
 
 class _Profile(BaseModel):
@@ -72,7 +77,15 @@ class DirectoryProfile(_Profile):
     path: Annotated[Path, Field(strict=False), AfterValidator(_absolute)]
 
 
-TransportProfile: TypeAlias = Annotated[HttpsProfile | DirectoryProfile, Field(discriminator="transport")]
+class OwnTopicsProfile(_Profile):
+    """The partner reads its own topics on Kafka itself (``lacolle consume``)."""
+
+    transport: Literal["own-topics"]
+
+
+TransportProfile: TypeAlias = Annotated[
+    HttpsProfile | DirectoryProfile | OwnTopicsProfile, Field(discriminator="transport")
+]
 
 
 class PartnerProfile(_Profile):
@@ -82,6 +95,12 @@ class PartnerProfile(_Profile):
     format: Annotated[Format, Field(strict=False)]
     transport: TransportProfile
 
+    @model_validator(mode="after")
+    def _native_on_its_own_topics(self) -> Self:
+        if isinstance(self.transport, OwnTopicsProfile) and self.format is not Format.NATIVE:
+            raise BrokenRuleError(_NATIVE_ONLY)
+        return self
+
 
 _allow_list = lru_cache(maxsize=1024)(AllowList.of)
 
@@ -90,12 +109,14 @@ def open_transport(profile: PartnerProfile, *, hosts: Callable[[], tuple[str, ..
     """Return the transport of a partner's profile, which its user closes.
 
     ``hosts`` returns those of the authority statement that stands when it is asked, which is for each message, and
-    ``exchange`` is who hands over; a directory needs neither.
+    ``exchange`` is who hands over; the others need neither.
     """
     match profile.transport:
         case HttpsProfile(url=url, timeout=timeout):
             return HttpsTransport(Endpoint(url=url, allowed=lambda: _allow_list(hosts()), timeout=timeout), exchange)
         case DirectoryProfile(path=path):
             return DirectoryTransport(path)
+        case OwnTopicsProfile():
+            return OwnTopicsTransport()
         case _:
             assert_never(profile.transport)

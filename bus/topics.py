@@ -23,8 +23,12 @@ from schemas.ids import PARTICIPANT_PATTERN, ParticipantId
 
 OUTCOMES = "lacolle.outcomes"
 
-_PARCELS = "lacolle.to."
-_DEAD = "lacolle.dead."
+PARCELS = "lacolle.to."
+"""What the topics of all parcels begin with."""
+DEAD = "lacolle.dead."
+"""What the topics of all dead records begin with."""
+ADAPTER_GROUPS = "lacolle.adapter."
+"""What the groups of all adapters begin with."""
 
 
 class UnknownTopicError(Exception):
@@ -33,7 +37,7 @@ class UnknownTopicError(Exception):
 
 def parcels_topic(recipient: ParticipantId, lane: Lane) -> str:
     """Return the topic of a recipient's parcels in one lane."""
-    return f"{_PARCELS}{recipient}.{lane}"
+    return f"{PARCELS}{recipient}.{lane}"
 
 
 def parcels_topics(recipient: ParticipantId) -> tuple[str, ...]:
@@ -43,18 +47,23 @@ def parcels_topics(recipient: ParticipantId) -> tuple[str, ...]:
 
 def dead_topic(participant: ParticipantId) -> str:
     """Return the topic for records that a participant's adapter could not read."""
-    return f"{_DEAD}{participant}"
+    return f"{DEAD}{participant}"
 
 
 def read_parcels_topic(topic: str) -> tuple[ParticipantId, Lane]:
     """Return whose parcels a topic carries, and in which lane. Raises ``UnknownTopicError``."""
-    recipient, _, lane = topic.removeprefix(_PARCELS).rpartition(".")
+    recipient, _, lane = topic.removeprefix(PARCELS).rpartition(".")
     # fullmatch: the pattern's own "$" would let a final newline through
-    if not topic.startswith(_PARCELS) or not re.fullmatch(PARTICIPANT_PATTERN, recipient) or lane not in set(Lane):
+    if not topic.startswith(PARCELS) or not re.fullmatch(PARTICIPANT_PATTERN, recipient) or lane not in set(Lane):
         raise UnknownTopicError("not a topic of parcels")
     return ParticipantId(recipient), Lane(lane)
 
 
 def adapter_group(participant: ParticipantId) -> str:
     """Return the group in which every worker of one partner's adapter subscribes."""
-    return f"lacolle.adapter.{participant}"
+    return f"{ADAPTER_GROUPS}{participant}"
+
+
+def partner_groups(participant: ParticipantId) -> str:
+    """Return what the names of the groups begin with in which a partner reads its own topics itself."""
+    return f"lacolle.{participant}."

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from lacolle.commands import agreements, database, demonstration, keys, logs, operating, sending, statements
+from lacolle.commands import (
+    agreements,
+    consuming,
+    database,
+    demonstration,
+    keys,
+    logs,
+    operating,
+    ops,
+    sending,
+    statements,
+)
 
 
 def application() -> typer.Typer:
@@ -15,7 +26,7 @@ def application() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    for module in (operating, keys, sending, statements, agreements, logs, database, demonstration):
+    for module in (operating, ops, database, keys, sending, consuming, statements, agreements, logs, demonstration):
         module.add_to(app)
     return app
 

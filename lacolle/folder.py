@@ -15,12 +15,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final, Self, TypeVar
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -28,9 +28,10 @@ from adapters.registry import PartnerProfile
 from audit.note import LogSigner
 from gateway.founding import Founding
 from gateway.front import ExchangeKeys
-from gateway.settings import Settings, read_settings
+from gateway.settings import Files, Settings, read_settings
 from lacolle.errors import ConfigurationError
 from lacolle.keyfiles import load_key_file, write_key_file
+from lacolle.yamlfiles import joined, read_yaml, unreadable
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
 from schemas.ids import JurisdictionCode, KeyId, ParticipantId
@@ -95,9 +96,6 @@ class AdaptersFolder:
         return None if known is None else known.statement
 
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
-
-
 class _Jurisdictions(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     jurisdictions: Annotated[tuple[Jurisdiction, ...], Field(strict=False)]
@@ -155,11 +153,11 @@ def _check_settings(content: str, path: Path) -> None:
     try:
         document = load_yaml(content, file=str(path))
     except YamlError as error:
-        raise ConfigurationError(_joined([error])) from error
+        raise ConfigurationError(joined([error])) from error
     try:
         Settings.model_validate(document.value)
     except ValidationError as error:
-        raise ConfigurationError(_joined(errors_of(document, error))) from error
+        raise ConfigurationError(joined(errors_of(document, error))) from error
 
 
 def _kid_of(origin: str, name: str) -> KeyId:
@@ -198,14 +196,22 @@ def read_adapters_folder(path: Path, environment: Mapping[str, str] = MappingPro
     """
     settings = read_settings(path / SETTINGS, environment)
     files = settings.files
-    jurisdictions = {each.code: each for each in read_jurisdictions(path / files.jurisdictions)}
     return AdaptersFolder(
         path=path,
         settings=settings,
         key=load_key_file(path / files.keys / "transport.jwk"),
-        registry=_registry(jurisdictions, _contents(path / files.statements, "*.jws")),
+        registry=read_registry(path, files),
         partners=read_partners(path / files.partners),
     )
+
+
+def read_registry(path: Path, files: Files) -> Registry:
+    """Return what a folder's statements say of who takes part; no private key is needed for that.
+
+    Raises ``ConfigurationError``, also for a statement whose signature does not hold.
+    """
+    jurisdictions = {each.code: each for each in read_jurisdictions(path / files.jurisdictions)}
+    return _registry(jurisdictions, _contents(path / files.statements, "*.jws"))
 
 
 def _registry(jurisdictions: Mapping[JurisdictionCode, Jurisdiction], statements: Mapping[str, bytes]) -> Registry:
@@ -233,52 +239,25 @@ def _refused(name: str, error: StatementError) -> ConfigurationError:
 
 def read_jurisdictions(path: Path) -> tuple[Jurisdiction, ...]:
     """Return the jurisdictions in a file. Raises ``ConfigurationError`` with file, line and reason."""
-    return _read(path, _Jurisdictions).jurisdictions
+    return read_yaml(path, _Jurisdictions).jurisdictions
 
 
 def read_partners(path: Path) -> tuple[PartnerProfile, ...]:
     """Return the partners' profiles in a file. Raises ``ConfigurationError`` with file, line and reason."""
-    return _read(path, _Partners).partners
-
-
-def _read(path: Path, model: type[ModelT]) -> ModelT:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
-    try:
-        document = load_yaml(text, file=str(path))
-    except YamlError as error:
-        raise ConfigurationError(_joined([error])) from error
-    try:
-        return model.model_validate(document.value)
-    except ValidationError as error:
-        raise ConfigurationError(_joined(errors_of(document, error))) from error
-
-
-def _joined(problems: Sequence[YamlError]) -> Bilingual:
-    return Bilingual(
-        fr="\n".join(problem.in_language("fr") for problem in problems),
-        en="\n".join(problem.in_language("en") for problem in problems),
-    )
+    return read_yaml(path, _Partners).partners
 
 
 def _contents(folder: Path, pattern: str) -> dict[str, bytes]:
     """Return what the files of a folder hold, by their paths."""
     contents = {}
     if not folder.is_dir():
-        raise _unreadable(folder, FileNotFoundError())
+        raise unreadable(folder, FileNotFoundError())
     for path in sorted(folder.glob(pattern)):
         try:
             contents[str(path)] = path.read_bytes().strip()
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
     return contents
-
-
-def _unreadable(path: Path, error: Exception) -> ConfigurationError:
-    kind = type(error).__name__
-    return ConfigurationError(Bilingual(fr=f"{path} ne peut être lu ({kind}).", en=f"{path} can't be read ({kind})."))
 
 
 _SETTINGS: Final = """\

@@ -18,10 +18,24 @@ from __future__ import annotations
 
 from bus.kafka.bus import KafkaBus
 from bus.kafka.errors import KafkaRefusedError, KafkaSettingsError
+from bus.kafka.groups import kafka_group
 from bus.kafka.probe import KafkaProbe
-from bus.kafka.settings import KafkaSettings, MutualTls, Plaintext, Scram, TopicSettings
+from bus.kafka.settings import (
+    AccessSettings,
+    CertificateName,
+    ExchangeRole,
+    KafkaSettings,
+    MutualTls,
+    Plaintext,
+    Scram,
+    Security,
+    TopicSettings,
+)
 
 __all__ = [
+    "AccessSettings",
+    "CertificateName",
+    "ExchangeRole",
     "KafkaBus",
     "KafkaProbe",
     "KafkaRefusedError",
@@ -30,5 +44,7 @@ __all__ = [
     "MutualTls",
     "Plaintext",
     "Scram",
+    "Security",
     "TopicSettings",
+    "kafka_group",
 ]

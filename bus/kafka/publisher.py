@@ -50,6 +50,7 @@ class KafkaPublisher:
         self._connection = connection
         self._settings = connection.settings
         self._current: _Open | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closed = False
@@ -77,8 +78,11 @@ class KafkaPublisher:
         self._closed = True
         async with self._opening:
             current, self._current = self._current, None
+            ending, self._ending = self._ending, None
             if current is not None:
-                await self._end(current, flush_within=self._settings.delivery_timeout)
+                await _end(current, flush_within=self._settings.delivery_timeout)
+            if ending is not None:
+                await ending
 
     async def _publish(self, records: Sequence[Record]) -> None:
         by_topic: defaultdict[str, list[Record]] = defaultdict(list)
@@ -118,19 +122,23 @@ class KafkaPublisher:
                 raise BusUnavailableError("the bus is closed")
             if self._current is not None and self._current.broken:
                 _log.warning("producer_rebuilt")
-                broken, self._current = self._current, None
-                await self._end(broken, flush_within=0)
+                self._ending = asyncio.create_task(_end(self._current, flush_within=0))
+                self._current = None
+            if self._ending is not None:
+                await asyncio.shield(self._ending)  # also where the call that began it has run out of time
+                self._ending = None
             if self._current is None:
                 self._current = await self._start()
             return self._current
 
     async def _start(self) -> _Open:
+        largest = self._settings.topics.max_record_bytes
         producer = AIOKafkaProducer(
             **self._connection.arguments(),
             acks="all",
             enable_idempotence=True,
-            max_batch_size=_BATCH_BYTES,
-            max_request_size=self._settings.topics.max_record_bytes,
+            max_batch_size=min(_BATCH_BYTES, largest),  # Kafka's limit is on a batch
+            max_request_size=largest,
         )
         try:
             await producer.start()
@@ -142,13 +150,17 @@ class KafkaPublisher:
             raise
         return _Open(producer)
 
-    async def _end(self, opened: _Open, *, flush_within: float) -> None:
-        stopping = asyncio.ensure_future(opened.producer.stop())
-        await asyncio.wait([stopping], timeout=flush_within)
-        if not stopping.done():
-            # An idempotent producer retries for ever, and its stop() waits for that: nothing public ends it.
-            opened.producer._message_accumulator.fail_all(errors.KafkaError("closed"))  # noqa: SLF001 - see above
-        await stopping
+
+async def _end(opened: _Open, *, flush_within: float) -> None:
+    """Close a producer, and wait so many seconds for what it still holds; the rest fails."""
+    stopping = asyncio.ensure_future(opened.producer.stop())
+    await asyncio.wait([stopping], timeout=flush_within)
+    if not stopping.done():
+        # An idempotent producer retries for ever, and its stop() waits for that: nothing public ends it.
+        opened.producer._message_accumulator.fail_all(errors.KafkaError("closed"))  # noqa: SLF001 - see above
+        await asyncio.wait([stopping])
+    if not stopping.cancelled() and (error := stopping.exception()) is not None:
+        _log.warning("producer_not_closed", error=type(error).__name__)
 
 
 def _look_at(future: asyncio.Future[Any]) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
+from schemas.ids import PARTICIPANT_PATTERN
 
 _ADDRESS: Final = r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}$"
 Address: TypeAlias = Annotated[str, StringConstraints(pattern=_ADDRESS)]
@@ -50,6 +51,12 @@ class MutualTls(_Section):
     ca_file: str | None = None
 
 
+ExchangeRole: TypeAlias = Literal["gateway", "relay", "adapters", "serve"]
+"""A part of the exchange that is a process of its own; ``serve`` is all of them in one."""
+_ROLE: Final = r"^(gateway|relay|adapters|serve)$"
+_PRINCIPAL: Final = r"^[^\x00-\x1f\x7f:*][^\x00-\x1f\x7f]{0,499}$"
+"""Never the ``*`` that stands for everybody."""
+
 Security: TypeAlias = Annotated[Plaintext | Scram | MutualTls, Field(discriminator="protocol")]
 
 
@@ -83,6 +90,34 @@ class TopicSettings(_Section):
         }
 
 
+class CertificateName(_Section):
+    """The name under which the brokers know the certificate of a participant, or of a role of the exchange.
+
+    It is what ``ssl.principal.mapping.rules`` make of the certificate's subject, without ``User:``.
+    """
+
+    of: Annotated[str, StringConstraints(pattern=f"{PARTICIPANT_PATTERN}|{_ROLE}")]
+    name: Annotated[str, StringConstraints(pattern=_PRINCIPAL)]
+
+
+class AccessSettings(_Section):
+    """Who besides its administrators gets into Kafka; ``lacolle ops kafka`` sets it up, and nothing else reads it.
+
+    ``roles`` are those of the exchange that get a name of their own. Whoever has no entry under ``certificates`` gets a
+    user with a password.
+    """
+
+    roles: Annotated[tuple[ExchangeRole, ...], Field(strict=False)] = ("gateway", "relay", "adapters")
+    certificates: Annotated[tuple[CertificateName, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _each_its_own(self) -> Self:
+        owners, names = {each.of for each in self.certificates}, {each.name for each in self.certificates}
+        if len(owners) < len(self.certificates) or len(names) < len(self.certificates):
+            raise BrokenRuleError(_SHARED_NAME)
+        return self
+
+
 class KafkaSettings(_Section):
     """How to reach Kafka, and how long to wait for it; all times are in seconds.
 
@@ -94,6 +129,7 @@ class KafkaSettings(_Section):
     bootstrap: Annotated[tuple[Address, ...], Field(strict=False, min_length=1)]
     security: Security = Plaintext()
     topics: TopicSettings = TopicSettings()
+    access: AccessSettings = AccessSettings()
     client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "lacolle"
     request_timeout: Annotated[float, Field(ge=0.1, le=300)] = 5.0
     delivery_timeout: Annotated[float, Field(ge=0.1, le=600)] = 15.0
@@ -131,6 +167,11 @@ _PLAINTEXT_ABROAD: Final = Bilingual(
 _TOO_FEW_REPLICAS: Final = Bilingual(
     fr="min_insync dépasse replication : aucun enregistrement ne serait jamais confirmé.",
     en="min_insync exceeds replication: no record would ever be acknowledged.",
+)
+_SHARED_NAME: Final = Bilingual(
+    fr="certificates nomme deux fois le même participant, le même rôle ou le même certificat : l'un lirait ce qui est "
+    "à l'autre.",
+    en="certificates names the same participant, role or certificate twice: one would read what is the other's.",
 )
 _HEARTBEAT_TOO_SLOW: Final = Bilingual(
     fr="heartbeat dépasse le tiers de session_timeout : un membre en bon état perdrait ses partitions.",

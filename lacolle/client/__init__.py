@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from lacolle.client.answers import Accepted, Acknowledged, Decision, Delivery, Preview, Recipient, Status
+from lacolle.client.answers import Accepted, Acknowledged, Decision, Delivery, Participant, Preview, Recipient, Status
 from lacolle.client.client import Client
 
-__all__ = ["Accepted", "Acknowledged", "Client", "Decision", "Delivery", "Preview", "Recipient", "Status"]
+__all__ = [
+    "Accepted",
+    "Acknowledged",
+    "Client",
+    "Decision",
+    "Delivery",
+    "Participant",
+    "Preview",
+    "Recipient",
+    "Status",
+]

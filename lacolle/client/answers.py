@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
 
 import httpx2
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lacolle.errors import UnexpectedAnswerError
 from schemas.bilingual import Bilingual
@@ -137,6 +138,29 @@ class Status(_Answer):
     state: str
     decisions: tuple[Decision, ...]
     deliveries: tuple[Delivery, ...]
+
+
+class PublishedKey(_Answer):
+    """A participant's public key (JWK), and when it may be used: from ``first`` until, and not at, ``end``."""
+
+    jwk: dict[str, Any]
+    first: Annotated[datetime, Field(alias="from")]
+    end: Annotated[datetime, Field(alias="until")]
+
+
+class Participant(_Answer):
+    """Who takes part, as its authority stated it, between ``first`` and ``end``."""
+
+    participant: ParticipantField
+    keys: tuple[PublishedKey, ...]
+    first: Annotated[datetime, Field(alias="from")]
+    end: Annotated[datetime, Field(alias="until")]
+
+
+class Participants(_Answer):
+    """Everyone who takes part."""
+
+    participants: tuple[Participant, ...]
 
 
 class Acknowledged(_Answer):

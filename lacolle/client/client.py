@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import httpx2
+from pydantic import BaseModel
 
 from lacolle.client.answers import (
     Accepted,
     AcceptedAnswer,
     Acknowledged,
+    Participant,
+    Participants,
     Preview,
     Status,
     read_answer,
@@ -44,6 +47,8 @@ _JOSE: Final = {"Content-Type": "application/jose"}
 _JOSE_SEQUENCE: Final = {"Content-Type": MEDIA_TYPE}
 _READ_SCOPE: Final = "alerts:read"
 _REPLAYED: Final = 200
+
+A = TypeVar("A", bound=BaseModel)
 
 
 class Client:
@@ -200,8 +205,13 @@ class Client:
         if (alert_id is None) == (identifier is None):
             raise ValueError("name the alert by its alert_id, or by its identifier")
         if alert_id is not None:
-            return self._read(f"/v1/alerts/{alert_id}", {})
-        return self._read("/v1/alerts", {"sender": sender or self.participant, "identifier": identifier or ""})
+            return self._read(f"/v1/alerts/{alert_id}", {}, Status)
+        named = {"sender": sender or self.participant, "identifier": identifier or ""}
+        return self._read("/v1/alerts", named, Status)
+
+    def participants(self) -> tuple[Participant, ...]:
+        """Return everyone who takes part, with their keys, as their authorities stated it; revocations are not told."""
+        return self._read("/v1/participants", {}, Participants).participants
 
     def acknowledge(
         self, alert_id: str, delivery_id: str, status: AcknowledgementStatus | str, *, note: str | None = None
@@ -233,16 +243,16 @@ class Client:
     def _submission(self, alert: AlertDocument | bytes) -> bytes:
         return alert if isinstance(alert, bytes) else self.sign(alert)
 
-    def _read(self, path: str, parameters: Mapping[str, str]) -> Status:
+    def _read(self, path: str, parameters: Mapping[str, str], model: type[A]) -> A:
         token = self._tokens.token()
         try:
-            return read_answer(self._get(path, parameters, token), Status)
+            return read_answer(self._get(path, parameters, token), model)
         except ProblemError as error:
             if error.name != "token-refused":
                 raise
         # the exchange may have been restarted with another key since it gave the token
         self._tokens.forget(token)
-        return read_answer(self._get(path, parameters, self._tokens.token()), Status)
+        return read_answer(self._get(path, parameters, self._tokens.token()), model)
 
     def _get(self, path: str, parameters: Mapping[str, str], token: str) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {token}"}

@@ -6,17 +6,19 @@ Every node listens on loopback alone, in plain text for clients (``CLIENT``) and
 plain text is the administrator: access control is for the other two. A ``PROXIED`` listener tells its clients to come
 back through another port, on which a test puts a proxy.
 
-The folder keeps the data, so a cluster that was stopped, or killed, starts again as it was.
+The folder keeps the data, so a cluster that was stopped, or killed, starts again as it was. Nodes end with the process
+that started them, however that ends.
 """
 
 from __future__ import annotations
 
 import base64
-import random
+import os
+import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -25,6 +27,8 @@ from uuid import uuid4
 
 from lacolle.local.errors import LocalServerFailedError
 from lacolle.local.kafka_jars import POM, KafkaJars
+from lacolle.local.leash import Leash
+from lacolle.local.ports import free_ports
 from schemas.bilingual import Bilingual
 
 Listener = Literal["CLIENT", "INTERNAL", "CONTROLLER", "SCRAM", "MTLS", "PROXIED"]
@@ -45,11 +49,10 @@ _JVM: Final = (
     "-Xms64m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",  # quick to start, which is what a broker of a test does most
+    "-Xlog:cds=off,cds+dynamic=off",  # an archive that does not fit is no matter
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
 )
-_PORTS: Final = range(20_000, 30_000)
-"""Below the ports that Linux gives to outgoing connections, which could take a stopped broker's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,15 @@ class ClusterOptions:
     """What a cluster is to be like.
 
     ``scram_users`` are names and passwords that exist from the first start; they need ``tls`` to be used.
-    ``proxied_through`` is the port that clients of the first node's ``PROXIED`` listener are told.
+    ``administrators`` may do everything, whatever the access control lists say. ``proxied_through`` is the port that
+    clients of the first node's ``PROXIED`` listener are told.
     """
 
     nodes: Literal[1, 3] = 1
     heap: str = "256m"
     tls: Tls | None = None
     scram_users: Mapping[str, str] = field(default_factory=dict)
+    administrators: Sequence[str] = ()
     proxied_through: int | None = None
 
 
@@ -132,23 +137,23 @@ class KafkaCluster:
 
     def stop_node(self, number: int) -> None:
         """Let one node shut down in order (SIGTERM)."""
-        self._nodes[number].end(kill=False)
+        self._end(self._nodes[number], kill=False)
 
     def kill_node(self, number: int) -> None:
         """End one node at once (SIGKILL)."""
-        self._nodes[number].end(kill=True)
+        self._end(self._nodes[number], kill=True)
 
     def stop(self) -> None:
         """Let every node shut down; idempotent. One of several may wait for the others in vain, and is killed."""
         for node in self._nodes.values():
             node.ask_to_end()
         for node in self._nodes.values():
-            node.end(kill=False)
+            self._end(node, kill=False)
 
     def kill(self) -> None:
         """End every node at once; idempotent."""
         for node in self._nodes.values():
-            node.end(kill=True)
+            self._end(node, kill=True)
 
     def _listeners(self, number: int) -> Iterable[Listener]:
         yield from ("CLIENT", "INTERNAL", "CONTROLLER")
@@ -160,10 +165,21 @@ class KafkaCluster:
     def _launch(self, number: int) -> None:
         node = self._nodes[number]
         if not node.running:
-            node.launch([*self._command(), "kafka.Kafka", str(node.settings)])
+            archiving = [] if self._jars.archive.exists() else [f"-XX:ArchiveClassesAtExit={node.archive}"]
+            node.launch([*self._command(*archiving), "kafka.Kafka", str(node.settings)])
 
-    def _command(self) -> list[str]:
-        return [self._jars.java, f"-Xmx{self._options.heap}", *_JVM, "-cp", self._jars.class_path]
+    def _command(self, *archiving: str) -> list[str]:
+        heap = f"-Xmx{self._options.heap}"
+        archived = [f"-XX:SharedArchiveFile={self._jars.archive}"] if self._jars.archive.exists() else []
+        return [self._jars.java, heap, *_JVM, *archived, *archiving, "-cp", self._jars.class_path]
+
+    def _end(self, node: _Node, *, kill: bool) -> None:
+        """End a node; where it was the first of its kind here, keep what Java has made of Kafka's classes."""
+        if node.end(kill=kill) and node.archive.exists():
+            made = self._jars.archive.with_suffix(f".{os.getpid()}")
+            shutil.copy(node.archive, made)
+            made.rename(self._jars.archive)
+            node.archive.unlink()
 
     def _format(self, node: _Node) -> None:
         """Write a node's settings and prepare its folder (KIP-853: the first controllers are named)."""
@@ -199,7 +215,7 @@ class KafkaCluster:
             replication=3 if several else 1,
             min_insync=2 if several else 1,
         )
-        return text + ("" if self._options.tls is None else _security(self._options.tls))
+        return text + ("" if self._options.tls is None else _security(self._options.tls, self._options.administrators))
 
 
 @dataclass(slots=True)
@@ -209,6 +225,7 @@ class _Node:
     directory_id: str
     ports: Mapping[Listener, int]
     process: subprocess.Popen[bytes] | None = None
+    leash: Leash | None = None
 
     @property
     def settings(self) -> Path:
@@ -217,6 +234,10 @@ class _Node:
     @property
     def log(self) -> Path:
         return self.folder / "server.log"
+
+    @property
+    def archive(self) -> Path:
+        return self.folder / "classes.jsa"
 
     @property
     def formatted_mark(self) -> Path:
@@ -231,11 +252,13 @@ class _Node:
         return self.process is not None and self.process.poll() is None
 
     def launch(self, command: list[str]) -> None:
+        self.let_go()
         with self.log.open("ab") as log:
             # in a session of its own, so that Ctrl-C reaches whoever stops it in order, and not it
             self.process = subprocess.Popen(  # noqa: S603 - the command is ours
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
+        self.leash = Leash(self.process.pid)
 
     def wait(self, *, until: float) -> None:
         """Return once the node takes requests: a KRaft broker opens its port when it is registered and unfenced."""
@@ -252,9 +275,10 @@ class _Node:
         if self.process is not None and self.running:
             self.process.terminate()
 
-    def end(self, *, kill: bool) -> None:
+    def end(self, *, kill: bool) -> bool:
+        """Return whether there was a process that ended in order."""
         if self.process is None:
-            return
+            return False
         if not kill:
             self.ask_to_end()
             try:
@@ -263,30 +287,24 @@ class _Node:
                 kill = True
         if kill:
             self.process.kill()
-            self.process.wait()
+        self.process.wait()
         self.process = None
+        self.let_go()
+        return not kill
 
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of loopback that nothing listens on now, and that no outgoing connection will be given."""
-    found: list[int] = []
-    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            break
-    return found
+    def let_go(self) -> None:
+        """Watch no longer over a process that has ended."""
+        if self.leash is not None:
+            self.leash.release()
+            self.leash = None
 
 
 def _addresses(ports: Mapping[Listener, int]) -> str:
     return ",".join(f"{listener}://127.0.0.1:{port}" for listener, port in ports.items())
 
 
-def _security(tls: Tls) -> str:
+def _security(tls: Tls, administrators: Sequence[str]) -> str:
+    users = ";".join(f"User:{name}" for name in ("ANONYMOUS", *administrators))
     return f"""
 sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.scram.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
@@ -298,7 +316,7 @@ listener.name.mtls.ssl.client.auth=required
 listener.name.scram.ssl.client.auth=none
 ssl.principal.mapping.rules=RULE:^CN=([a-z0-9.-]+).*$/$1/,DEFAULT
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS
+super.users={users}
 """
 
 

@@ -37,6 +37,7 @@ class KafkaJars:
     """Where Kafka is and which one: ``java`` runs the classes on ``class_path``."""
 
     java: str
+    java_version: str
     folder: Path
     version: str
 
@@ -45,17 +46,25 @@ class KafkaJars:
         """Return what ``java -cp`` takes."""
         return f"{self.folder}/*"
 
+    @property
+    def archive(self) -> Path:
+        """Return where the classes of a broker are kept as Java has read them; a broker starts twice as fast with it.
+
+        Java makes the archive (JEP 350), looks whether it fits the jars, and does without it where it does not.
+        """
+        return self.folder / f"classes-{self.java_version}.jsa"
+
 
 def kafka_jars(environment: Mapping[str, str] = os.environ) -> KafkaJars:
     """Return Kafka's jars, fetching them where they are not in the cache yet.
 
     Raises ``LocalServerUnavailableError`` where there is no Java, no Maven or no way to the artifacts.
     """
-    java = _java()
+    java, java_version = _java()
     pom = POM.read_bytes()
     version = _version(pom)
     cache = _cache(environment)
-    jars = KafkaJars(java=java, folder=cache / version, version=version)
+    jars = KafkaJars(java=java, java_version=java_version, folder=cache / version, version=version)
     digest = hashlib.sha256(pom).hexdigest()
     if not _is_complete(jars.folder, digest):
         cache.mkdir(parents=True, exist_ok=True)
@@ -113,15 +122,15 @@ def _fetch(folder: Path, digest: str) -> None:
     partial.rename(folder)
 
 
-def _java() -> str:
+def _java() -> tuple[str, str]:
     java = shutil.which("java")
     if java is None:
         raise LocalServerUnavailableError(_NO_JAVA)
     told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - found above
-    found = re.search(r'version "(\d+)', told.stderr)
-    if found is None or int(found[1]) < OLDEST_JAVA:
+    found = re.search(r'version "((\d+)[\w.+-]*)"', told.stderr)
+    if found is None or int(found[2]) < OLDEST_JAVA:
         raise LocalServerUnavailableError(_NO_JAVA)
-    return java
+    return java, found[1]
 
 
 _NO_JAVA: Final = Bilingual(

@@ -21,14 +21,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from bus.kafka import KafkaSettings, TopicSettings
 from lacolle.certificates import LocalAuthority
 from lacolle.local.errors import LocalServerUnavailableError
-from lacolle.local.kafka import ClusterOptions, KafkaCluster, Listener, Tls, free_ports
+from lacolle.local.kafka import ClusterOptions, KafkaCluster, Listener, Tls
 from lacolle.local.kafka_jars import KafkaJars, kafka_jars
+from lacolle.local.ports import free_ports
 from tests.servers.sharing import do_without, run_folder, shared
 
 ADMIN = "admin"
 ADMIN_PASSWORD = "the password of a broker that lives for one test run"  # noqa: S105 - it opens nothing else
-CLIENTS = ("us-ny.nysp", "us-vt.vsp")
-"""Who has a client certificate, by its common name."""
+EXCHANGE = "exchange"
+CLIENTS = (EXCHANGE, "us-ny.nysp", "us-vt.vsp")
+"""Who has a client certificate, by its common name. The exchange's may do everything, as the administrator may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,9 @@ def _start(folder: Path) -> Iterator[dict[str, Any]]:
     authority = LocalAuthority(folder)
     (proxy_port,) = free_ports(1)
     options = ClusterOptions(
-        tls=Tls(keystore=_keystore(authority, folder), ca_file=authority.ca_file),
+        tls=Tls(keystore=keystore_of(authority, folder), ca_file=authority.ca_file),
         scram_users={ADMIN: ADMIN_PASSWORD},
+        administrators=(ADMIN, EXCHANGE),
         proxied_through=proxy_port,
     )
     for client in CLIENTS:
@@ -132,7 +135,7 @@ def _start(folder: Path) -> Iterator[dict[str, Any]]:
         cluster.stop()
 
 
-def _keystore(authority: LocalAuthority, folder: Path) -> Path:
+def keystore_of(authority: LocalAuthority, folder: Path) -> Path:
     """Return a broker's certificate as Kafka reads PEM: the key and the chain in one file."""
     files = authority.issue("broker")
     keystore = folder / "broker.keystore.pem"

@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from adapters.formats import Format
+from adapters.formats import Format, native
 from adapters.registry import DirectoryProfile, HttpsProfile, PartnerProfile, open_transport
 from adapters.transports.addresses import AllowList
 from adapters.transports.directory import DirectoryTransport
 from adapters.transports.https import Exchange, HttpsTransport
 from schemas.faults import sentence_for
 from schemas.ids import KeyId
+from schemas.parcels import Delivered
 from schemas.signing.keys import SigningKey
+from tests.unit.bus.parcels import parcel
 
 HTTPS = {"transport": "https", "url": "https://partner.example/alerts"}
+OWN_TOPICS = {"transport": "own-topics"}
 DIRECTORY = {"transport": "directory", "path": "/var/spool/partner"}
 
 
@@ -54,7 +57,7 @@ def test_a_profile_is_read() -> None:
 
 def test_a_profile_survives_json() -> None:
     """What is written as JSON reads back the same."""
-    for transport in (HTTPS, DIRECTORY):
+    for transport in (HTTPS, DIRECTORY, OWN_TOPICS):
         read = profile(transport=transport)
         assert PartnerProfile.model_validate_json(read.model_dump_json()) == read
 
@@ -145,3 +148,13 @@ async def test_each_profile_opens_its_transport(exchange: Exchange) -> None:
     assert isinstance(directory, DirectoryTransport)
     assert directory._directory == Path("/var/spool/partner")
     await directory.close()
+
+
+async def test_a_partner_that_reads_its_own_topics_has_what_is_there(exchange: Exchange) -> None:
+    """Its parcels are delivered where they are; only the native form is there, so another format is refused."""
+    transport = open_transport(profile(transport=OWN_TOPICS), hosts=tuple, exchange=exchange)
+    message = native(parcel())
+    assert await transport.deliver(message) == Delivered("on its own topics")
+    await transport.close()
+    with pytest.raises(ValidationError):
+        profile(format="cap", transport=OWN_TOPICS)

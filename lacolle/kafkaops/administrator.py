@@ -1,0 +1,369 @@
+"""The brokers' administrator: looks at topics, users, rights and groups, and changes them.
+
+The one module that uses librdkafka (``confluent_kafka``): aiokafka's administrator knows neither rights nor users.
+Calls block; every one raises ``KafkaSetupError`` where the brokers can't be reached or refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, assert_never
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from confluent_kafka.cimpl import NewTopic
+
+from bus.kafka import KafkaSettings, MutualTls, Plaintext, Scram, TopicSettings
+from lacolle.kafkaops.errors import KafkaSetupError
+from lacolle.kafkaops.wanted import Grant, Start
+from lacolle.secretfiles import read_secret
+from schemas.bilingual import Bilingual
+
+ITERATIONS: Final = 4_096
+"""How often SCRAM hashes a password: the least that RFC 7677 section 4 allows. More protects passwords that people
+think of; ours are random, 256 bits long, and every new connection pays."""
+_ANY_HOST: Final = "*"
+_USER: Final = "User:"
+_BATCH: Final = 200
+"""Topics, rights or users in one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFound:
+    """A topic as it is; ``configuration`` by Kafka's names."""
+
+    partitions: int
+    replication: int
+    configuration: Mapping[str, str]
+
+
+class Administrator:
+    """Speaks to the brokers of ``settings`` as whom their ``security`` names; paths are relative to ``folder``.
+
+    Raises ``ConfigurationError`` for a password file that can't be used, and ``KafkaSetupError`` for certificates.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, folder: Path) -> None:
+        self._timeout = settings.delivery_timeout
+        self._trouble: KafkaError | None = None
+        try:
+            self._client = AdminClient(
+                {
+                    "bootstrap.servers": ",".join(settings.bootstrap),
+                    "client.id": settings.client_id,
+                    "error_cb": self._troubled,  # type: ignore[dict-item]  # its types know of no callbacks
+                    "log_level": 0,  # what librdkafka would write on standard error, the errors say
+                    **_security(settings, folder),
+                }
+            )
+        except KafkaException as error:
+            raise KafkaSetupError(_bad_certificates()) from error
+
+    def topics(self, names: Collection[str]) -> dict[str, TopicFound]:
+        """Return those of the topics that exist."""
+        known = self._known()
+        there = [name for name in names if name in known]
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in there]
+        described = {
+            resource.name: entries
+            for batch in _batches(resources)
+            for resource, entries in self._all(
+                self._client.describe_configs(batch, request_timeout=self._timeout)
+            ).items()
+        }
+        return {
+            name: TopicFound(
+                partitions=len(known[name].partitions),
+                replication=min((len(each.replicas) for each in known[name].partitions.values()), default=0),
+                configuration={key: str(entry.value) for key, entry in described[name].items()},
+            )
+            for name in there
+        }
+
+    def create_topics(self, names: Iterable[str], settings: TopicSettings) -> None:
+        """Create topics; one that somebody else has created since is no error."""
+        topics = [
+            NewTopic(
+                name,
+                num_partitions=settings.partitions,
+                replication_factor=settings.replication,
+                config=settings.configuration(),
+            )
+            for name in names
+        ]
+        for batch in _batches(topics):
+            self._all(
+                self._client.create_topics(batch, request_timeout=self._timeout),
+                passing=KafkaError.TOPIC_ALREADY_EXISTS,
+            )
+
+    def configure(self, topic: str, values: Mapping[str, str]) -> None:
+        """Set values of a topic's configuration; the others stay (KIP-339)."""
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in values.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+        self._all(self._client.incremental_alter_configs([resource], request_timeout=self._timeout))
+
+    def users(self) -> frozenset[str]:
+        """Return the users with a password by SCRAM-SHA-512 (KIP-554)."""
+        described = self._one(self._client.describe_user_scram_credentials(request_timeout=self._timeout))
+        return frozenset(
+            name
+            for name, user in described.items()
+            if any(each.mechanism == ScramMechanism.SCRAM_SHA_512 for each in user.scram_credential_infos)
+        )
+
+    def set_password(self, user: str, password: str) -> None:
+        """Give a user this password, and no other; the user is made where there is none."""
+        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS)
+        change = UserScramCredentialUpsertion(user, info, password.encode())
+        self._all(self._client.alter_user_scram_credentials([change], request_timeout=self._timeout))
+
+    def grants(self) -> frozenset[Grant]:
+        """Return every right that somebody was given by name, from whatever host."""
+        anything: Any = None  # its types know of no filter that lets everything through
+        everything = AclBindingFilter(
+            ResourceType.ANY,
+            anything,
+            ResourcePatternType.ANY,
+            anything,
+            anything,
+            AclOperation.ANY,
+            AclPermissionType.ALLOW,
+        )
+        return frozenset(
+            _grant(binding)
+            for binding in self._one(self._client.describe_acls(everything, request_timeout=self._timeout))
+        )
+
+    def allow(self, grants: Iterable[Grant]) -> None:
+        """Give rights."""
+        for batch in _batches([_binding(grant) for grant in grants]):
+            self._all(self._client.create_acls(batch, request_timeout=self._timeout))
+
+    def withdraw(self, grants: Iterable[Grant]) -> None:
+        """Take rights back."""
+        filters = [_filter(grant) for grant in grants]
+        for batch in _batches(filters):
+            self._all(self._client.delete_acls(batch, request_timeout=self._timeout))
+
+    def begun(self, start: Start, partitions: int) -> bool:
+        """Whether a group has a place in any partition of a topic."""
+        asked = ConsumerGroupTopicPartitions(start.group, [TopicPartition(start.topic, n) for n in range(partitions)])
+        answer = self._coordinated(lambda within: self._client.list_consumer_group_offsets([asked], **within))
+        return any(each.offset >= 0 for each in answer.topic_partitions or ())
+
+    def begin(self, start: Start, partitions: int) -> bool:
+        """Let a group begin at the first record; False where it has members by now, and what they began with stands."""
+        places = [TopicPartition(start.topic, number, 0) for number in range(partitions)]
+        asked = ConsumerGroupTopicPartitions(start.group, places)
+        try:
+            self._coordinated(lambda within: self._client.alter_consumer_group_offsets([asked], **within))
+        except KafkaSetupError as error:
+            if _code(error.__cause__) in _MEMBERS:
+                return False
+            raise
+        return True
+
+    def _coordinated(self, call: Callable[[dict[str, float]], Mapping[Any, Future[Any]]]) -> Any:  # noqa: ANN401 - what a call answers
+        """Return the answer of a group's coordinator.
+
+        The first one that is ever asked for has to be made, and librdkafka asks three times and then no more.
+        """
+        for _ in range(_COORDINATOR_ATTEMPTS - 1):
+            (future,) = call({"request_timeout": _COORDINATOR_WITHIN}).values()
+            try:
+                return future.result()
+            except KafkaException as error:
+                if _code(error) not in _NO_COORDINATOR:
+                    raise self._explained(error) from error
+        (answer,) = self._all(call({"request_timeout": self._timeout})).values()
+        return answer
+
+    def _known(self) -> Mapping[str, Any]:
+        """Return the brokers' topics; wait no longer than until it is clear why they don't answer."""
+        for _ in range(int(self._timeout)):
+            try:
+                return self._client.list_topics(timeout=1.0).topics
+            except KafkaException as error:
+                told = self._explained(error)
+                if self._trouble is not None or _code(error) not in _UNREACHED:
+                    raise told from error
+        try:
+            return self._client.list_topics(timeout=1.0).topics
+        except KafkaException as error:
+            raise self._explained(error) from error
+
+    def _all(self, futures: Mapping[Any, Future[Any]], *, passing: int | None = None) -> dict[Any, Any]:
+        """Return what each request came to; librdkafka ends every one of them in the time it was given."""
+        results = {}
+        for asked, future in futures.items():
+            try:
+                results[asked] = future.result()
+            except KafkaException as error:
+                if passing is None or _code(error) != passing:
+                    raise self._explained(error) from error
+        return results
+
+    def _one(self, future: Any) -> Any:  # noqa: ANN401 - what a call answers
+        return self._all({None: future})[None]
+
+    def _troubled(self, error: KafkaError) -> None:
+        """Keep what kept librdkafka from connecting: its calls say no more than that their time is over."""
+        if error.code() in _TELLING:
+            self._trouble = error
+
+    def _explained(self, error: Exception) -> KafkaSetupError:
+        self._client.poll(0)  # hands over what _troubled is to hear
+        code = _code(error)
+        if code in _UNREACHED and self._trouble is not None:
+            code = self._trouble.code()
+        told = _REASONS.get(code, None) if code is not None else _UNREACHABLE
+        return KafkaSetupError(told or _refused(error))
+
+
+def _security(settings: KafkaSettings, folder: Path) -> dict[str, str]:
+    match settings.security:
+        case Plaintext():
+            return {"security.protocol": "PLAINTEXT"}
+        case Scram() as scram:
+            return {
+                "security.protocol": "SASL_SSL",
+                "sasl.mechanism": "SCRAM-SHA-512",
+                "sasl.username": scram.username,
+                "sasl.password": read_secret(folder / scram.password_file),
+                **_authorities(folder, scram.ca_file),
+            }
+        case MutualTls() as mutual:
+            return {
+                "security.protocol": "SSL",
+                "ssl.certificate.location": str(folder / mutual.certificate),
+                "ssl.key.location": str(folder / mutual.key),
+                **_authorities(folder, mutual.ca_file),
+            }
+        case _:
+            assert_never(settings.security)
+
+
+def _authorities(folder: Path, ca_file: str | None) -> dict[str, str]:
+    return {} if ca_file is None else {"ssl.ca.location": str(folder / ca_file)}
+
+
+def _binding(grant: Grant) -> AclBinding:
+    return AclBinding(*_parts(grant))
+
+
+def _filter(grant: Grant) -> AclBindingFilter:
+    return AclBindingFilter(*_parts(grant))
+
+
+def _parts(grant: Grant) -> tuple[Any, ...]:
+    return (
+        ResourceType[grant.resource.upper()],
+        grant.name,
+        ResourcePatternType.PREFIXED if grant.prefixed else ResourcePatternType.LITERAL,
+        f"{_USER}{grant.principal}",
+        _ANY_HOST,
+        AclOperation[grant.operation.upper()],
+        AclPermissionType.ALLOW,
+    )
+
+
+def _grant(binding: AclBinding) -> Grant:
+    return Grant(
+        principal=binding.principal.removeprefix(_USER),
+        resource=ResourceType(binding.restype).name.lower(),
+        name=binding.name,
+        prefixed=binding.resource_pattern_type == ResourcePatternType.PREFIXED,
+        operation=AclOperation(binding.operation).name.lower(),
+    )
+
+
+def _batches(items: list[Any]) -> Iterable[list[Any]]:
+    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
+
+
+def _code(error: BaseException | None) -> int | None:
+    if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
+        return int(error.args[0].code())
+    return None
+
+
+def _refused(error: Exception) -> Bilingual:
+    told = error.args[0].str() if _code(error) is not None else type(error).__name__
+    return Bilingual(fr=f"Kafka refuse : {told}", en=f"Kafka refuses: {told}")
+
+
+def _bad_certificates() -> Bilingual:
+    return Bilingual(
+        fr="Les certificats de l'administrateur de Kafka ne peuvent être lus : vérifiez les fichiers sous security.",
+        en="The certificates of Kafka's administrator can't be read: check the files under security.",
+    )
+
+
+_UNREACHABLE: Final = Bilingual(
+    fr="Aucun courtier Kafka ne répond : vérifiez bootstrap, le réseau, et que les courtiers sont en marche.",
+    en="No Kafka broker answers: check bootstrap, the network, and that the brokers are running.",
+)
+_NOT_LET_IN: Final = Bilingual(
+    fr="Kafka refuse l'administrateur : vérifiez username et password_file du fichier donné avec --as.",
+    en="Kafka refuses the administrator: check username and password_file in the file given with --as.",
+)
+_NOT_TRUSTED: Final = Bilingual(
+    fr="La liaison TLS avec Kafka échoue : vérifiez ca_file, le certificat, et le nom d'hôte sous bootstrap.",
+    en="TLS with Kafka fails: check ca_file, the certificate, and the host name under bootstrap.",
+)
+_NOT_ALLOWED: Final = Bilingual(
+    fr="Kafka n'accorde pas ce droit : donnez avec --as le fichier d'un administrateur (super.users).",
+    en="Kafka does not allow that: give the file of an administrator (super.users) with --as.",
+)
+_NO_RIGHTS_HERE: Final = Bilingual(
+    fr="Ces courtiers ne vérifient aucun droit : réglez authorizer.class.name, ou, sur une machine d'essai, limitez-"
+    "vous aux sujets avec --topics-only.",
+    en="These brokers check no rights: set authorizer.class.name, or, on a machine for trials, create topics alone "
+    "with --topics-only.",
+)
+_TOO_FEW_BROKERS: Final = Bilingual(
+    fr="Il y a moins de courtiers que topics.replication n'en demande : ajoutez-en, ou abaissez ce réglage.",
+    en="There are fewer brokers than topics.replication asks for: add some, or lower that setting.",
+)
+_COORDINATOR_ATTEMPTS: Final = 8
+_COORDINATOR_WITHIN: Final = 3.0
+_NO_COORDINATOR: Final = (
+    KafkaError._TIMED_OUT,  # noqa: SLF001 - librdkafka's own names
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_COORDINATOR,
+)
+_MEMBERS: Final = (KafkaError.NON_EMPTY_GROUP, KafkaError.UNKNOWN_MEMBER_ID)
+_UNREACHED: Final = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)  # noqa: SLF001 - the same
+_TELLING: Final = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # noqa: SLF001 - the same
+_REASONS: Final[Mapping[int, Bilingual]] = {
+    **dict.fromkeys(_UNREACHED, _UNREACHABLE),
+    KafkaError._AUTHENTICATION: _NOT_LET_IN,  # noqa: SLF001 - the same
+    KafkaError.SASL_AUTHENTICATION_FAILED: _NOT_LET_IN,
+    KafkaError._SSL: _NOT_TRUSTED,  # noqa: SLF001 - the same
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: _NOT_ALLOWED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: _NOT_ALLOWED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED: _NOT_ALLOWED,
+    KafkaError.SECURITY_DISABLED: _NO_RIGHTS_HERE,
+    KafkaError.INVALID_REPLICATION_FACTOR: _TOO_FEW_BROKERS,
+}

@@ -1,0 +1,185 @@
+"""From what Kafka holds to what it must hold: compare, do what is missing, and say what was done and what was there.
+
+Nothing is done twice, so a run that was cut short is run again. What can't be done without harm is told and left alone:
+more partitions would break the order of keys, other replicas are the operator's to place, and rights that nobody should
+have are taken back only where that is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Literal, TypeAlias
+
+from bus.kafka import TopicSettings
+from lacolle.kafkaops.administrator import Administrator, TopicFound
+from lacolle.kafkaops.errors import KafkaSetupError
+from lacolle.kafkaops.passwords import PasswordFolder
+from lacolle.kafkaops.wanted import Grant, Start, Wanted
+from schemas.bilingual import Bilingual
+
+OURS: Final = "lacolle."
+"""What the names of all our topics and groups begin with; what others have on the same brokers is not looked at."""
+
+Kind: TypeAlias = Literal["topic", "user", "right", "group"]
+
+
+class State(StrEnum):
+    """What became of one thing; where nothing is to be done but planned, what would become of it."""
+
+    THERE = "there"
+    CREATED = "created"
+    CHANGED = "changed"
+    REMOVED = "removed"
+    DIFFERS = "differs"
+    UNWANTED = "unwanted"
+
+
+DONE: Final = frozenset({State.CREATED, State.CHANGED, State.REMOVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing, and what became of it. ``detail`` never holds a secret."""
+
+    kind: Kind
+    name: str
+    state: State
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the operator asks for.
+
+    ``passwords`` is None where users and rights are left alone. ``renew`` are users that get a new password. ``prune``
+    takes back rights on our topics and groups that nobody should have. ``plan`` looks, and does nothing.
+    """
+
+    passwords: PasswordFolder | None
+    renew: Collection[str] = field(default=())
+    prune: bool = False
+    plan: bool = False
+
+
+def set_up(administrator: Administrator, wanted: Wanted, settings: TopicSettings, choices: Choices) -> tuple[Step, ...]:
+    """Do what is missing and return every step, in order.
+
+    Raises ``KafkaSetupError`` and ``ConfigurationError``; what was done before stands.
+    """
+    unknown = sorted(set(choices.renew) - set(wanted.users))
+    if unknown:
+        raise KafkaSetupError(_no_such_user(", ".join(unknown)))
+    found = administrator.topics(wanted.topics)
+    steps = [*_topics(administrator, wanted.topics, found, settings, choices)]
+    steps += _starts(administrator, wanted.starts, found, settings, choices)
+    if choices.passwords is not None:
+        steps += _users(administrator, wanted.users, choices.passwords, choices)
+        steps += _rights(administrator, wanted, choices)
+    return tuple(steps)
+
+
+def _topics(
+    administrator: Administrator,
+    topics: Iterable[str],
+    found: dict[str, TopicFound],
+    settings: TopicSettings,
+    choices: Choices,
+) -> Iterator[Step]:
+    missing = [topic for topic in topics if topic not in found]
+    if missing and not choices.plan:
+        administrator.create_topics(missing, settings)
+    for topic in topics:
+        if topic not in found:
+            yield Step("topic", topic, State.CREATED, f"partitions={settings.partitions}")
+        else:
+            yield from _existing(administrator, topic, found[topic], settings, choices)
+
+
+def _existing(
+    administrator: Administrator, topic: str, found: TopicFound, settings: TopicSettings, choices: Choices
+) -> Iterator[Step]:
+    changes = {
+        name: value for name, value in settings.configuration().items() if found.configuration.get(name) != value
+    }
+    fixed = {
+        "partitions": (found.partitions, settings.partitions),
+        "replicas": (found.replication, settings.replication),
+    }
+    differing = [f"{name}={has}≠{told}" for name, (has, told) in fixed.items() if has != told]
+    if changes:
+        if not choices.plan:
+            administrator.configure(topic, changes)
+        yield Step("topic", topic, State.CHANGED, ", ".join(f"{name}={value}" for name, value in changes.items()))
+    if differing:
+        yield Step("topic", topic, State.DIFFERS, ", ".join(differing))
+    if not changes and not differing:
+        yield Step("topic", topic, State.THERE, f"partitions={found.partitions}")
+
+
+def _starts(
+    administrator: Administrator,
+    starts: Iterable[Start],
+    found: dict[str, TopicFound],
+    settings: TopicSettings,
+    choices: Choices,
+) -> Iterator[Step]:
+    """Let the exchange's groups begin with their topics: what is published before a first member joins is theirs."""
+    for start in starts:
+        topic = found.get(start.topic)
+        partitions = settings.partitions if topic is None else topic.partitions
+        there = topic is not None and administrator.begun(start, partitions)
+        if not there and not choices.plan:
+            there = not administrator.begin(start, partitions)
+        yield Step("group", start.group, State.THERE if there else State.CREATED)
+
+
+def _users(
+    administrator: Administrator, users: Iterable[str], passwords: PasswordFolder, choices: Choices
+) -> Iterator[Step]:
+    known = administrator.users()
+    for user in users:
+        file = str(passwords.file(user))
+        if user in choices.renew and user in known:
+            if not choices.plan:
+                administrator.set_password(user, passwords.renewed(user))
+            yield Step("user", user, State.CHANGED, file)
+        elif user in known:
+            yield Step("user", user, State.THERE, file if passwords.holds(user) else "")
+        else:
+            if not choices.plan:
+                administrator.set_password(user, passwords.password(user))
+            yield Step("user", user, State.CREATED, file)
+
+
+def _rights(administrator: Administrator, wanted: Wanted, choices: Choices) -> Iterator[Step]:
+    found = administrator.grants()
+    missing = [grant for grant in wanted.grants if grant not in found]
+    if missing and not choices.plan:
+        administrator.allow(missing)
+    for grant in wanted.grants:
+        yield Step("right", named(grant), State.CREATED if grant in missing else State.THERE)
+    unwanted = sorted(grant for grant in found - set(wanted.grants) if _is_ours(grant, wanted))
+    if unwanted and choices.prune and not choices.plan:
+        administrator.withdraw(unwanted)
+    for grant in unwanted:
+        yield Step("right", named(grant), State.REMOVED if choices.prune else State.UNWANTED)
+
+
+def _is_ours(grant: Grant, wanted: Wanted) -> bool:
+    """Whether a right concerns us: it reaches our topics or groups, or one of our principals has it."""
+    on_ours = grant.name.startswith(OURS) or grant.name == "*" or (grant.prefixed and OURS.startswith(grant.name))
+    return grant.principal in wanted.principals or (on_ours and grant.resource in {"topic", "group"})
+
+
+def named(grant: Grant) -> str:
+    """Return a right in one line: who, what, on which resource; a name that only begins so ends in an asterisk."""
+    return f"{grant.principal}: {grant.operation} {grant.resource} {grant.name}{'*' if grant.prefixed else ''}"
+
+
+def _no_such_user(names: str) -> Bilingual:
+    return Bilingual(
+        fr=f"Aucun utilisateur à mot de passe ne s'appelle ainsi : {names}. Corrigez --renew.",
+        en=f"No user with a password has this name: {names}. Correct --renew.",
+    )

@@ -1,0 +1,45 @@
+"""Processes that end when the one that started them does, however that ends: SIGKILL too.
+
+A small shell watches a pipe of which only the starting process holds the other end. When that process is gone the pipe
+ends, and the shell kills what it watches; where the process says that all is well first, the shell just ends. The
+kernel's own way (``PR_SET_PDEATHSIG``) is Linux's alone, and follows the thread that started a process, rather than
+the process.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Final
+
+_WATCH: Final = 'read -r word || kill -KILL "$1"'
+
+
+class Leash:
+    """Watches one process from now on; it must be a child of this one, so that its id stays its own."""
+
+    def __init__(self, pid: int) -> None:
+        reading, self._held = os.pipe()  # neither end is inherited by other children (PEP 446)
+        try:
+            self._watcher = subprocess.Popen(  # noqa: S603 - the command is ours
+                ["/bin/sh", "-c", _WATCH, "leash", str(pid)],
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for whoever stops things in order
+            )
+        finally:
+            os.close(reading)
+
+    def release(self) -> None:
+        """Watch no more; to be called when the process has ended, before or after it was waited for. Idempotent."""
+        if self._held < 0:
+            return
+        held, self._held = self._held, -1
+        try:
+            os.write(held, b"ended\n")
+        except BrokenPipeError:  # somebody ended the watcher
+            pass
+        finally:
+            os.close(held)
+        self._watcher.wait()

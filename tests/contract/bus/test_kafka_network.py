@@ -1,0 +1,123 @@
+"""The Kafka bus behind a bad network: every call ends in a bounded time, and nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import time
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from bus.contract import BusUnavailableError
+from bus.kafka import KafkaBus
+from tests.contract.bus.kafka_records import bus_of, numbered, publish_persistently, read_until
+from tests.servers.kafka import TestKafka, settings_for
+from tests.servers.proxy import Proxy, proxying
+
+REQUEST, DELIVERY = 1.0, 3.0
+SLACK = 3.0
+"""Seconds that a loaded machine may add."""
+
+
+@pytest.fixture
+async def proxy(kafka: TestKafka) -> AsyncIterator[Proxy]:
+    """Yield a proxy in front of the broker; the one port that the broker sends its clients to is this test's alone."""
+    with (kafka.folder / "proxy.lock").open("w") as turn:
+        await asyncio.to_thread(fcntl.flock, turn, fcntl.LOCK_EX)
+        async with proxying(port=kafka.proxy_port, target=kafka.addresses["PROXIED"]) as proxy:
+            yield proxy
+
+
+@pytest.fixture
+async def bus(kafka: TestKafka, proxy: Proxy) -> AsyncIterator[KafkaBus]:
+    """Yield a bus that reaches the broker through the proxy alone."""
+    bus = bus_of(settings_for(f"127.0.0.1:{kafka.proxy_port}", request_timeout=REQUEST, delivery_timeout=DELIVERY))
+    yield bus
+    proxy.mend()
+    await bus.close()
+
+
+@pytest.fixture
+async def topic(bus: KafkaBus, proxy: Proxy) -> str:
+    """Return a topic of the test's own."""
+    topic = f"network.{uuid4()}"
+    await bus.create_topics([topic])
+    assert proxy.connections
+    return topic
+
+
+async def refused_within(bus: KafkaBus, topic: str) -> float:
+    """Return how many seconds it takes until a call is refused."""
+    started = time.monotonic()
+    with pytest.raises(BusUnavailableError):
+        await bus.publish(numbered(topic, "lost", 0))
+    return time.monotonic() - started
+
+
+async def test_a_slow_network_is_slow_and_nothing_else(bus: KafkaBus, topic: str, proxy: Proxy) -> None:
+    """With a tenth of a second each way records are published and received, in order."""
+    subscription = await bus.subscribe([topic], group="g")
+    proxy.delay = 0.1
+    await bus.publish_all([numbered(topic, "key", number) for number in range(50)])
+    arrived = await read_until(subscription, [(b"key", b"000049")])
+    assert arrived[b"key"] == [f"{number:06}".encode() for number in range(50)]
+    assert bus.available
+
+
+@pytest.mark.parametrize("fault", ["silence", "refuse"])
+async def test_a_call_ends_in_time_and_the_bus_recovers(bus: KafkaBus, topic: str, proxy: Proxy, fault: str) -> None:
+    """Half-open or cut: publishing is refused within its time, subscribing too, and all goes on once it is mended."""
+    subscription = await bus.subscribe([topic], group="g")
+    await bus.publish(numbered(topic, "key", 0))
+    await read_until(subscription, [(b"key", b"000000")])
+    getattr(proxy, fault)()
+    assert await refused_within(bus, topic) < DELIVERY + SLACK
+    assert not bus.available
+    started = time.monotonic()
+    with pytest.raises(BusUnavailableError):
+        await bus.subscribe([topic], group="another")
+    assert time.monotonic() - started < DELIVERY + REQUEST + SLACK
+    proxy.mend()
+    for number in range(1, 20):
+        await publish_persistently(bus, numbered(topic, "key", number))
+    arrived = await read_until(subscription, [(b"key", b"000019")])
+    assert arrived[b"key"] == sorted(arrived[b"key"])
+    assert set(arrived[b"key"]) >= {f"{number:06}".encode() for number in range(1, 20)}
+    assert bus.available
+
+
+async def test_connections_that_are_cut_lose_nothing(bus: KafkaBus, topic: str, proxy: Proxy) -> None:
+    """While connections are cut every now and then, what is acknowledged arrives and each key's order holds."""
+    subscription = await bus.subscribe([topic], group="g")
+
+    async def publish(key: str) -> None:
+        for number in range(60):
+            await publish_persistently(bus, numbered(topic, key, number))
+            await asyncio.sleep(0.01)
+
+    async def cut() -> None:
+        for _ in range(5):
+            await asyncio.sleep(0.3)
+            proxy.cut()
+
+    reading = asyncio.create_task(
+        read_until(
+            subscription, [(f"key {n}".encode(), f"{number:06}".encode()) for n in range(4) for number in range(60)]
+        )
+    )
+    await asyncio.gather(cut(), *(publish(f"key {number}") for number in range(4)))
+    for values in (await reading).values():
+        assert list(dict.fromkeys(values)) == sorted(set(values))
+
+
+async def test_closing_does_not_wait_for_a_broker_that_is_silent(bus: KafkaBus, topic: str, proxy: Proxy) -> None:
+    """A bus whose broker has fallen silent closes within the time of a delivery and of a few requests."""
+    await bus.subscribe([topic], group="g")
+    await bus.publish(numbered(topic, "key", 0))
+    proxy.silence()
+    await refused_within(bus, topic)
+    started = time.monotonic()
+    await bus.close()
+    assert time.monotonic() - started < DELIVERY + 4 * REQUEST + SLACK
