@@ -23,26 +23,33 @@ from gateway.errors import (
     GatewayError,
     LogUnavailableError,
     MalformedSubmissionError,
-    NotPermittedError,
     RateLimitedError,
     UntrustedSignatureError,
 )
 from gateway.following import decided_anew, no_look
 from gateway.ratelimit import RateLimiter
 from gateway.registry import CurrentRegistry
+from gateway.screening import (
+    UNKNOWN_REFERENCE,
+    check_permission,
+    check_signing_time,
+    check_times,
+    own_references,
+    read_alert,
+)
 from gateway.signatures.beside import Signatures
-from gateway.store.acceptance import Acceptance, AcceptanceWriter, Answer
+from gateway.store.acceptance import AcceptanceWriter, Answer
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
 from gateway.store.entries import EntryWriter
+from gateway.store.placing import Acceptance
 from gateway.store.reading import first_answer
 from gateway.store.threads import Thread, find_thread
-from schemas.alerts.catalogue import Fault, InvalidAlertError, parse_alert
-from schemas.alerts.header import Alert, instant, read_references
-from schemas.bilingual import Bilingual
+from schemas.alerts.catalogue import InvalidAlertError, parse_alert
+from schemas.alerts.header import Alert
 from schemas.decisions import Decision
 from schemas.ids import ParticipantId
-from schemas.registry import ParticipantStatement, Role, may_send
+from schemas.registry import ParticipantStatement
 from schemas.signing.jws import (
     ALERT,
     MalformedJwsError,
@@ -51,9 +58,6 @@ from schemas.signing.jws import (
     read_compact,
 )
 from schemas.signing.strict_json import JsonError, parse_json
-
-CLOCK_TOLERANCE = timedelta(seconds=300)
-"""How far a signing time may be from the exchange's clock, and a ``sent`` ahead of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +191,10 @@ class Intake:
 
     async def _consider(self, identified: Identified) -> Considered:
         self._limiter.take(identified.participant.participant, now=time.monotonic())
-        alert = _parse(identified.unverified.payload)
-        _check_permission(identified.participant, alert)
+        alert = read_alert(identified.unverified.payload)
+        check_permission(identified.participant, alert)
         now = self._clock()
-        deadline = _check_times(alert, now) or now + self._give_up_after
+        deadline = check_times(alert, now) or now + self._give_up_after
         thread, warnings = await self._thread_of(alert)
         decisions = decide(
             alert, self._registry.snapshot_at(now), now, reached=thread.reached if thread is not None else {}
@@ -208,13 +212,13 @@ class Intake:
         """Return the thread an alert belongs to, and warnings; an alert that references nothing known starts one."""
         if alert.msgType == "Alert" or not alert.references:
             return None, ()
-        own = _own_references(alert)
+        own = own_references(alert)
         async with self._store.reading() as connection:
             thread = await find_thread(connection, sender=alert.sender, identifiers=own) if own else None
         if thread is not None:
             return thread, ()
         if alert.msgType == "Cancel":
-            raise AlertRefusedError((_UNKNOWN_REFERENCE,))
+            raise AlertRefusedError((UNKNOWN_REFERENCE,))
         return None, ("unknown-reference",)
 
     async def _accepted_before(self, identified: Identified) -> Answer | None:
@@ -241,95 +245,6 @@ class Intake:
         self._on_refused(refusal, identified.participant.participant)
 
 
-_UNKNOWN_REFERENCE = Fault(
-    pointer="/references",
-    code="unknown-reference",
-    message=Bilingual(
-        fr="aucune alerte connue de cet expéditeur n'est citée : il n'y a rien à annuler",
-        en="no known alert of this sender is referenced: there is nothing to cancel",
-    ),
-)
-
-
-def check_signing_time(unverified: Unverified, now: datetime) -> None:
-    """Raise ``MalformedSubmissionError`` where ``iat`` is further from ``now`` than the tolerance."""
-    if unverified.iat is None or abs(unverified.iat - now.timestamp()) > CLOCK_TOLERANCE.total_seconds():
-        raise MalformedSubmissionError(
-            Bilingual(
-                fr="l'heure de signature (iat) s'écarte de plus de 300 secondes de l'horloge de la plateforme : "
-                "réglez l'horloge et signez de nouveau",
-                en="the signing time (iat) is more than 300 seconds from the exchange's clock: "
-                "set the clock and sign again",
-            )
-        )
-
-
-def _parse(payload: bytes) -> Alert:
-    try:
-        return parse_alert(parse_json(payload))
-    except JsonError as error:
-        raise MalformedSubmissionError(error.reason, error.pointer) from error
-    except InvalidAlertError as error:
-        raise AlertRefusedError(error.faults) from error
-
-
-def _check_permission(participant: ParticipantStatement, alert: Alert) -> None:
-    if alert.sender != participant.participant:
-        raise NotPermittedError(
-            Bilingual(
-                fr="la clé est celle d'un autre participant que l'expéditeur de l'alerte",
-                en="the key is another participant's than the alert's sender",
-            )
-        )
-    if Role.SENDER not in participant.roles:
-        raise NotPermittedError(
-            Bilingual(
-                fr="le participant n'a pas le rôle d'expéditeur", en="the participant does not have the sender role"
-            )
-        )
-    if not may_send(participant.sends, alert.type):
-        raise NotPermittedError(
-            Bilingual(
-                fr="l'attestation du participant ne lui permet pas d'envoyer ce type d'alerte",
-                en="the participant's authority statement does not let it send this type of alert",
-            )
-        )
-
-
-def _check_times(alert: Alert, now: datetime) -> datetime | None:
-    """Return when the alert expires; None where it does not say. Raises ``AlertRefusedError``."""
-    faults = []
-    if instant(alert.sent) > now + CLOCK_TOLERANCE:
-        message = Bilingual(fr="la date d'envoi est dans l'avenir", en="the time sent lies in the future")
-        faults.append(Fault(pointer="/sent", code="sent-in-future", message=message))
-    expires, pointer = _expiry(alert)
-    if expires is not None and expires <= now:
-        message = Bilingual(fr="l'alerte est déjà expirée", en="the alert has expired already")
-        faults.append(Fault(pointer=pointer, code="expired", message=message))
-    if faults:
-        raise AlertRefusedError(tuple(faults))
-    return expires
-
-
-def _expiry(alert: Alert) -> tuple[datetime | None, str]:
-    """Return when an alert ends and where it says so: its own word, or else the last of its info blocks'."""
-    if alert.expires is not None:
-        return instant(alert.expires), "/expires"
-    ends = [instant(info.expires) for info in alert.info if info.expires is not None]
-    if not ends or len(ends) < len(alert.info):
-        return None, ""
-    return max(ends), f"/info/{ends.index(max(ends))}/expires"
-
-
-def _own_references(alert: Alert) -> tuple[str, ...]:
-    """Return the identifiers of the sender's own alerts that an alert is about; an Alert is about none."""
-    if alert.msgType == "Alert":
-        return ()
-    return tuple(
-        reference.identifier for reference in read_references(alert.references) if reference.sender == alert.sender
-    )
-
-
 def _acceptance(considered: Considered, traceparent: str) -> Acceptance:
     identified = considered.identified
     return Acceptance(
@@ -339,7 +254,7 @@ def _acceptance(considered: Considered, traceparent: str) -> Acceptance:
         submission=identified.submission,
         submission_digest=identified.submission_digest,
         payload_digest=hashlib.sha256(identified.unverified.payload).digest(),
-        references=_own_references(considered.alert),
+        references=own_references(considered.alert),
         thread=considered.thread,
         decisions=considered.decisions,
         deadline_ms=int(considered.deadline.timestamp() * 1000),

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from gateway.accept import CLOCK_TOLERANCE, check_signing_time
 from gateway.clock import Clock
 from gateway.errors import AlertRefusedError, MalformedSubmissionError, NotFoundError, UntrustedSignatureError
 from gateway.following import decided_anew, no_look
 from gateway.registry import CurrentRegistry
+from gateway.screening import CLOCK_TOLERANCE, check_signing_time
 from gateway.store.acknowledgements import AcknowledgementWriter, Recorded, SignedAcknowledgement
 from gateway.store.committer import Committer
 from schemas.alerts.catalogue import Fault

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.accept import check_signing_time
 from gateway.clock import Clock
 from gateway.errors import GatewayError, MalformedSubmissionError, UntrustedSignatureError
 from gateway.registry import CurrentRegistry
+from gateway.screening import check_signing_time
 from schemas.ids import CertificateDigest, ParticipantId
 from schemas.registry import Registry
 from schemas.signing.jws import ALERT, MalformedJwsError, read_compact

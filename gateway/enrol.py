@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.accept import CLOCK_TOLERANCE
 from gateway.clock import Clock
 from gateway.errors import StatementRefusedError
 from gateway.registry import CurrentRegistry
+from gateway.screening import CLOCK_TOLERANCE
 from gateway.store.committer import Committer
 from gateway.store.registry import StatementRecorded, StatementWriter
 from schemas.bilingual import Bilingual

@@ -28,8 +28,9 @@ from gateway.ratelimit import Rate, RateLimiter
 from gateway.receipts import ReceiptSigner
 from gateway.settings import Settings
 from gateway.signatures.beside import SignatureProcess
-from gateway.store.acceptance import Acceptance, AcceptanceWriter
+from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.committer import Batch
+from gateway.store.placing import Acceptance
 from gateway.tokens import TokenIssuer
 from schemas.ids import AlertId, KeyId
 from schemas.signing.keys import PublicKey, SigningKey

@@ -12,8 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from gateway.errors import GatewayError
-from gateway.store.acceptance import Acceptance
 from gateway.store.dispatches import DELIVERED, Settled
+from gateway.store.placing import Acceptance
 from schemas.decisions import Lane
 from schemas.ids import ParticipantId, instant_ms_of
 from schemas.parcels import OutcomeReport

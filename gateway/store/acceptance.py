@@ -10,61 +10,19 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from sqlalchemy import bindparam, select
 
 from audit.bulk import insert_rows
-from audit.entry import Draft, Kind
 from gateway.errors import GatewayError, IdentifierReusedError, RegistryMovedError, UntrustedSignatureError
-from gateway.receipts import Promise, ReceiptSigner
+from gateway.receipts import ReceiptSigner
 from gateway.store.committer import Batch
-from gateway.store.decisions import denial_content, reason_content
-from gateway.store.dispatches import PENDING, Route
+from gateway.store.dispatches import Route
+from gateway.store.placing import Acceptance, Placed, alert_row, answer_body, dispatch_rows, place
 from gateway.store.tables import alerts, dispatches
 from gateway.store.threads import Thread, find_thread
-from schemas.alerts.header import Alert
-from schemas.decisions import Decision, Deny, Permit
-from schemas.ids import AlertId, DeliveryId, JurisdictionCode, KeyId, uuid7
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """All that is known of an alert before it is stored.
-
-    ``references`` are the identifiers of the sender's own alerts that it is about, ``thread`` what was known of their
-    chain when it was decided, None where it begins one. ``deadline_ms`` is when its dispatches end, in milliseconds
-    since the Unix epoch, ``traceparent`` the request's trace context, or "".
-    """
-
-    alert: Alert
-    home: JurisdictionCode
-    kid: KeyId
-    submission: bytes
-    submission_digest: bytes
-    payload_digest: bytes
-    references: tuple[str, ...]
-    thread: Thread | None
-    decisions: tuple[Decision, ...]
-    deadline_ms: int
-    warnings: tuple[str, ...] = ()
-    traceparent: str = ""
-
-    @property
-    def name(self) -> tuple[str, str]:
-        """What the alert is known by, for good: its sender and identifier."""
-        return self.alert.sender, self.alert.identifier
-
-    @property
-    def permits(self) -> list[Permit]:
-        """Who receives it."""
-        return [decision for decision in self.decisions if isinstance(decision, Permit)]
-
-    @property
-    def denials(self) -> list[Deny]:
-        """Who does not."""
-        return [decision for decision in self.decisions if isinstance(decision, Deny)]
+from schemas.ids import AlertId, KeyId
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +61,7 @@ class AcceptanceWriter:
         """
         known = await self._known(batch, items)
         trusted = {kid: self._trusted(kid, batch) for kid in {item.kid for item in items}}
-        placed: dict[tuple[str, str], _Placed] = {}
+        placed: dict[tuple[str, str], Placed] = {}
         outrun: set[tuple[str, str]] = set()
         for item in items:
             if item.name in known or item.name in placed or not trusted[item.kid]:
@@ -111,7 +69,7 @@ class AcceptanceWriter:
             if await _is_outrun(batch, item, placed):
                 outrun.add(item.name)
             else:
-                placed[item.name] = _place(batch, item)
+                placed[item.name] = place(batch, item)
         bodies = await self._store(batch, placed) if placed else {}
         results: list[Answer | GatewayError | RegistryMovedError] = []
         for item in items:
@@ -127,13 +85,13 @@ class AcceptanceWriter:
                 results.append(_Known(first.item.payload_digest, answer).answer_to(item))
         return results
 
-    async def _store(self, batch: Batch, placed: Mapping[tuple[str, str], _Placed]) -> Mapping[tuple[str, str], bytes]:
+    async def _store(self, batch: Batch, placed: Mapping[tuple[str, str], Placed]) -> Mapping[tuple[str, str], bytes]:
         """Insert the rows and return the signed answers, which are signed while rows that need none go in."""
         now_ms = batch.now_ms
         signing = asyncio.create_task(self._answers(batch, list(placed.values())))
         try:
             await asyncio.sleep(0)  # the receipts go out to be signed
-            routed = [row for each in placed.values() for row in _dispatch_rows(each, now_ms=now_ms)]
+            routed = [row for each in placed.values() for row in dispatch_rows(each, now_ms=now_ms)]
             if routed:
                 await insert_rows(batch.connection, dispatches, routed)
                 routes = {Route(permit.recipient, permit.lane) for each in placed.values() for _, permit in each.routes}
@@ -142,14 +100,14 @@ class AcceptanceWriter:
             bodies = dict(zip(placed, await signing, strict=True))
         finally:
             signing.cancel()
-        rows = [_alert_row(each, bodies[name], now_ms=now_ms) for name, each in placed.items()]
+        rows = [alert_row(each, bodies[name], now_ms=now_ms) for name, each in placed.items()]
         await insert_rows(batch.connection, alerts, rows)
         batch.after_commit.append(lambda: self._on_stored([(each.alert_id, each.item) for each in placed.values()]))
         return bodies
 
-    async def _answers(self, batch: Batch, placed: Sequence[_Placed]) -> list[bytes]:
+    async def _answers(self, batch: Batch, placed: Sequence[Placed]) -> list[bytes]:
         receipts = await self._signer.sign([each.promise for each in placed], received=batch.now)
-        return [_answer(each, receipt) for each, receipt in zip(placed, receipts, strict=True)]
+        return [answer_body(each, receipt) for each, receipt in zip(placed, receipts, strict=True)]
 
     async def _known(self, batch: Batch, items: Sequence[Acceptance]) -> dict[tuple[str, str], _Known]:
         # one look-up for each sender: SQLite finds pairs of values in a list by reading the whole table
@@ -180,49 +138,7 @@ class _Known:
         return self.answer if item.payload_digest == self.payload_digest else IdentifierReusedError()
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """An acceptance with the names that its transaction gave it; ``routes`` has each permit's delivery."""
-
-    item: Acceptance
-    alert_id: AlertId
-    thread: AlertId
-    log_index: int
-    routes: tuple[tuple[DeliveryId, Permit], ...]
-
-    @property
-    def promise(self) -> Promise:
-        """What its receipt says."""
-        return Promise(
-            alert_id=self.alert_id,
-            sender=self.item.alert.sender,
-            identifier=self.item.alert.identifier,
-            submission_digest=self.item.submission_digest,
-            log_index=self.log_index,
-        )
-
-
-def _answer(placed: _Placed, receipt: str) -> bytes:
-    document: dict[str, Any] = {
-        "alert_id": placed.alert_id,
-        "log_index": placed.log_index,
-        "receipt": receipt,
-        "recipients": [
-            {
-                "participant": permit.recipient,
-                "agreement": f"{permit.under.agreement}/{permit.under.version}",
-                "clause": permit.under.clause,
-                "lane": permit.lane,
-            }
-            for _, permit in placed.routes
-        ],
-    }
-    if placed.item.warnings:
-        document["warnings"] = list(placed.item.warnings)
-    return orjson.dumps(document)
-
-
-async def _is_outrun(batch: Batch, item: Acceptance, placed: Mapping[tuple[str, str], _Placed]) -> bool:
+async def _is_outrun(batch: Batch, item: Acceptance, placed: Mapping[tuple[str, str], Placed]) -> bool:
     """Say whether an alert's thread has reached others, or another way, than was known when it was decided."""
     if not item.references:
         return False
@@ -235,110 +151,3 @@ async def _is_outrun(batch: Batch, item: Acceptance, placed: Mapping[tuple[str, 
         if thread is not None and (name in named or each.thread == thread.first):
             thread.reached.update({permit.recipient: permit.under for _, permit in each.routes})
     return thread != item.thread
-
-
-def _place(batch: Batch, item: Acceptance) -> _Placed:
-    """Append an acceptance's entries, and return it with its place in the log."""
-    alert_id = AlertId(uuid7(at=batch.now, randomness=batch.randomness(10)))
-    thread = alert_id if item.thread is None else item.thread.first
-    permits, denials = item.permits, item.denials
-    log_index = batch.log.append(_accepted_entry(item, alert_id, thread, permits))
-    routes = tuple((DeliveryId(uuid7(at=batch.now, randomness=batch.randomness(10))), permit) for permit in permits)
-    placed = _Placed(item, alert_id, thread, log_index, routes)
-    for delivery_id, permit in routes:
-        batch.log.append(_routed_entry(placed, delivery_id, permit))
-    if denials:
-        batch.log.append(_withheld_entry(placed, denials))
-    return placed
-
-
-def _accepted_entry(item: Acceptance, alert_id: AlertId, thread: AlertId, permits: Sequence[Permit]) -> Draft:
-    alert = item.alert
-    return Draft(
-        kind=Kind.ACCEPTED,
-        actor=alert.sender,
-        jurisdictions=(item.home, *(permit.jurisdiction for permit in permits)),
-        alert_id=alert_id,
-        agreement=None,
-        content={
-            "digest": f"sha-256:{item.submission_digest.hex()}",
-            "payload_digest": f"sha-256:{item.payload_digest.hex()}",
-            "kid": item.kid,
-            "identifier": alert.identifier,
-            "type": alert.type,
-            "status": alert.status,
-            "msg_type": alert.msgType,
-            "tlp": alert.handling.tlp,
-            "thread": thread,
-        },
-    )
-
-
-def _routed_entry(placed: _Placed, delivery_id: DeliveryId, permit: Permit) -> Draft:
-    return Draft(
-        kind=Kind.ROUTED,
-        actor=placed.item.alert.sender,
-        jurisdictions=(placed.item.home, permit.jurisdiction),
-        alert_id=placed.alert_id,
-        agreement=permit.under.agreement,
-        content={
-            "delivery_id": delivery_id,
-            "recipient": permit.recipient,
-            "clause": str(permit.under),
-            "lane": permit.lane.value,
-            "reason": reason_content(permit.reason),
-        },
-    )
-
-
-def _withheld_entry(placed: _Placed, denials: Sequence[Deny]) -> Draft:
-    return Draft(
-        kind=Kind.WITHHELD,
-        actor=placed.item.alert.sender,
-        jurisdictions=(placed.item.home,),
-        alert_id=placed.alert_id,
-        agreement=None,
-        content={"withheld": [denial_content(denial) for denial in denials]},
-    )
-
-
-def _alert_row(placed: _Placed, answer: bytes, *, now_ms: int) -> tuple[Any, ...]:
-    """Return the row of ``alerts``, in the order of its columns."""
-    item, alert = placed.item, placed.item.alert
-    return (
-        placed.alert_id,
-        placed.log_index,
-        placed.thread,
-        alert.sender,
-        alert.identifier,
-        item.payload_digest,
-        alert.type,
-        alert.status,
-        alert.msgType,
-        now_ms,
-        item.submission,
-        answer,
-    )
-
-
-def _dispatch_rows(placed: _Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]:
-    """Yield the rows of ``dispatches``, in the order of its columns."""
-    for delivery_id, permit in placed.routes:
-        yield (
-            delivery_id,
-            placed.alert_id,
-            placed.log_index,
-            placed.thread,
-            permit.recipient,
-            permit.lane.value,
-            permit.under.agreement,
-            permit.under.version,
-            permit.under.clause,
-            PENDING,
-            0,
-            now_ms,
-            placed.item.deadline_ms,
-            None,
-            None,
-            placed.item.traceparent or None,
-        )

@@ -22,10 +22,11 @@ from audit.entry import Draft, Kind
 from audit.log import initialise
 from audit.tables import log_entries
 from gateway.receipts import ReceiptSigner
-from gateway.store.acceptance import Acceptance, AcceptanceWriter
+from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.committer import Batch, Committer
 from gateway.store.dispatches import Route
 from gateway.store.engine import Store, open_postgres, open_sqlite
+from gateway.store.placing import Acceptance
 from gateway.store.schema import upgrade
 from gateway.store.tables import dispatches
 from gateway.store.threads import Thread
