@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +36,12 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class OpenBus:
-    """An open bus, a look at it for readiness, and whether it forgets when this process ends."""
+    """An open bus, a look at it for readiness, whether it forgets when this process ends, and what waits on it."""
 
     bus: Bus
     look: Check
     forgetful: bool
+    lags: Callable[[], Mapping[tuple[str, str], int]] = dict
 
 
 @contextmanager
@@ -70,7 +71,8 @@ async def open_bus(settings: Settings, path: Path) -> AsyncIterator[OpenBus]:
     if kafka is None:
         opened = OpenBus(EmbeddedBus(), bus_here, forgetful=True)
     else:
-        opened = OpenBus(_kafka(kafka, path), bus_look(settings, path), forgetful=False)
+        bus = _kafka(kafka, path)
+        opened = OpenBus(bus, bus_look(settings, path), forgetful=False, lags=bus.lags)
     try:
         yield opened
     finally:

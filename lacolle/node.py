@@ -23,10 +23,11 @@ from gateway.exchange import open_exchange
 from gateway.outcomes import GROUP
 from lacolle.adapting import https_sender, open_adapters
 from lacolle.folder import SETTINGS, ExchangeFolder
+from lacolle.lag import LagCollector
 from lacolle.lineup import Lineup, Part, run_until_told, spare_collections
 from lacolle.listening import Address, bind, server_tls
 from lacolle.machinery import OpenBus, open_bus, open_database
-from lacolle.operation import Operation, bind_operation
+from lacolle.operation import Operation, bound_operation
 from lacolle.serving import http_server
 from lacolle.telemetry import open_tracing
 from schemas.tracing import UNTRACED
@@ -83,7 +84,7 @@ async def open_node(
         sender = https_sender(settings, folder.path, folder.keys.transport)
         tracing = stack.enter_context(open_tracing(settings.telemetry, role="serve"))
         opened = await stack.enter_async_context(open_bus(settings, folder.path))
-        operator = bind_operation(settings, role="serve", port=operation_port)
+        operator = stack.enter_context(bound_operation(settings, role="serve", port=operation_port))
         exchange = await open_exchange(
             settings,
             store=database.store,
@@ -100,6 +101,7 @@ async def open_node(
             operator=operator is not None,
         )
         stack.push_async_callback(exchange.close)
+        exchange.front.metrics.register(LagCollector(opened.lags))
         adapters = open_adapters(
             settings,
             folder.partners,
@@ -114,7 +116,6 @@ async def open_node(
         door = Door(exchange.front.app, bound=bound, tls=tls, grace=settings.operation.grace)
         parts: list[Part] = [door, adapters, exchange]
         if operator is not None:
-            stack.enter_context(closing(operator))
             parts.append(Operation(operator, health=exchange.front.health, metrics=exchange.front.metrics))
         yield Node(Address.of(bound, tls=tls is not None), parts)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
@@ -52,13 +54,18 @@ class Operation:
                 return Response(status_code=404)
 
 
-def bind_operation(settings: Settings, *, role: str, port: int | None = None, offset: int = 0) -> socket.socket | None:
-    """Return the socket of a role's listener, or None where it has none.
+@contextmanager
+def bound_operation(
+    settings: Settings, *, role: str, port: int | None = None, offset: int = 0
+) -> Iterator[socket.socket | None]:
+    """Yield the socket of a role's listener, or None where it has none; close it when the block ends.
 
     ``port`` is the command's own word over ``operation.port``; ``offset`` is a worker's number, for each worker counts
     for itself. Raises ``ConfigurationError``.
     """
     chosen = port or settings.operation.port or OPERATION_PORTS.get(role)
     if chosen is None:
-        return None
-    return bind(settings.operation.host, chosen + offset, setting="operation.port, --operation-port")
+        yield None
+        return
+    with closing(bind(settings.operation.host, chosen + offset, setting="operation.port, --operation-port")) as bound:
+        yield bound

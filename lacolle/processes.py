@@ -9,7 +9,7 @@ import os
 import socket
 import ssl
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 
 import structlog
 
@@ -22,10 +22,11 @@ from gateway.roles import Means, open_gateway, open_relay
 from lacolle.adapting import chosen_partners, https_sender, open_adapters
 from lacolle.errors import ConfigurationError
 from lacolle.folder import AdaptersFolder, ExchangeFolder
+from lacolle.lag import LagCollector
 from lacolle.lineup import Lineup, Part, run_until_told, spare_collections
-from lacolle.machinery import bus_look, open_bus, open_shared_database, require_shared_bus
+from lacolle.machinery import bus_look, open_bus, open_shared_database, require_shared_bus, require_shared_database
 from lacolle.node import Door
-from lacolle.operation import Operation, bind_operation
+from lacolle.operation import Operation, bound_operation
 from lacolle.telemetry import open_tracing
 from schemas.bilingual import Bilingual
 from schemas.tracing import UNTRACED
@@ -51,7 +52,7 @@ async def run_gateway(
     settings = folder.settings
     async with AsyncExitStack() as stack:
         tracing = stack.enter_context(open_tracing(settings.telemetry, role="gateway"))
-        operator = bind_operation(settings, role="gateway", port=operation_port, offset=worker)
+        operator = stack.enter_context(bound_operation(settings, role="gateway", port=operation_port, offset=worker))
         store, contest = open_shared_database(folder)
         means = Means(
             store=store,
@@ -66,7 +67,6 @@ async def run_gateway(
         stack.push_async_callback(gateway.close)
         parts: list[Part] = [Door(gateway.front.app, bound=bound, tls=tls, grace=settings.operation.grace), gateway]
         if operator is not None:
-            stack.enter_context(closing(operator))
             parts.append(Operation(operator, health=gateway.front.health, metrics=gateway.front.metrics))
         spare_collections()
         log.info("serving", role="gateway", worker=worker, origin=settings.origin)
@@ -78,9 +78,10 @@ async def run_relay(folder: ExchangeFolder, *, operation_port: int | None = None
     """Relay, or stand by, until told to stop. Raises ``ConfigurationError`` and ``StoreError``."""
     settings = folder.settings
     require_shared_bus(settings)
+    require_shared_database(settings)
     async with AsyncExitStack() as stack:
         tracing = stack.enter_context(open_tracing(settings.telemetry, role="relay"))
-        operator = bind_operation(settings, role="relay", port=operation_port)
+        operator = stack.enter_context(bound_operation(settings, role="relay", port=operation_port))
         store, contest = open_shared_database(folder)
         opened = await stack.enter_async_context(open_bus(settings, folder.path))
         means = Means(
@@ -100,9 +101,9 @@ async def run_relay(folder: ExchangeFolder, *, operation_port: int | None = None
             means=means,
         )
         stack.push_async_callback(relay.close)
+        relay.metrics.register(LagCollector(opened.lags))
         parts: list[Part] = [relay]
         if operator is not None:
-            stack.enter_context(closing(operator))
             parts.append(Operation(operator, health=relay.health, metrics=relay.metrics))
         log.info("serving", role="relay", origin=settings.origin)
         await run_until_told(Lineup(parts), grace=settings.operation.grace)
@@ -124,9 +125,10 @@ async def run_adapters(
     sender = https_sender(settings, folder.path, folder.key)
     async with AsyncExitStack() as stack:
         tracing = stack.enter_context(open_tracing(settings.telemetry, role="adapters"))
-        operator = bind_operation(settings, role="adapters", port=operation_port)
+        operator = stack.enter_context(bound_operation(settings, role="adapters", port=operation_port))
         opened = await stack.enter_async_context(open_bus(settings, folder.path))
         metrics = new_registry()
+        metrics.register(LagCollector(opened.lags))
         adapters = open_adapters(
             settings,
             partners,
@@ -138,7 +140,6 @@ async def run_adapters(
         )
         parts: list[Part] = [adapters]
         if operator is not None:
-            stack.enter_context(closing(operator))
             health = Health((("bus", opened.look, Condition.DEGRADED),))
             parts.append(Operation(operator, health=health, metrics=metrics))
         log.info("serving", role="adapters", participants=[each.participant for each in partners])

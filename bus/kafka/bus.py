@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bus.contract import BusUnavailableError, Received, Record
@@ -63,6 +63,15 @@ class KafkaBus:
             raise
         return subscription
 
+    def lags(self) -> Mapping[tuple[str, str], int]:
+        """Return for each group and topic read here how many records wait, as far as this process knows."""
+        lags: dict[tuple[str, str], int] = {}
+        for subscription in self._subscriptions:
+            for topic, lag in subscription.lags():
+                key = subscription.group, topic
+                lags[key] = lags.get(key, 0) + lag
+        return lags
+
     async def close(self) -> None:
         """Flush what was published, leave every group and disconnect. Idempotent."""
         self._closed = True
@@ -78,10 +87,12 @@ class KafkaSubscription:
     """One member of a group; see ``bus.contract.Subscription``."""
 
     def __init__(self, connection: Connection, topics: Iterable[str], *, group: str, from_first: bool) -> None:
+        self.group = group
         self._arrival = asyncio.Event()
+        self._topics = tuple(topics)
         self._readers = tuple(
             TopicReader(connection, topic=topic, group=group, from_first=from_first, wake=self._arrival.set)
-            for topic in topics
+            for topic in self._topics
         )
         self._closed = False
 
@@ -91,6 +102,10 @@ class KafkaSubscription:
         for result in results:
             if result is not None:
                 raise result
+
+    def lags(self) -> Iterable[tuple[str, int]]:
+        """Yield each topic and how many of its records wait."""
+        return ((topic, reader.lag()) for topic, reader in zip(self._topics, self._readers, strict=True))
 
     async def receive(self) -> Received:
         """Return the next record, of the first topic of which one has arrived."""

@@ -49,6 +49,7 @@ class TopicReader:
         self._queue: deque[Any] = deque()
         self._room = asyncio.Event()
         self._progress: dict[int, PartitionProgress] = {}
+        self._fetched: dict[TopicPartition, int] = {}
         self._handing = False
         self._settled = asyncio.Event()
         self._committing = asyncio.Lock()
@@ -94,6 +95,17 @@ class TopicReader:
             await self._commit()
         self._give_up()
         await self._leave()
+
+    def lag(self) -> int:
+        """Return how many records this member's partitions hold that it has not handed out, as far as it knows."""
+        consumer = self._consumer
+        if consumer is None:
+            return 0
+        behind = 0
+        for partition, next_offset in self._fetched.items():
+            if partition in consumer.assignment():
+                behind += max(0, (consumer.highwater(partition) or 0) - next_offset)
+        return behind + len(self._queue)
 
     async def _join(self) -> None:
         await begin_group(
@@ -141,6 +153,7 @@ class TopicReader:
         got = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_QUEUE)
         # No await stands between getting records and queueing them, and none of a partition that is not ours stays.
         for partition, records in got.items():
+            self._fetched[partition] = records[-1].offset + 1
             if self._handing and partition.partition in self._progress:
                 self._queue.extend(records)
         if got:

@@ -148,6 +148,8 @@ def test_the_public_port_says_little_and_the_operators_all(stage: Stage) -> None
     assert stage.relay.readiness()["parts"]["relay"]["detail"] == "active"
     assert 'lacolle_delivery_seconds_count{lane="urgent",recipient="us-ny.nysp"}' in stage.relay.metrics()
     assert 'outcome="delivered",participant="us-ny.nysp"' in stage.adapters.metrics()
+    assert 'topic="lacolle.outcomes"' in stage.relay.metrics()
+    assert 'lacolle_consumer_lag{group="lacolle.adapter.us-ny.nysp"' in stage.adapters.metrics()
 
 
 def test_a_checkpoint_follows_within_a_second(stage: Stage) -> None:
