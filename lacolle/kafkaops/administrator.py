@@ -31,7 +31,16 @@ from confluent_kafka.admin import (
 from confluent_kafka.cimpl import NewTopic
 
 from bus.kafka import KafkaSettings, MutualTls, Plaintext, Scram, TopicSettings
-from lacolle.kafkaops.errors import KafkaSetupError
+from lacolle.kafkaops.errors import (
+    BAD_CERTIFICATES,
+    NO_RIGHTS_HERE,
+    NOT_ALLOWED,
+    NOT_LET_IN,
+    NOT_TRUSTED,
+    TOO_FEW_BROKERS,
+    UNREACHABLE,
+    KafkaSetupError,
+)
 from lacolle.kafkaops.wanted import Grant, Start
 from lacolle.secretfiles import read_secret
 from schemas.bilingual import Bilingual
@@ -74,7 +83,7 @@ class Administrator:
                 }
             )
         except KafkaException as error:
-            raise KafkaSetupError(_bad_certificates()) from error
+            raise KafkaSetupError(BAD_CERTIFICATES) from error
 
     def topics(self, names: Collection[str]) -> dict[str, TopicFound]:
         """Return those of the topics that exist."""
@@ -236,7 +245,7 @@ class Administrator:
         code = _code(error)
         if code in _UNREACHED and self._trouble is not None:
             code = self._trouble.code()
-        told = _REASONS.get(code, None) if code is not None else _UNREACHABLE
+        told = _REASONS.get(code, None) if code is not None else UNREACHABLE
         return KafkaSetupError(told or _refused(error))
 
 
@@ -312,39 +321,6 @@ def _refused(error: Exception) -> Bilingual:
     return Bilingual(fr=f"Kafka refuse : {told}", en=f"Kafka refuses: {told}")
 
 
-def _bad_certificates() -> Bilingual:
-    return Bilingual(
-        fr="Les certificats de l'administrateur de Kafka ne peuvent être lus : vérifiez les fichiers sous security.",
-        en="The certificates of Kafka's administrator can't be read: check the files under security.",
-    )
-
-
-_UNREACHABLE: Final = Bilingual(
-    fr="Aucun courtier Kafka ne répond : vérifiez bootstrap, le réseau, et que les courtiers sont en marche.",
-    en="No Kafka broker answers: check bootstrap, the network, and that the brokers are running.",
-)
-_NOT_LET_IN: Final = Bilingual(
-    fr="Kafka refuse l'administrateur : vérifiez username et password_file du fichier donné avec --as.",
-    en="Kafka refuses the administrator: check username and password_file in the file given with --as.",
-)
-_NOT_TRUSTED: Final = Bilingual(
-    fr="La liaison TLS avec Kafka échoue : vérifiez ca_file, le certificat, et le nom d'hôte sous bootstrap.",
-    en="TLS with Kafka fails: check ca_file, the certificate, and the host name under bootstrap.",
-)
-_NOT_ALLOWED: Final = Bilingual(
-    fr="Kafka n'accorde pas ce droit : donnez avec --as le fichier d'un administrateur (super.users).",
-    en="Kafka does not allow that: give the file of an administrator (super.users) with --as.",
-)
-_NO_RIGHTS_HERE: Final = Bilingual(
-    fr="Ces courtiers ne vérifient aucun droit : réglez authorizer.class.name, ou, sur une machine d'essai, limitez-"
-    "vous aux sujets avec --topics-only.",
-    en="These brokers check no rights: set authorizer.class.name, or, on a machine for trials, create topics alone "
-    "with --topics-only.",
-)
-_TOO_FEW_BROKERS: Final = Bilingual(
-    fr="Il y a moins de courtiers que topics.replication n'en demande : ajoutez-en, ou abaissez ce réglage.",
-    en="There are fewer brokers than topics.replication asks for: add some, or lower that setting.",
-)
 _COORDINATOR_ATTEMPTS: Final = 8
 _COORDINATOR_WITHIN: Final = 3.0
 _NO_COORDINATOR: Final = (
@@ -357,13 +333,13 @@ _MEMBERS: Final = (KafkaError.NON_EMPTY_GROUP, KafkaError.UNKNOWN_MEMBER_ID)
 _UNREACHED: Final = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)  # noqa: SLF001 - the same
 _TELLING: Final = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # noqa: SLF001 - the same
 _REASONS: Final[Mapping[int, Bilingual]] = {
-    **dict.fromkeys(_UNREACHED, _UNREACHABLE),
-    KafkaError._AUTHENTICATION: _NOT_LET_IN,  # noqa: SLF001 - the same
-    KafkaError.SASL_AUTHENTICATION_FAILED: _NOT_LET_IN,
-    KafkaError._SSL: _NOT_TRUSTED,  # noqa: SLF001 - the same
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: _NOT_ALLOWED,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: _NOT_ALLOWED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED: _NOT_ALLOWED,
-    KafkaError.SECURITY_DISABLED: _NO_RIGHTS_HERE,
-    KafkaError.INVALID_REPLICATION_FACTOR: _TOO_FEW_BROKERS,
+    **dict.fromkeys(_UNREACHED, UNREACHABLE),
+    KafkaError._AUTHENTICATION: NOT_LET_IN,  # noqa: SLF001 - the same
+    KafkaError.SASL_AUTHENTICATION_FAILED: NOT_LET_IN,
+    KafkaError._SSL: NOT_TRUSTED,  # noqa: SLF001 - the same
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: NOT_ALLOWED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: NOT_ALLOWED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED: NOT_ALLOWED,
+    KafkaError.SECURITY_DISABLED: NO_RIGHTS_HERE,
+    KafkaError.INVALID_REPLICATION_FACTOR: TOO_FEW_BROKERS,
 }

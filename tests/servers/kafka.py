@@ -97,11 +97,12 @@ def own_kafka(jars: KafkaJars, tmp_path: Path) -> Iterator[OwnKafka]:
 
 
 def settings_for(*addresses: str, **others: Any) -> KafkaSettings:  # noqa: ANN401 - whatever the settings have
-    """Return settings for a test: few partitions, one replica, and quick to notice things."""
+    """Return settings for a test: few partitions, one replica, and quick to commit. Waiting is as in production.
+
+    A test that waits for something to fail says how long.
+    """
     given: dict[str, Any] = {
         "topics": TopicSettings(partitions=3, replication=1, min_insync=1),
-        "request_timeout": 2.0,
-        "delivery_timeout": 10.0,
         "session_timeout": 6.0,
         "heartbeat": 0.2,
         "drain": 2.0,

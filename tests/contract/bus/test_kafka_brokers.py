@@ -55,7 +55,7 @@ async def test_a_cluster_outlives_one_of_its_three_brokers(own_kafka: OwnKafka) 
     cluster = await asyncio.to_thread(own_kafka, ClusterOptions(nodes=3))
     topics = TopicSettings(partitions=3, replication=3, min_insync=2)
     await disturbed(cluster, [kill_and_start], topics)
-    bus = bus_of(settings_for(*cluster.bootstrap, topics=topics, delivery_timeout=4.0))
+    bus = bus_of(settings_for(*cluster.bootstrap, topics=topics, request_timeout=2.0, delivery_timeout=4.0))
     topic = f"brokers.{uuid4()}"
     await bus.create_topics([topic])
     await bus.publish(numbered(topic, "key", 0))
@@ -73,7 +73,7 @@ async def disturbed(
     cluster: KafkaCluster, faults: Sequence[Callable[[KafkaCluster], None]], topics: TopicSettings
 ) -> None:
     """Publish on several keys until well after the last fault, and see that all arrives in order."""
-    bus = bus_of(settings_for(*cluster.bootstrap, topics=topics, delivery_timeout=4.0))
+    bus = bus_of(settings_for(*cluster.bootstrap, topics=topics, request_timeout=2.0, delivery_timeout=4.0))
     topic = f"brokers.{uuid4()}"
     await bus.create_topics([topic])
     subscription = await subscribe_persistently(bus, topic, group="g")

@@ -20,7 +20,7 @@ ONE_PARTITION = TopicSettings(partitions=1, replication=1, min_insync=1, max_rec
 @pytest.fixture
 async def bus(kafka_address: str) -> AsyncIterator[KafkaBus]:
     """Yield a bus whose topics have one partition and take small records."""
-    bus = bus_of(settings_for(kafka_address, topics=ONE_PARTITION))
+    bus = bus_of(settings_for(kafka_address, topics=ONE_PARTITION, request_timeout=2.0))
     yield bus
     await bus.close()
 
