@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
@@ -42,8 +42,11 @@ from bus.topics import adapter_group, parcels_topic
 from schemas.decisions import Lane
 from schemas.ids import ParticipantId
 from schemas.parcels import Deferred, Outcome, OutcomeReport, Parcel, Refused
+from schemas.tracing import UNTRACED, Tracing
 
 T = TypeVar("T")
+
+Observer = Callable[[Parcel, OutcomeReport, float], None]
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -77,8 +80,21 @@ class WorkerSettings:
 class Worker:
     """The worker of one partner, on one bus. ``now`` is the clock, in UTC."""
 
-    def __init__(self, partner: Partner, *, bus: Bus, settings: WorkerSettings, now: Callable[[], datetime]) -> None:
-        self._lanes = tuple(_LaneWorker(partner, lane, bus=bus, settings=settings, now=now) for lane in Lane)
+    def __init__(
+        self,
+        partner: Partner,
+        *,
+        bus: Bus,
+        settings: WorkerSettings,
+        now: Callable[[], datetime],
+        tracing: Tracing = UNTRACED,
+        observe: Observer = lambda _parcel, _report, _seconds: None,
+    ) -> None:
+        """``observe`` is told of each parcel what came of it, and the seconds that handing it over took."""
+        self._lanes = tuple(
+            _LaneWorker(partner, lane, bus=bus, settings=settings, now=now, tracing=tracing, observe=observe)
+            for lane in Lane
+        )
         self._transport = partner.transport
         self._stopping = asyncio.Event()
 
@@ -104,13 +120,23 @@ class _LaneWorker:
     """One lane of one partner: its subscription, and what is in hand of it."""
 
     def __init__(
-        self, partner: Partner, lane: Lane, *, bus: Bus, settings: WorkerSettings, now: Callable[[], datetime]
+        self,
+        partner: Partner,
+        lane: Lane,
+        *,
+        bus: Bus,
+        settings: WorkerSettings,
+        now: Callable[[], datetime],
+        tracing: Tracing,
+        observe: Observer,
     ) -> None:
         self._partner = partner
         self._topic = parcels_topic(partner.participant, lane)
         self._bus = bus
         self._settings = settings
         self._now = now
+        self._tracing = tracing
+        self._observe = observe
         self._subscription: Subscription | None = None
         self._places = asyncio.Semaphore(settings.places)
         self._last_of: dict[bytes, asyncio.Task[None]] = {}
@@ -163,7 +189,10 @@ class _LaneWorker:
         except MalformedRecordError as error:
             self._log.error("record_dead", reason=error.reason)
             return dead_record(record, participant=self._partner.participant, reason=error.reason)
-        outcome = await self._hand_over(parcel)
+        began = asyncio.get_running_loop().time()
+        with self._tracing.span("deliver", parent=parcel.traceparent, alert_id=parcel.alert_id) as traceparent:
+            outcome = await self._hand_over(replace(parcel, traceparent=traceparent))
+        seconds = asyncio.get_running_loop().time() - began
         self._log.info(
             "parcel_handled",
             delivery_id=parcel.delivery_id,
@@ -180,6 +209,7 @@ class _LaneWorker:
             at=self._now(),
             outcome=outcome,
         )
+        self._observe(parcel, report, seconds)
         return write_outcome(report, origin=self._settings.origin)
 
     async def _hand_over(self, parcel: Parcel) -> Outcome:

@@ -128,6 +128,15 @@ async def publish(
     return checkpoint
 
 
+async def require_memory(published: PublishedState, latest: Checkpoint | None) -> None:
+    """Raise ``LogForkError`` where the log has published checkpoints and the file that remembers the last is gone.
+
+    For a process that shall sign only later: it had better not start.
+    """
+    if latest is not None and await asyncio.to_thread(published.read) is None:
+        raise LogForkError(_FORGOTTEN)
+
+
 async def read_latest(connection: AsyncConnection) -> Checkpoint | None:
     """Return the checkpoint of the largest tree, or ``None`` before the first."""
     row = (await connection.execute(_SELECT_LATEST)).first()

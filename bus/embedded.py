@@ -200,6 +200,11 @@ class EmbeddedBus:
         for queue in self._by_topic.get(record.topic, ()):
             queue.put(sequence, record)
 
+    async def publish_all(self, records: Sequence[Record]) -> None:
+        """Put records in the queues of every group that has ever asked for their topics."""
+        for record in records:
+            await self.publish(record)
+
     async def subscribe(self, topics: Sequence[str], *, group: str) -> EmbeddedSubscription:
         """Join ``group`` on ``topics``, most urgent first."""
         self._refuse_if_closed()

@@ -107,21 +107,22 @@ class Intake:
         self._on_refused = on_refused
         self._look = look
 
-    async def accept(self, submission: bytes) -> Answer:
+    async def accept(self, submission: bytes, *, traceparent: str = "") -> Answer:
         """Store an alert, and return the answer its sender gets once it is durable.
 
-        ``submission`` is the body as it arrived. Raises ``GatewayError``: each of its classes is one refusal of the
-        wire contract, and where the sender was identified the refusal is an entry before this returns.
+        ``submission`` is the body as it arrived, ``traceparent`` the request's trace context or "". Raises
+        ``GatewayError``: each of its classes is one refusal of the wire contract, and where the sender was identified
+        the refusal is an entry before this returns.
         """
-        return await decided_anew(lambda: self._accept(submission))
+        return await decided_anew(lambda: self._accept(submission, traceparent))
 
-    async def _accept(self, submission: bytes) -> Answer:
+    async def _accept(self, submission: bytes, traceparent: str) -> Answer:
         version = self._registry.version
         with self._committer.preparing():
             identified = await self._identify(submission)
         try:
             with self._committer.preparing():
-                acceptance = _acceptance(await self._consider(identified))
+                acceptance = _acceptance(await self._consider(identified), traceparent)
             return await self._committer.submit(self._acceptances, acceptance, decided_at=version)
         except AlertRefusedError as refusal:
             # a retry that comes after its alert expired, or its thread moved on, still gets its first answer
@@ -322,7 +323,7 @@ def _expiry(alert: Alert) -> tuple[datetime | None, str]:
     return max(ends), f"/info/{ends.index(max(ends))}/expires"
 
 
-def _acceptance(considered: Considered) -> Acceptance:
+def _acceptance(considered: Considered, traceparent: str) -> Acceptance:
     identified = considered.identified
     return Acceptance(
         alert=considered.alert,
@@ -335,6 +336,7 @@ def _acceptance(considered: Considered) -> Acceptance:
         decisions=considered.decisions,
         deadline_ms=int(considered.deadline.timestamp() * 1000),
         warnings=considered.warnings,
+        traceparent=traceparent,
     )
 
 

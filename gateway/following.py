@@ -8,7 +8,7 @@ behind at most, and a stranger is refused only after another look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
 import structlog
@@ -20,9 +20,10 @@ from gateway.errors import LogUnavailableError, RegistryMovedError, StoreError
 from gateway.registry import CurrentRegistry
 from gateway.store.changes import log_sizes
 from gateway.store.engine import Store
-from gateway.store.registry import read_registry, read_version
+from gateway.store.registry import StoredStatement, read_registry, read_version
 from schemas.bilingual import Bilingual
-from schemas.registry import StatementError, read_statement
+from schemas.ids import JurisdictionCode, home_of
+from schemas.registry import Jurisdiction, StatementError, read_statement
 
 log = structlog.get_logger(__name__)
 
@@ -32,14 +33,11 @@ _TIMES: Final = 5
 
 
 class RegistryFollower:
-    """Brings a process's registry up to date with the database; ``on_growth`` hears the log's size whenever it grew."""
+    """Brings a process's registry up to date with the database."""
 
-    def __init__(
-        self, registry: CurrentRegistry, store: Store, *, on_growth: Callable[[int], None] = lambda _size: None
-    ) -> None:
+    def __init__(self, registry: CurrentRegistry, store: Store) -> None:
         self._registry = registry
         self._store = store
-        self.on_growth = on_growth
         self._look: asyncio.Task[None] | None = None
 
     @property
@@ -59,7 +57,7 @@ class RegistryFollower:
         try:
             self._registry.follow(
                 stored.version,
-                [read_statement(compact, pinned) for compact in stored.statements],
+                [read_statement(each.compact, pinned) for each in stored.statements if _is_known(each, pinned)],
                 [VerifiedAgreement(read_signed(signed, pinned)) for signed in stored.agreements],
             )
         except (StatementError, UntrustedAgreementError, ConflictingVersionsError, ValueError) as error:
@@ -82,8 +80,7 @@ class RegistryFollower:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        async for size in log_sizes(self._store):
-            self.on_growth(size)
+        async for _ in log_sizes(self._store):
             try:
                 await self.look()
             except LogUnavailableError:
@@ -109,6 +106,14 @@ async def decided_anew(decide: Callable[[], Awaitable[ResultT]]) -> ResultT:
         except RegistryMovedError:
             continue
     raise LogUnavailableError
+
+
+def _is_known(stored: StoredStatement, pinned: Mapping[JurisdictionCode, Jurisdiction]) -> bool:
+    """Say whether this process knows a statement's jurisdiction; another may have been started with a newer file."""
+    if home_of(stored.participant) in pinned:
+        return True
+    log.warning("statement_of_unknown_jurisdiction", participant=stored.participant)
+    return False
 
 
 def tampered(error: Exception) -> Bilingual:

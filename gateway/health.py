@@ -1,97 +1,96 @@
-"""Is the process alive, and can it do its work? And the counters that an operator watches."""
+"""Is the process alive, and can it do its work? Each part of it by name, with what is the matter.
+
+A part works, or is degraded (it matters, and alerts are accepted all the same), or fails: then nothing can be accepted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+LASTS: Final = 0.5
+"""Seconds that a report is good for, so that whoever asks often costs the database nothing."""
+PATIENCE: Final = 2.0
+"""Seconds that a part may take to answer."""
 
-from gateway.errors import GatewayError
-from gateway.store.dispatches import Settled
-from schemas.ids import ParticipantId
+
+class Condition(StrEnum):
+    """How a part is, and with all of them the process."""
+
+    WORKING = "ready"
+    DEGRADED = "degraded"
+    FAILING = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One part's condition; ``detail`` is a short fixed phrase, or numbers."""
+
+    condition: Condition
+    detail: str = ""
+
+
+WORKS: Final = Finding(Condition.WORKING)
+
+Check = Callable[[], Awaitable[Finding]]
+"""Looks at one part. Raises nothing that it can explain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What every part was found to be."""
+
+    parts: tuple[tuple[str, Finding], ...]
+
+    @property
+    def condition(self) -> Condition:
+        """The worst of all."""
+        found = {finding.condition for _, finding in self.parts}
+        return next((each for each in (Condition.FAILING, Condition.DEGRADED) if each in found), Condition.WORKING)
+
+    def document(self) -> dict[str, Any]:
+        """Return the report as JSON's types."""
+        return {
+            "status": self.condition.value,
+            "broken": [name for name, finding in self.parts if finding.condition is not Condition.WORKING],
+            "parts": {
+                name: {"state": finding.condition.value} | ({"detail": finding.detail} if finding.detail else {})
+                for name, finding in self.parts
+            },
+        }
+
+
 class Health:
-    """What readiness depends on: each named part says whether it works now."""
+    """What readiness depends on. ``overdue`` is what a part is where it does not answer in time, or breaks."""
 
-    parts: tuple[tuple[str, Callable[[], bool]], ...]
+    def __init__(
+        self, parts: Sequence[tuple[str, Check, Condition]], *, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._parts = tuple(parts)
+        self._now = now
+        self._report: Report | None = None
+        self._until = 0.0
+        self._looking = asyncio.Lock()
 
-    def report(self) -> dict[str, bool]:
-        """Return each part and whether it works."""
-        return {name: works() for name, works in self.parts}
-
-
-class Metrics:
-    """The exchange's own metrics, in a registry of their own."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._refused = Counter(
-            "lacolle_refused",
-            "Submissions refused, by problem and by whether the sender was identified",
-            ["problem", "sender"],
-            registry=self.registry,
-        )
-        self._settled = Counter(
-            "lacolle_deliveries",
-            "Deliveries by recipient and the state they came to",
-            ["recipient", "state"],
-            registry=self.registry,
-        )
-        self._items = Histogram(
-            "lacolle_batch_items",
-            "Items in one transaction",
-            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
-            registry=self.registry,
-        )
-        self._commit = Histogram(
-            "lacolle_commit_seconds",
-            "Seconds from the start of a transaction to its commit",
-            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1),
-            registry=self.registry,
-        )
-        self._log_size = Gauge("lacolle_log_size", "Entries in the last checkpoint", registry=self.registry)
-
-    def refused(self, error: GatewayError, participant: ParticipantId | None) -> None:
-        """Count a refusal. Strangers are one number: nothing that they send becomes a label."""
-        self._refused.labels(problem=error.name, sender="stranger" if participant is None else "identified").inc()
-
-    def settled(self, outcome: Settled) -> None:
-        """Count how a delivery, or one attempt at it, came out."""
-        if outcome.changed:
-            self._settled.labels(recipient=outcome.route.recipient, state=outcome.state).inc()
-
-    def committed(self, items: int, seconds: float) -> None:
-        """Count a transaction."""
-        self._items.observe(items)
-        self._commit.observe(seconds)
-
-    def follow_unanswered(self, unanswered: Callable[[], Mapping[ParticipantId, int]]) -> None:
-        """Read which parcels nobody reported on whenever the metrics are read."""
-        self.registry.register(_Unanswered(unanswered))
-
-    def follow_log_size(self, size: Callable[[], int]) -> None:
-        """Read the log's size whenever the metrics are read."""
-        self._log_size.set_function(size)
+    async def report(self) -> Report:
+        """Return how every part is, found lately."""
+        async with self._looking:
+            if self._report is None or self._now() >= self._until:
+                found = await asyncio.gather(*(_look(check, overdue) for _, check, overdue in self._parts))
+                self._report = Report(tuple((part[0], each) for part, each in zip(self._parts, found, strict=True)))
+                self._until = self._now() + LASTS
+            return self._report
 
 
-class _Unanswered(Collector):
-    """A gauge whose recipients come and go."""
-
-    def __init__(self, unanswered: Callable[[], Mapping[ParticipantId, int]]) -> None:
-        self._unanswered = unanswered
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauge."""
-        gauge = GaugeMetricFamily(
-            "lacolle_unanswered",
-            "Parcels that have been on the bus for over a minute without a report from the recipient's adapter",
-            labels=["recipient"],
-        )
-        for recipient, parcels in self._unanswered().items():
-            gauge.add_metric([recipient], parcels)
-        yield gauge
+async def _look(check: Check, overdue: Condition) -> Finding:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await check()
+    except TimeoutError:
+        return Finding(overdue, "no answer in time")
+    except Exception as error:  # noqa: BLE001 - whatever keeps a part from answering is what is the matter with it
+        return Finding(overdue, type(error).__name__)

@@ -46,24 +46,42 @@ class OutcomeRecorder:
         self._committer = committer
         self._writer = writer
         self._on_settled = on_settled
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Take nothing more off the bus; ``run`` returns when what is in hand is recorded. Idempotent."""
+        self._stopping.set()
 
     async def run(self) -> None:
-        """Record until cancelled, also where the bus is away for a while."""
-        while True:
+        """Record until ``stop``, also where the bus is away for a while."""
+        while not self._stopping.is_set():
             try:
                 await self._record_all()
             except BusUnavailableError:
                 log.warning("bus_unavailable")
-            await asyncio.sleep(PAUSE)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PAUSE):
+                    await self._stopping.wait()
 
     async def _record_all(self) -> None:
         """Record what comes; many reports wait for one transaction together. What is cut short comes again."""
         subscription = await self._bus.subscribe([OUTCOMES], group=GROUP)
         try:
-            while True:
-                await self._record(subscription, await _gathered(subscription))
+            while gathered := await self._next(subscription):
+                await self._record(subscription, gathered)
         finally:
             await subscription.close()
+
+    async def _next(self, subscription: Subscription) -> Sequence[Received]:
+        """Return what comes next; nothing where this is stopped and nothing is there any more."""
+        receiving, stopping = asyncio.create_task(subscription.receive()), asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({receiving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return await _gathered(subscription, receiving.result()) if receiving.done() else ()
+        finally:
+            for each in (receiving, stopping):
+                each.cancel()
+            await asyncio.gather(receiving, stopping, return_exceptions=True)
 
     async def _record(self, subscription: Subscription, gathered: Sequence[Received]) -> None:
         reports = [_report_in(received) for received in gathered]
@@ -85,6 +103,13 @@ class OutcomeRecorder:
         if settled is None:
             log.warning("outcome_of_unknown_delivery", delivery_id=report.delivery_id)
         else:
+            log.info(
+                "outcome_recorded",
+                alert_id=report.alert_id,
+                delivery_id=report.delivery_id,
+                participant=report.recipient,
+                state=settled.state,
+            )
             self._on_settled(report, settled)
 
     async def _write(self, report: OutcomeReport) -> Settled | None:
@@ -95,9 +120,9 @@ class OutcomeRecorder:
                 await asyncio.sleep(error.retry_after)
 
 
-async def _gathered(subscription: Subscription) -> Sequence[Received]:
-    """Return the next record, and those that come within a moment of it."""
-    gathered = [await subscription.receive()]
+async def _gathered(subscription: Subscription, first: Received) -> Sequence[Received]:
+    """Return a record, and those that come within a moment of it."""
+    gathered = [first]
     with suppress(TimeoutError):
         async with asyncio.timeout(GATHER):
             while len(gathered) < LIMIT:

@@ -16,17 +16,16 @@ import asyncio
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import structlog
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bus.contract import BusUnavailableError, Publisher
+from bus.contract import BusUnavailableError, Publisher, Record
 from bus.events import write_parcel
 from gateway.breaker import Breaker
 from gateway.clock import Clock
@@ -46,6 +45,7 @@ from gateway.store.engine import Store
 from schemas.decisions import ClauseRef, Lane
 from schemas.ids import AgreementId, AlertId, AlertType, DeliveryId, ParticipantId
 from schemas.parcels import Parcel
+from schemas.tracing import UNTRACED, Tracing, fresh_traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +81,7 @@ class Relay:
         clock: Clock,
         window: int = 128,
         sweep: float = SWEEP,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._store = store
         self._committer = committer
@@ -90,6 +91,8 @@ class Relay:
         self._clock = clock
         self._window = window
         self._sweep = sweep
+        self._tracing = tracing
+        self._stopping = False
         self._marks = PublishedWriter()
         self._to_look_at: set[Route] = set()
         self._retries: list[tuple[int, ParticipantId, Lane]] = []
@@ -130,15 +133,23 @@ class Relay:
             if sent.since_ms < before_ms
         )
 
+    def stop(self) -> None:
+        """Begin nothing new; ``run`` returns when what was published is marked. Idempotent."""
+        self._stopping = True
+        self._wake.set()
+
     async def run(self) -> None:
-        """Publish until cancelled."""
+        """Publish until ``stop``."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_publishing())
-            tasks.create_task(self._keep_marking())
+            marking = tasks.create_task(self._keep_marking())
+            await self._keep_publishing()
+            marking.cancel()
+        with suppress(LogUnavailableError):  # what has no mark goes out again
+            await self._mark()
 
     async def _keep_publishing(self) -> None:
         time, swept = asyncio.get_running_loop().time, float("-inf")
-        while True:
+        while not self._stopping:
             self._wake.clear()
             try:
                 if time() - swept >= self._sweep:
@@ -189,6 +200,8 @@ class Relay:
             self._to_look_at.add(Route(recipient, retried))
         published = 0
         for lane in (Lane.URGENT, Lane.ROUTINE):
+            if self._stopping:
+                break
             routes = [each for each in self._to_look_at if each.lane is lane and self._room(each, now_ms) > 0]
             published += await self._publish_all(await self._due_on(routes, now_ms), now_ms)
         return published > 0
@@ -212,27 +225,49 @@ class Relay:
         return [row for row in rows if row.delivery_id not in on_their_way][: self._room(route, now_ms)]
 
     async def _publish_all(self, rows: Sequence[tuple[Route, Row[Any]]], now_ms: int) -> int:
-        """Publish side by side, which a bus keeps in order key by key; return how many the bus took."""
-        taken = sum(await asyncio.gather(*(self._publish(route, row, now_ms) for route, row in rows)))
+        """Publish the routes side by side; return how many parcels the bus took."""
+        parcels: defaultdict[Route, list[Parcel]] = defaultdict(list)
+        for route, row in rows:
+            parcels[route].append(self._parcel(row))
+        taken = sum(await asyncio.gather(*(self._publish(route, each, now_ms) for route, each in parcels.items())))
         if rows:
             self.bus_available = taken == len(rows)
             if not self.bus_available:
                 log.warning("bus_unavailable", waiting=len(rows) - taken)
         return taken
 
-    async def _publish(self, route: Route, row: Row[Any], now_ms: int) -> bool:
-        parcel = self._parcel(row)
-        self._on_their_way[route][parcel.delivery_id] = _OnItsWay(parcel.attempt, now_ms)
+    async def _publish(self, route: Route, parcels: Sequence[Parcel], now_ms: int) -> int:
+        """Publish a route's parcels in their order; return how many the bus took."""
+        on_their_way = self._on_their_way[route]
+        on_their_way.update((parcel.delivery_id, _OnItsWay(parcel.attempt, now_ms)) for parcel in parcels)
+        with ExitStack() as spans:
+            taken = await self._taken([self._record(parcel, spans) for parcel in parcels])
+        for parcel, is_taken in zip(parcels, taken, strict=True):
+            if not is_taken:
+                on_their_way.pop(parcel.delivery_id, None)
+                self._to_look_at.add(route)
+            elif parcel.delivery_id in on_their_way:  # its outcome may have been faster
+                self._unmarked[parcel.delivery_id] = Published(parcel.delivery_id, parcel.attempt)
+                self._published.set()
+        return sum(taken)
+
+    def _record(self, parcel: Parcel, spans: ExitStack) -> Record:
+        span = self._tracing.span("relay", parent=parcel.traceparent, alert_id=parcel.alert_id)
+        return write_parcel(replace(parcel, traceparent=spans.enter_context(span)), origin=self._origin)
+
+    async def _taken(self, records: Sequence[Record]) -> list[bool]:
+        """Publish records together and say of each whether the bus took it.
+
+        Where it did not take them together they go one by one: one that it never takes holds back no other.
+        """
         try:
-            await self._bus.publish(write_parcel(parcel, origin=self._origin))
+            await self._bus.publish_all(records)
         except BusUnavailableError:
-            self._on_their_way[route].pop(parcel.delivery_id, None)
-            self._to_look_at.add(route)
-            return False
-        if parcel.delivery_id in self._on_their_way[route]:  # its outcome may have been faster
-            self._unmarked[parcel.delivery_id] = Published(parcel.delivery_id, parcel.attempt)
-            self._published.set()
-        return True
+            if len(records) == 1:
+                return [False]
+            alone = await asyncio.gather(*(self._taken([record]) for record in records))
+            return [taken for each in alone for taken in each]
+        return [True] * len(records)
 
     def _room(self, route: Route, now_ms: int) -> int:
         """Return how many parcels may go on their way: none while the breaker is open, one while it is being tried."""
@@ -262,15 +297,6 @@ class Relay:
             exercise=row.status != "Actual",
             content_type="application/jose",
             data_schema=f"{self._data_schema_base}/{row.type}",
-            traceparent=traceparent(AlertId(row.alert_id), DeliveryId(row.delivery_id)),
+            traceparent=row.traceparent or fresh_traceparent(AlertId(row.alert_id), DeliveryId(row.delivery_id)),
             body=row.submission,
         )
-
-
-def traceparent(alert_id: AlertId, delivery_id: DeliveryId) -> str:
-    """Return the trace context of a delivery (W3C Trace Context section 3.2).
-
-    The trace is the alert and the parent the delivery, so every part of the system names the same ones without having
-    been told.
-    """
-    return f"00-{UUID(alert_id).hex}-{UUID(delivery_id).hex[16:]}-01"

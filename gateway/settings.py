@@ -1,4 +1,4 @@
-"""What an exchange is told when it starts: one YAML file, checked whole before anything is opened.
+"""What an exchange is told when it starts: one YAML file and the environment over it, checked before anything opens.
 
 A wrong setting is refused with the file, the line and the reason; nothing is guessed and no unknown member is passed
 over. Paths are relative to the file's folder.
@@ -6,41 +6,25 @@ over. Paths are relative to the file's folder.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, PlainValidator, StringConstraints, ValidationError, model_validator
 
+from gateway.engines import BusSettings, OperationSettings, StoreSettings, TelemetrySettings
+from gateway.environment import overlaid
+from gateway.section import Section, SettingsError
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
-from schemas.located_yaml import YamlError, errors_of, load_yaml
+from schemas.located_yaml import YamlError, load_yaml
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^\s?#/])?$", max_length=200)]
 """An address without a trailing slash, query or fragment."""
 Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9./-]{0,126}[a-z0-9])?$")]
 """A log's origin: a name without a scheme, unique to the log (C2SP tlog-checkpoint)."""
-
-
-class SettingsError(Exception):
-    """The settings can't be used; each line of ``reason`` names a file, a line and a reason."""
-
-    def __init__(self, reason: Bilingual) -> None:
-        super().__init__(reason.en)
-        self.reason = reason
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -62,7 +46,7 @@ Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_network)]
 """An address or a network in CIDR notation (RFC 4632, RFC 4291)."""
 
 
-class Tls(_Section):
+class Tls(Section):
     """The server's certificate chain and key, and whose client certificates it takes; PEM files.
 
     ``client_certificates``: ``none`` asks for none, ``optional`` verifies one that comes, ``required`` takes no
@@ -88,7 +72,7 @@ class Tls(_Section):
         return self
 
 
-class Deadlines(_Section):
+class Deadlines(Section):
     """How long a client may take, in seconds: none of them is renewed by a client that goes on slowly.
 
     ``handshake`` is TLS's; ``head`` a request's line and fields; ``body`` all of its body; ``idle`` the time between
@@ -102,14 +86,14 @@ class Deadlines(_Section):
     answer: float = Field(default=30.0, gt=0, le=3600)
 
 
-class Connections(_Section):
+class Connections(Section):
     """How many connections one process holds: in all, and of one address; a trusted proxy's are held to the first."""
 
     total: int = Field(default=1000, ge=1, le=100_000)
     per_address: int = Field(default=128, ge=1, le=100_000)
 
 
-class Listen(_Section):
+class Listen(Section):
     """Where the gateway listens. Without ``tls`` it serves plain HTTP, on loopback alone and only when told so.
 
     ``trusted_proxies`` are believed when they say which client certificate they were shown (RFC 9440).
@@ -123,7 +107,7 @@ class Listen(_Section):
     connections: Connections = Connections()
 
 
-class Limits(_Section):
+class Limits(Section):
     """What one participant, or one request, may take: the largest submission, and the largest batch of them."""
 
     body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
@@ -132,7 +116,7 @@ class Limits(_Section):
     burst: int = Field(default=200, ge=1)
 
 
-class Delivery(_Section):
+class Delivery(Section):
     """How long and how often a delivery is tried; seconds. ``ca_file`` replaces the system's authorities."""
 
     give_up_after: int = Field(default=3 * 24 * 3600, ge=1, le=366 * 24 * 3600)
@@ -154,7 +138,7 @@ class Delivery(_Section):
         return self
 
 
-class Files(_Section):
+class Files(Section):
     """Where the exchange keeps what it is made of, relative to the settings file."""
 
     keys: str = "keys"
@@ -165,7 +149,7 @@ class Files(_Section):
     partners: str = "partners.yaml"
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything an exchange is told.
 
     ``base_url`` is how the outside reaches it, and the audience of client assertions; ``origin`` names its log.
@@ -178,10 +162,17 @@ class Settings(_Section):
     limits: Limits = Limits()
     delivery: Delivery = Delivery()
     files: Files = Files()
+    store: StoreSettings = StoreSettings()
+    bus: BusSettings = BusSettings()
+    operation: OperationSettings = OperationSettings()
+    telemetry: TelemetrySettings | None = None
 
 
-def read_settings(path: Path) -> Settings:
-    """Return the settings in a file. Raises ``SettingsError`` with file, line and reason for each fault."""
+def read_settings(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Settings:
+    """Return the settings in a file, with the environment's over them.
+
+    Raises ``SettingsError`` with file, line and reason for each fault, or the variable's name.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -193,13 +184,13 @@ def read_settings(path: Path) -> Settings:
             )
         ) from error
     try:
-        document = load_yaml(text, file=str(path))
+        given = overlaid(load_yaml(text, file=str(path)), environment, Settings.model_fields)
     except YamlError as error:
         raise SettingsError(_told([error])) from error
     try:
-        return Settings.model_validate(document.value)
+        return Settings.model_validate(given.document.value)
     except ValidationError as error:
-        raise SettingsError(_told(errors_of(document, error))) from error
+        raise SettingsError(_told(given.errors_of(error))) from error
 
 
 def _told(problems: Sequence[YamlError]) -> Bilingual:

@@ -48,8 +48,11 @@ class LocalAuthority:
         )
         self.ca_file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> IssuedCertificate:
-        """Return a new certificate for ``localhost`` and both loopback addresses, its files named after ``name``."""
+    def issue(self, name: str, *, purpose: x509.ObjectIdentifier | None = None) -> IssuedCertificate:
+        """Return a new certificate for ``localhost`` and both loopback addresses, its files named after ``name``.
+
+        ``purpose`` is what it may be used for (RFC 5280 section 4.2.1.12): a server's, or a client's; None is both.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
         hosts: list[x509.GeneralName] = [
@@ -61,7 +64,7 @@ class LocalAuthority:
             _builder(subject, self._name, key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage(_BOTH_SIDES), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(_BOTH_SIDES if purpose is None else [purpose]), critical=False)
             .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())

@@ -8,30 +8,41 @@
     keys/*.jwk           the exchange's own private keys, mode 0600
     data/                the database, and the last published checkpoint
 
-``create_folder`` makes one with new keys; ``read_folder`` checks one whole before anything is started.
+``create_folder`` makes one with new keys; ``read_folder`` checks one whole before anything is started, and
+``read_adapters_folder`` what the adapters may know of it: no agreement, no database, one key.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adapters.registry import PartnerProfile
 from audit.note import LogSigner
-from gateway.exchange import ExchangeKeys, Founding
+from gateway.founding import Founding
+from gateway.front import ExchangeKeys
 from gateway.settings import Settings, read_settings
 from lacolle.errors import ConfigurationError
 from lacolle.keyfiles import load_key_file, write_key_file
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
-from schemas.ids import KeyId
+from schemas.ids import JurisdictionCode, KeyId, ParticipantId
 from schemas.located_yaml import YamlError, errors_of, load_yaml
-from schemas.registry import Jurisdiction
+from schemas.registry import (
+    Jurisdiction,
+    ParticipantStatement,
+    Registry,
+    StatementError,
+    VerifiedStatement,
+    read_statement,
+)
 from schemas.signing.keys import SigningKey
 
 SETTINGS: Final = "lacolle.yaml"
@@ -52,14 +63,36 @@ class ExchangeFolder:
     partners: tuple[PartnerProfile, ...]
 
     @property
+    def data(self) -> Path:
+        """The folder of what the exchange writes."""
+        return self.path / self.settings.files.data
+
+    @property
     def database(self) -> Path:
-        """The SQLite file."""
-        return self.path / self.settings.files.data / DATABASE
+        """The SQLite file, where the store is SQLite."""
+        named = self.settings.store.sqlite
+        return self.data / DATABASE if named is None else self.path / named
 
     @property
     def published_checkpoint(self) -> Path:
         """The last checkpoint that was given out, kept apart from the database."""
-        return self.path / self.settings.files.data / PUBLISHED
+        return self.data / PUBLISHED
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptersFolder:
+    """What the adapters know of an exchange: its settings, the key it hands over with, who its participants are."""
+
+    path: Path
+    settings: Settings
+    key: SigningKey
+    registry: Registry
+    partners: tuple[PartnerProfile, ...]
+
+    def participant(self, participant: ParticipantId) -> ParticipantStatement | None:
+        """Return the statement that stands for a participant; None for an unknown one."""
+        known = self.registry.participants.get(participant)
+        return None if known is None else known.statement
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -134,13 +167,13 @@ def _kid_of(origin: str, name: str) -> KeyId:
     return KeyId(f"{origin}:{name}".replace("/", ".")[-_LONGEST_KID:])
 
 
-def read_folder(path: Path) -> ExchangeFolder:
-    """Return what an exchange's folder holds.
+def read_folder(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> ExchangeFolder:
+    """Return what an exchange's folder holds, with the environment's settings over the file's.
 
     Raises ``SettingsError``, ``ConfigurationError`` or ``KeyFileError``; each names the file, and the line where it
     can, and says what to do.
     """
-    settings = read_settings(path / SETTINGS)
+    settings = read_settings(path / SETTINGS, environment)
     files = settings.files
     keys = {name: load_key_file(path / files.keys / f"{name}.jwk") for name in KEYS}
     return ExchangeFolder(
@@ -156,6 +189,46 @@ def read_folder(path: Path) -> ExchangeFolder:
         ),
         partners=read_partners(path / files.partners),
     )
+
+
+def read_adapters_folder(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> AdaptersFolder:
+    """Return what the adapters need of an exchange's folder; the rest need not be there.
+
+    Raises as ``read_folder``, and ``ConfigurationError`` for a statement whose signature does not hold.
+    """
+    settings = read_settings(path / SETTINGS, environment)
+    files = settings.files
+    jurisdictions = {each.code: each for each in read_jurisdictions(path / files.jurisdictions)}
+    return AdaptersFolder(
+        path=path,
+        settings=settings,
+        key=load_key_file(path / files.keys / "transport.jwk"),
+        registry=_registry(jurisdictions, _contents(path / files.statements, "*.jws")),
+        partners=read_partners(path / files.partners),
+    )
+
+
+def _registry(jurisdictions: Mapping[JurisdictionCode, Jurisdiction], statements: Mapping[str, bytes]) -> Registry:
+    """Return what the statements in files say together, in the order in which they were signed."""
+    read: list[tuple[datetime, str, VerifiedStatement]] = []
+    for name, compact in statements.items():
+        try:
+            statement = read_statement(compact, jurisdictions)
+        except StatementError as error:
+            raise _refused(name, error) from error
+        read.append((statement.issued_at, name, statement))
+    registry = Registry.of(jurisdictions, ())
+    for _, name, statement in sorted(read, key=lambda each: each[:2]):
+        try:
+            registry = registry.with_statement(statement)
+        except StatementError as error:
+            raise _refused(name, error) from error
+    return registry
+
+
+def _refused(name: str, error: StatementError) -> ConfigurationError:
+    reason = error.reason
+    return ConfigurationError(Bilingual(fr=f"{name} est refusé : {reason.fr}", en=f"{name} is refused: {reason.en}"))
 
 
 def read_jurisdictions(path: Path) -> tuple[Jurisdiction, ...]:

@@ -10,8 +10,11 @@ from typing import TextIO
 import structlog
 
 
-def write_logs(*, as_json: bool, file: Path | None = None) -> None:
-    """Send log lines to ``file``, or to standard error; as JSON where asked, or where nobody watches."""
+def write_logs(*, as_json: bool, file: Path | None = None, level: str = "info") -> None:
+    """Send log lines of ``level`` and above to ``file``, or to standard error; as JSON where asked, or nobody watches.
+
+    What belongs to an alert names it in ``alert_id``, in every role: one id, or those of all that went together.
+    """
     stream: TextIO = sys.stderr if file is None else file.open("a", encoding="utf-8", buffering=1)
     for_program = as_json or not stream.isatty()
     renderer: structlog.typing.Processor = (
@@ -25,6 +28,7 @@ def write_logs(*, as_json: bool, file: Path | None = None) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )

@@ -74,6 +74,11 @@ def uuid7(*, at: datetime, randomness: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def instant_ms_of(name: AlertId | DeliveryId) -> int:
+    """Return the instant in a UUID, version 7, in milliseconds since the Unix epoch (RFC 9562 section 5.7)."""
+    return int(name[:8] + name[9:13], 16)
+
+
 def home_of(participant: ParticipantId) -> JurisdictionCode:
     """Return the jurisdiction that a participant's identifier names: ``ca-qc.sq`` is of ``CA-QC``."""
     return JurisdictionCode(participant.partition(".")[0].upper())

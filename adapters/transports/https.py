@@ -1,7 +1,8 @@
 """Handing over by HTTPS: one signed POST per message (WIRE "Handing to a partner over HTTPS").
 
 The request carries the message's bytes, ``Idempotency-Key`` with the delivery id, the CloudEvents attributes a
-partner needs to acknowledge (CloudEvents HTTP binding, binary mode), and a signature (``adapters.signatures``).
+partner needs to acknowledge (CloudEvents HTTP binding, binary mode), the trace context (W3C Trace Context) and a
+signature (``adapters.signatures``).
 
 =====================================================  ============================================
 what the partner or the network does                   outcome
@@ -186,6 +187,7 @@ class HttpsTransport:
             "Content-Length": str(len(message.body)),
             "Idempotency-Key": message.parcel.delivery_id,
             **{f"ce-{name}": percent_encoded(attributes[name]) for name in ATTRIBUTES if name in attributes},
+            **({"traceparent": message.parcel.traceparent} if message.parcel.traceparent else {}),
             **self._signer.sign(
                 message.body,
                 created=self._exchange.now(),

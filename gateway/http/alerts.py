@@ -17,6 +17,7 @@ from gateway.http.auth import bearer, reader_of
 from gateway.http.bodies import read_body
 from gateway.http.certificates import shown_certificate
 from gateway.http.services import Services, services
+from gateway.http.traced import accept
 from gateway.store.reading import read_alert, read_alert_by_name
 from gateway.tokens import Scope
 from schemas.bilingual import Bilingual
@@ -49,7 +50,7 @@ async def submission_answer(use: Services, scope: AsgiScope, receive: Receive) -
     """Return the status, the headers and the body that answer a submission. Raises ``GatewayError``."""
     submission = await read_body(scope, receive, media_type=JOSE, limit=use.body_limit)
     use.admission.check(submission, shown_certificate(scope))
-    answer = await use.intake.accept(submission)
+    answer = await accept(use, scope, submission)
     return 200 if answer.replayed else 201, {"location": f"/v1/alerts/{answer.alert_id}"}, answer.body
 
 

@@ -15,6 +15,7 @@ from gateway.http import problems
 from gateway.http.bodies import read_body
 from gateway.http.certificates import shown_certificate
 from gateway.http.services import services
+from gateway.http.traced import accept
 from schemas.bilingual import Bilingual
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
@@ -72,7 +73,7 @@ async def batch(request: Request) -> Response:
             if len(submission) > use.body_limit:
                 return _refusal(problems.problem_response(request, BodyTooLargeError(use.body_limit)))
             use.admission.check(submission, certificate)
-            answer = await use.intake.accept(submission)
+            answer = await accept(use, request.scope, submission)
         except GatewayError as refusal:
             return _refusal(problems.problem_response(request, refusal))
         except Exception as error:  # noqa: BLE001 - one line's error is not its neighbours'

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import orjson
 from fastapi import APIRouter, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.responses import Response
 
+from gateway.errors import NotFoundError
+from gateway.health import Condition, Report
 from gateway.http.services import services
 
 router = APIRouter(tags=["operation"])
 
-_SPARED: Final = frozenset({"bus", "adapters"})
-"""What alerts are accepted without: they wait in the database."""
+
+def alive_answer() -> Response:
+    """Return what a process that answers at all answers."""
+    return Response(b'{"status":"ok"}', media_type="application/json")
+
+
+def readiness_answer(report: Report, *, bare: bool) -> Response:
+    """Return a report as an answer; a ``bare`` one says whether, and not why."""
+    document = report.document()
+    return Response(
+        orjson.dumps({"status": document["status"]} if bare else document),
+        status_code=503 if report.condition is Condition.FAILING else 200,
+        media_type="application/json",
+    )
+
+
+def metrics_answer(registry: CollectorRegistry) -> Response:
+    """Return a process's metrics in Prometheus' text format."""
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/healthz", summary="Is the process alive?")
 async def healthz() -> Response:
     """Answer 200 while the process answers at all."""
-    return Response(b'{"status":"ok"}', media_type="application/json")
+    return alive_answer()
 
 
 @router.get(
@@ -29,24 +46,21 @@ async def healthz() -> Response:
     responses={503: {"description": "It can't, and says which parts are broken", "content": {"application/json": {}}}},
 )
 async def readyz(request: Request) -> Response:
-    """Answer 200 where every part works, or where all but bus and adapters do (``degraded``); 503 else.
+    """Answer 200 where alerts can be accepted, ``degraded`` where a part is broken all the same; 503 else.
 
     The adapters do not work where some have not reported for over a minute on what is on the bus for them.
     """
-    parts = services(request).health.report()
-    broken = [name for name, works in parts.items() if not works]
-    status = "ready" if not broken else "degraded" if _SPARED.issuperset(broken) else "unavailable"
-    return Response(
-        orjson.dumps({"status": status, "broken": broken, "parts": parts}),
-        status_code=503 if status == "unavailable" else 200,
-        media_type="application/json",
-    )
+    use = services(request)
+    return readiness_answer(await use.health.report(), bare=use.metrics is None)
 
 
 @router.get("/metrics", summary="Metrics in Prometheus' text format")
 async def metrics(request: Request) -> Response:
-    """Answer every metric of the process."""
-    return Response(generate_latest(services(request).metrics), media_type=CONTENT_TYPE_LATEST)
+    """Answer every metric of the process; 404 where the operator has a listener of its own for them."""
+    found = services(request).metrics
+    if found is None:
+        raise NotFoundError
+    return metrics_answer(found)
 
 
 @router.get("/.well-known/jwks.json", summary="The exchange's public keys")

@@ -1,4 +1,4 @@
-"""What the routes call: the use cases of one gateway process, put together in ``gateway.exchange``."""
+"""What the routes call: the use cases of one gateway process, put together in ``gateway.front``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
 from gateway.admission import Admission
 from gateway.batches import BatchIntake
-from gateway.checkpoints import CheckpointTask
+from gateway.checks import HasLatest
 from gateway.clock import Clock
 from gateway.enrol import Enrolment
 from gateway.health import Health
@@ -20,11 +20,16 @@ from gateway.registry import CurrentRegistry
 from gateway.store.engine import Store
 from gateway.tokens import TokenIssuer
 from schemas.signing.keys import PublicKey
+from schemas.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The use cases and readers that the routes share. ``body_limit`` and ``batch_limit`` are in bytes."""
+    """The use cases and readers that the routes share. ``body_limit`` and ``batch_limit`` are in bytes.
+
+    ``metrics`` is None where the operator has a listener of its own: then the public port says whether, not why.
+    ``tracing`` is None where nobody records spans.
+    """
 
     admission: Admission
     intake: Intake
@@ -34,13 +39,14 @@ class Services:
     tokens: TokenIssuer
     registry: CurrentRegistry
     store: Store
-    checkpoints: CheckpointTask
+    checkpoints: HasLatest
     health: Health
-    metrics: CollectorRegistry
+    metrics: CollectorRegistry | None
     public_keys: tuple[PublicKey, ...]
     body_limit: int
     batch_limit: int
     clock: Clock
+    tracing: Tracing | None = None
 
 
 def services(request: Request) -> Services:

@@ -33,7 +33,7 @@ class Acceptance:
     """All that is known of an alert before it is stored.
 
     ``thread`` is the first alert of its chain, or None where it is itself the first. ``deadline_ms`` is when its
-    dispatches end, in milliseconds since the Unix epoch.
+    dispatches end, in milliseconds since the Unix epoch. ``traceparent`` is its request's trace context, or "".
     """
 
     alert: Alert
@@ -46,6 +46,7 @@ class Acceptance:
     decisions: tuple[Decision, ...]
     deadline_ms: int
     warnings: tuple[str, ...] = ()
+    traceparent: str = ""
 
     @property
     def name(self) -> tuple[str, str]:
@@ -81,10 +82,12 @@ class AcceptanceWriter:
         *,
         trusted: Callable[[KeyId, Batch], bool],
         on_routed: Callable[[Iterable[Route]], None],
+        on_stored: Callable[[Sequence[tuple[AlertId, Acceptance]]], None] = lambda _stored: None,
     ) -> None:
         self._signer = signer
         self._trusted = trusted
         self._on_routed = on_routed
+        self._on_stored = on_stored
 
     async def write(self, batch: Batch, items: Sequence[Acceptance]) -> Sequence[Answer | GatewayError]:
         """Store what is new and answer what is not; two equal submissions in one batch are stored once.
@@ -128,6 +131,7 @@ class AcceptanceWriter:
             signing.cancel()
         rows = [_alert_row(each, bodies[name], now_ms=now_ms) for name, each in placed.items()]
         await insert_rows(batch.connection, alerts, rows)
+        batch.after_commit.append(lambda: self._on_stored([(each.alert_id, each.item) for each in placed.values()]))
         return bodies
 
     async def _answers(self, batch: Batch, placed: Sequence[_Placed]) -> list[bytes]:
@@ -308,4 +312,5 @@ def _dispatch_rows(placed: _Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]
             placed.item.deadline_ms,
             None,
             None,
+            placed.item.traceparent or None,
         )

@@ -20,6 +20,7 @@ from sqlalchemy import Row, bindparam, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Draft, Kind
+from audit.tables import log_entries
 from gateway.backoff import Backoff
 from gateway.store.committer import Batch
 from gateway.store.tables import alerts, dispatches
@@ -260,6 +261,27 @@ async def pending_routes(connection: AsyncConnection) -> Sequence[Route]:
         select(dispatches.c.recipient, dispatches.c.lane).where(dispatches.c.state == PENDING).distinct()
     )
     return [Route(ParticipantId(row.recipient), Lane(row.lane)) for row in rows]
+
+
+async def routes_since(connection: AsyncConnection, size: int) -> Sequence[Route]:
+    """Return every route of the alerts that were accepted since the log had a size."""
+    rows = await connection.execute(
+        select(dispatches.c.recipient, dispatches.c.lane)
+        .join(log_entries, log_entries.c.alert_id == dispatches.c.alert_id)
+        .where(log_entries.c.log_index >= size, log_entries.c.kind == Kind.ACCEPTED.value)
+        .distinct()
+    )
+    return [Route(ParticipantId(row.recipient), Lane(row.lane)) for row in rows]
+
+
+async def waiting(connection: AsyncConnection, *, now_ms: int) -> dict[Lane, tuple[int, float]]:
+    """Return for each lane how many dispatches are pending, and for how many seconds the first of them has been due."""
+    rows = await connection.execute(
+        select(dispatches.c.lane, func.count(), func.min(dispatches.c.due_ms))
+        .where(dispatches.c.state == PENDING)
+        .group_by(dispatches.c.lane)
+    )
+    return {Lane(lane): (count, (now_ms - first_ms) / 1000) for lane, count, first_ms in rows}
 
 
 async def overdue(connection: AsyncConnection, *, now_ms: int, limit: int) -> Sequence[DeliveryId]:

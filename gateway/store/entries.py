@@ -1,4 +1,4 @@
-"""Writes that are an entry and nothing else, and the spent client assertions."""
+"""Writes that are an entry and nothing else, the log's first one among them; and the spent client assertions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
 
-from audit.entry import Draft
+from audit.entry import Draft, Kind
+from audit.note import LogSigner
 from gateway.store.committer import Batch
 from gateway.store.tables import client_assertions
 
@@ -21,13 +22,22 @@ class EntryWriter:
 
 
 class OpeningWriter:
-    """Appends an exchange's first entry, whichever of its processes comes first."""
+    """Begins a log with the entry that names it and its key; whoever comes later finds it begun."""
 
-    async def write(self, batch: Batch, items: Sequence[Draft]) -> Sequence[None]:
-        """Append each draft to a log that is empty."""
+    async def write(self, batch: Batch, items: Sequence[LogSigner]) -> Sequence[None]:
+        """Append the entry where the log is empty."""
         for item in items:
             if batch.log.size == 0:
-                batch.log.append(item)
+                batch.log.append(
+                    Draft(
+                        kind=Kind.EXCHANGE_OPENED,
+                        actor=None,
+                        jurisdictions=(),
+                        alert_id=None,
+                        agreement=None,
+                        content={"origin": item.origin, "log_key": item.vkey},
+                    )
+                )
         return [None] * len(items)
 
 

@@ -13,15 +13,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements.signed import VerifiedAgreement
 from audit.entry import Draft, Kind
-from gateway.errors import StatementRefusedError
+from gateway.errors import StatementRefusedError, StoreError
 from gateway.registry import CurrentRegistry, StagedRegistry
 from gateway.store.committer import Batch
 from gateway.store.tables import agreements, authority_statements, jurisdictions, registry_head
-from schemas.ids import JurisdictionCode, home_of
+from schemas.bilingual import Bilingual
+from schemas.ids import JurisdictionCode, ParticipantId, home_of
 from schemas.registry import Jurisdiction, KeyRevocation, ParticipantStatement, VerifiedStatement
 from schemas.signing.canonical import PlainValue, canonical_bytes
 from schemas.signing.jws import join_signatures
 from schemas.timestamps import utc_text
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStatement:
+    """A statement as signed, and whom it was stored as being about."""
+
+    participant: ParticipantId
+    compact: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,7 @@ class StoredRegistry:
 
     version: int
     jurisdictions: dict[JurisdictionCode, bytes]
-    statements: tuple[bytes, ...]
+    statements: tuple[StoredStatement, ...]
     agreements: tuple[bytes, ...]
 
 
@@ -47,7 +56,7 @@ async def read_registry(connection: AsyncConnection, *, since: int = 0) -> Store
     version = await read_version(connection)
     pinned = await connection.execute(select(jurisdictions.c.code, jurisdictions.c.document))
     said = await connection.execute(
-        select(authority_statements.c.compact)
+        select(authority_statements.c.participant, authority_statements.c.compact)
         .where(authority_statements.c.log_index >= since)
         .order_by(authority_statements.c.log_index)
     )
@@ -59,7 +68,7 @@ async def read_registry(connection: AsyncConnection, *, since: int = 0) -> Store
     return StoredRegistry(
         version=version,
         jurisdictions={JurisdictionCode(row.code): row.document for row in pinned},
-        statements=tuple(said.scalars()),
+        statements=tuple(StoredStatement(ParticipantId(row.participant), row.compact) for row in said),
         agreements=tuple(agreed.scalars()),
     )
 
@@ -69,19 +78,31 @@ def jurisdiction_document(jurisdiction: Jurisdiction) -> bytes:
     return canonical_bytes(jurisdiction.model_dump(mode="json"))
 
 
-class JurisdictionWriter:
-    """Pins jurisdictions when an exchange is set up."""
+def changed_pin(code: JurisdictionCode) -> StoreError:
+    """Return what the operator is told of a jurisdiction whose entry is not what was pinned."""
+    return StoreError(
+        Bilingual(
+            fr=f"Le fichier des juridictions ne dit plus de {code} ce qui a été épinglé à la mise en place de cette "
+            "plateforme : rétablissez son entrée.",
+            en=f"The jurisdictions file no longer says of {code} what was pinned when this exchange was set up: "
+            "restore its entry.",
+        )
+    )
 
-    async def write(self, batch: Batch, items: Sequence[Jurisdiction]) -> Sequence[int]:
-        """Return the index of each pin's entry, also where another process has pinned the same."""
-        pinned = await batch.connection.execute(select(jurisdictions.c.code, jurisdictions.c.log_index))
-        known = {row.code: row.log_index for row in pinned}
-        indices = []
+
+class JurisdictionWriter:
+    """Pins jurisdictions when an exchange is set up, each once and for good."""
+
+    async def write(self, batch: Batch, items: Sequence[Jurisdiction]) -> Sequence[int | StoreError]:
+        """Return the index of each pin's entry, or why it can't be pinned: another process pinned it otherwise."""
+        known = {row.code: row for row in await batch.connection.execute(select(jurisdictions))}
+        indices: list[int | StoreError] = []
         for item in items:
-            if item.code in known:
-                indices.append(known[item.code])
-                continue
             document = jurisdiction_document(item)
+            pinned = known.get(item.code)
+            if pinned is not None:
+                indices.append(pinned.log_index if pinned.document == document else changed_pin(item.code))
+                continue
             index = batch.log.append(
                 Draft(
                     kind=Kind.JURISDICTION_PINNED,
@@ -158,7 +179,7 @@ class StatementWriter:
 
 
 class AgreementWriter:
-    """Stores agreements that every party has signed: an entry for each signature, and one for the whole."""
+    """Stores agreements that every party has signed, each once: an entry for each signature, and one for the whole."""
 
     async def write(self, batch: Batch, items: Sequence[VerifiedAgreement]) -> Sequence[int]:
         """Return the index of the entry that says each agreement binds, also where another process has stored it."""

@@ -107,6 +107,7 @@ dispatches = Table(
     Column("deadline_ms", BigInteger, nullable=False),
     Column("settled_ms", BigInteger),
     Column("detail", String(200)),
+    Column("traceparent", String(55)),
     Index("ix_dispatches_alert", "alert_id"),
     Index("ix_dispatches_route", "recipient", "lane", "state", "due_ms", "log_index"),
     Index("ix_dispatches_deadline", "state", "deadline_ms"),

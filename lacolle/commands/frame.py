@@ -79,10 +79,20 @@ def framed(command: Callable[..., None]) -> Callable[..., None]:
         except EXPECTED as error:
             speaking.complain(error)
             raise typer.Exit(1) from None
+        except ExceptionGroup as group:  # of tasks that ended together
+            expected, others = group.split(EXPECTED)
+            if expected is None or others is not None:
+                raise
+            speaking.complain(_first(expected))
+            raise typer.Exit(1) from None
 
     kept = [parameter for name, parameter in own.items() if name not in (voice, connection)]
     _present(run, command, (*kept, *(_CONNECTION if connection is not None else ()), *_VOICE))
     return run
+
+
+def _first(error: Exception) -> Exception:
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 def _present(run: Callable[..., None], command: Callable[..., None], options: _Options) -> None:

@@ -1,7 +1,8 @@
-"""``lacolle init`` and ``lacolle serve``: what an operator runs."""
+"""``lacolle init``, ``serve``, and the roles one by one: what an operator runs."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,18 @@ from schemas.bilingual import Bilingual
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("init")(framed(init))
-    app.command("serve")(framed(serve))
+    for command in (serve, gateway, relay, adapters):
+        app.command(command.__name__)(framed(command))
+
+
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIRECTORY", help="A folder that lacolle init made.")]
+InsecureOption = Annotated[bool, typer.Option("--insecure-http", help="Serve plain HTTP, on a loopback address alone.")]
+OperationPortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--operation-port", min=1, max=65535, help="The port of health and metrics, instead of operation.port."
+    ),
+]
 
 
 def init(
@@ -58,17 +70,72 @@ def init(
 
 def serve(
     *,
-    directory: Annotated[Path, typer.Argument(help="A folder that lacolle init made.")],
+    directory: FolderArgument,
     voice: Voice,
-    insecure_http: Annotated[
-        bool, typer.Option("--insecure-http", help="Serve plain HTTP, on a loopback address alone.")
-    ] = False,
+    insecure_http: InsecureOption = False,
+    operation_port: OperationPortOption = None,
 ) -> None:
     """Run an exchange: gateway, relay and adapters in one process."""
-    import uvloop  # noqa: PLC0415 - the same
+    import uvloop  # noqa: PLC0415 - the other commands start without a gateway
 
     from lacolle.folder import read_folder  # noqa: PLC0415 - the same
     from lacolle.node import serve as serve_node  # noqa: PLC0415 - the same
 
-    write_logs(as_json=voice.as_json)
-    uvloop.run(serve_node(read_folder(directory), insecure_http=insecure_http))
+    folder = read_folder(directory, os.environ)
+    write_logs(as_json=voice.as_json, level=folder.settings.operation.log_level)
+    uvloop.run(serve_node(folder, insecure_http=insecure_http, operation_port=operation_port))
+
+
+def gateway(
+    *,
+    directory: FolderArgument,
+    voice: Voice,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="Processes that share the listening port.")
+    ] = 1,
+    insecure_http: InsecureOption = False,
+    operation_port: OperationPortOption = None,
+) -> None:
+    """Run the gateway role: take alerts, answer questions. Any number may run, on PostgreSQL."""
+    from lacolle.folder import read_folder  # noqa: PLC0415 - the same
+    from lacolle.gatewaying import serve_gateway  # noqa: PLC0415 - the same
+
+    folder = read_folder(directory, os.environ)
+    write_logs(as_json=voice.as_json, level=folder.settings.operation.log_level)
+    status = serve_gateway(
+        folder, workers=workers, insecure_http=insecure_http, operation_port=operation_port, complain=voice.complain
+    )
+    raise typer.Exit(status)
+
+
+def relay(*, directory: FolderArgument, voice: Voice, operation_port: OperationPortOption = None) -> None:
+    """Run the relay role: publish, record, watch deadlines, sign the log. One is active; others stand by."""
+    import uvloop  # noqa: PLC0415 - the same
+
+    from lacolle.folder import read_folder  # noqa: PLC0415 - the same
+    from lacolle.processes import run_relay  # noqa: PLC0415 - the same
+
+    folder = read_folder(directory, os.environ)
+    write_logs(as_json=voice.as_json, level=folder.settings.operation.log_level)
+    uvloop.run(run_relay(folder, operation_port=operation_port))
+
+
+def adapters(
+    *,
+    directory: FolderArgument,
+    voice: Voice,
+    participants: Annotated[
+        list[str] | None,
+        typer.Option("--participant", help="A partner to deliver to; may be repeated. Default: all with a profile."),
+    ] = None,
+    operation_port: OperationPortOption = None,
+) -> None:
+    """Run the adapters role: hand parcels to partners. Any number may run; they share the work."""
+    import uvloop  # noqa: PLC0415 - the same
+
+    from lacolle.folder import read_adapters_folder  # noqa: PLC0415 - the same
+    from lacolle.processes import run_adapters  # noqa: PLC0415 - the same
+
+    folder = read_adapters_folder(directory, os.environ)
+    write_logs(as_json=voice.as_json, level=folder.settings.operation.log_level)
+    uvloop.run(run_adapters(folder, participants=participants or (), operation_port=operation_port))

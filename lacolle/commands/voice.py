@@ -14,7 +14,7 @@ import typer
 from agreements.written import InvalidAgreementError
 from audit.errors import AuditError
 from gateway.errors import StoreError
-from gateway.settings import SettingsError
+from gateway.section import SettingsError
 from lacolle.errors import LacolleError
 from schemas.alerts.catalogue import Fault, InvalidAlertError
 from schemas.bilingual import Bilingual, Language

@@ -1,1 +1,1 @@
-"""Real servers on this machine, without containers: for a trial of the whole set, for benchmarks and for tests."""
+"""The exchange's real engines, started on this machine without containers: for tests, ``make up`` and benchmarks."""

@@ -24,9 +24,8 @@ import pytest
 from lacolle.certificates import LocalAuthority
 from lacolle.samples import World, WorldOptions, build_world
 from schemas.ids import ParticipantId
-from tests.acceptance import postgres_node
 from tests.acceptance.agency import Agencies, Agency
-from tests.acceptance.databases import exchange_database
+from tests.acceptance.databases import exchange_database, store_environment
 from tests.acceptance.log_reader import LogReader, read_log_key
 
 ON_BOTH: Final = (
@@ -68,12 +67,9 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start the server and return once it is ready; fail with its log where it ends instead."""
-        command, environment = [sys.executable], dict(os.environ)
-        if self.database is None:
-            command += ["-m", "lacolle", "serve", str(self.world.folder), "--insecure-http"]
-        else:
-            command += [str(Path(postgres_node.__file__)), str(self.world.folder)]
-            environment[postgres_node.DATABASE] = self.database
+        command = [sys.executable, "-m", "lacolle", "serve", str(self.world.folder), "--insecure-http"]
+        store = {} if self.database is None else store_environment(self.world.folder, self.database)
+        environment = {**os.environ, **store}
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         until = time.monotonic() + STARTS_WITHIN

@@ -2,9 +2,8 @@
 
 ``python crash_fork.py FOLDER LOG`` answers each line of its standard input with one line: ``start`` with the process's
 id, ``kill`` and ``stop`` (SIGKILL, SIGTERM) with how the process ended, as ``subprocess`` counts it. The process is the
-``lacolle serve`` command itself, or ``postgres_node`` where the environment names a database, in memory, files and
-sockets of its own; that it did not import anything saves most of a start. Only this parent signals it, so an id that
-the system gave to somebody else is never hit.
+``lacolle serve`` command itself in memory, files and sockets of its own; that it did not import anything saves most of
+a start. Only this parent signals it, so an id that the system gave to somebody else is never hit.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from collections.abc import Iterator
 
 from lacolle import cli
 from lacolle import node as _node  # noqa: F401 - imported for the children, who would import it when they serve
-from tests.acceptance import postgres_node
-from tests.acceptance.postgres_node import DATABASE
 
 _HOW = {"kill": signal.SIGKILL, "stop": signal.SIGTERM}
 
@@ -53,11 +50,8 @@ def _serve(folder: str, log: str) -> int:
         os.dup2(taken, place)
     status = 1
     try:
-        if DATABASE in os.environ:
-            postgres_node.main(folder)
-        else:
-            sys.argv = ["lacolle", "serve", folder, "--insecure-http"]
-            cli.main()
+        sys.argv = ["lacolle", "serve", folder, "--insecure-http"]
+        cli.main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     finally:

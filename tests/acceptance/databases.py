@@ -6,6 +6,9 @@ import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import make_url
 
 from gateway.store.engine import open_postgres
 from gateway.store.roles import create_exchange_login, create_groups
@@ -23,6 +26,22 @@ def exchange_database(postgres: Postgres) -> Iterator[str]:
     finally:
         asyncio.run(postgres.drop(database))
         asyncio.run(postgres.run(f'DROP ROLE IF EXISTS "{name}"'))
+
+
+def store_settings(directory: Path, url: str) -> dict[str, str]:
+    """Return the settings of a store at a URL; the password in it goes into a file."""
+    place = make_url(url)
+    secret = directory / "database.password"
+    secret.unlink(missing_ok=True)
+    secret.touch(mode=0o600)
+    secret.write_text(f"{place.password}\n", encoding="utf-8")
+    user, _, rest = url.partition("://")[2].partition("@")
+    return {"url": f"postgresql://{user.partition(':')[0]}@{rest}", "password_file": str(secret)}
+
+
+def store_environment(directory: Path, url: str) -> dict[str, str]:
+    """Return the environment variables that are the settings of a store at a URL."""
+    return {f"LACOLLE_STORE__{name.upper()}": value for name, value in store_settings(directory, url).items()}
 
 
 async def _login(owner: str, name: str) -> str | None:

@@ -21,11 +21,11 @@ import pytest
 
 from lacolle.folder import read_folder
 from lacolle.samples import World, WorldOptions, build_world
-from tests.acceptance import crash_fork, crash_oracle, postgres_node
+from tests.acceptance import crash_fork, crash_oracle
 from tests.acceptance.conftest import ServerProcess
 from tests.acceptance.crash_agencies import Agencies, client
 from tests.acceptance.crash_partners import Partners, open_partners
-from tests.acceptance.databases import exchange_database
+from tests.acceptance.databases import exchange_database, store_environment
 
 _KILLS: Final = int(os.environ.get("LACOLLE_TEST_KILLS", "50"))
 _SEED: Final = int(os.environ.get("LACOLLE_TEST_SEED", SystemRandom().randrange(1 << 32)))
@@ -134,7 +134,7 @@ async def _take_checkpoint(connection: httpx2.AsyncClient, notes: list[bytes]) -
 
 
 async def _kill_again_and_again(world: World, log: Path, dice: Random, *, kills: int, database: str | None) -> None:
-    environment = dict(os.environ) if database is None else {**os.environ, postgres_node.DATABASE: database}
+    store = {} if database is None else store_environment(world.folder, database)
     fork = await asyncio.create_subprocess_exec(
         sys.executable,
         str(Path(crash_fork.__file__)),
@@ -142,7 +142,7 @@ async def _kill_again_and_again(world: World, log: Path, dice: Random, *, kills:
         str(log),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env=environment,
+        env={**os.environ, **store},
     )
     try:
         for _ in range(kills):

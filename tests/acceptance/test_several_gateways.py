@@ -120,7 +120,9 @@ def _worlds(tmp_path: Path, partners: Partners) -> list[World]:
     settings = {
         "delivery": {"ca_file": str(partners.authority.ca_file), "retry_base": 0.1, "retry_cap": 1.0},
         "limits": {"rate_per_second": 10000.0, "burst": 10000},
+        "files": {"data": str(tmp_path / "published")},  # whoever may relay next remembers what was published
     }
+    (tmp_path / "published").mkdir()
     options = WorldOptions(port=free_port(), endpoints=partners.endpoints, settings=settings)
     first = build_world(tmp_path / "world", options)
     return [first, *(_copy(first, tmp_path / f"exchange-{number}") for number in range(1, _PROCESSES))]

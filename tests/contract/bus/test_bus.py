@@ -195,15 +195,17 @@ async def test_done_twice_is_done_once(bus: Bus, topic: str) -> None:
     assert values(await take(second, 2)) == ["b", "c"]
 
 
-async def test_an_earlier_topic_is_preferred(bus: Bus, topic: str, other_topic: str) -> None:
-    """Of two records that are both due, the one of the topic that was named first comes first."""
+async def test_an_earlier_topic_is_preferred(bus: Bus, topic: str, other_topic: str, travel: float) -> None:
+    """Of two records that have both arrived, the one of the topic that was named first comes first."""
     subscription = await bus.subscribe([topic, other_topic], group="g")
     for value in ("routine 1", "routine 2", "routine 3"):
         await bus.publish(record(other_topic, value))
     for value in ("urgent 1", "urgent 2"):
         await bus.publish(record(topic, value))
+    await asyncio.sleep(travel)
     assert values(await take(subscription, 3)) == ["urgent 1", "urgent 2", "routine 1"]
     await bus.publish(record(topic, "urgent 3"))
+    await asyncio.sleep(travel)
     assert values(await take(subscription, 3)) == ["urgent 3", "routine 2", "routine 3"]
 
 
@@ -267,6 +269,21 @@ async def test_many_may_publish_at_once(bus: Bus, topic: str) -> None:
         assert of_key == [str(value).encode() for value in range(10)]
 
 
+async def test_many_records_may_be_published_in_one_call(bus: Bus, topic: str, other_topic: str) -> None:
+    """A batch arrives whole, each key's records in the order in which the call named them, on every topic."""
+    subscription = await bus.subscribe([topic, other_topic], group="g")
+    sent = [
+        record(each, f"{number:03}", key=f"key {number % 7}") for number in range(150) for each in (topic, other_topic)
+    ]
+    await bus.publish_all(sent)
+    await bus.publish_all([])
+    arrived = [each.record for each in await take(subscription, 300)]
+    assert Counter(arrived) == Counter(sent)
+    for place in {(each.topic, each.key) for each in sent}:
+        there = [each.value for each in arrived if (each.topic, each.key) == place]
+        assert there == sorted(there)
+
+
 async def test_a_closed_subscription_says_so(bus: Bus, topic: str) -> None:
     """After close nothing is received or done any more, a waiting call ends, and closing again is nothing."""
     subscription = await bus.subscribe([topic], group="g")
@@ -306,6 +323,8 @@ async def test_a_closed_bus_says_so(bus: Bus, topic: str) -> None:
     await bus.close()
     with pytest.raises(BusUnavailableError):
         await bus.publish(record(topic, "a"))
+    with pytest.raises(BusUnavailableError):
+        await bus.publish_all([record(topic, "a")])
     with pytest.raises(BusUnavailableError):
         await bus.subscribe([topic], group="g")
     with pytest.raises(BusUnavailableError):

@@ -45,6 +45,11 @@ class Outages:
         self._count("publish")
         await self.inner.publish(record)
 
+    async def publish_all(self, records: Sequence[Record]) -> None:
+        """Publish one after the other."""
+        for record in records:
+            await self.publish(record)
+
     async def subscribe(self, topics: Sequence[str], *, group: str) -> Subscription:
         """Subscribe, or be away."""
         self._count("subscribe")

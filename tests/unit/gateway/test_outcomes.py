@@ -203,3 +203,4 @@ async def test_a_running_watch_looks_by_itself(ground: Ground) -> None:
     async with asyncio.timeout(5):
         assert (await told.get()).state == EXPIRED
     running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

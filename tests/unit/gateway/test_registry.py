@@ -102,7 +102,7 @@ class Office:
         async with self.ground.store.reading() as connection:
             stored = await read_registry(connection)
         jurisdictions = {QC: jurisdiction()}
-        return Registry.of(jurisdictions, [read_statement(each, jurisdictions) for each in stored.statements])
+        return Registry.of(jurisdictions, [read_statement(each.compact, jurisdictions) for each in stored.statements])
 
 
 @pytest.fixture

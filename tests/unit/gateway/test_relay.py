@@ -17,7 +17,7 @@ from bus.events import read_parcel
 from bus.topics import parcels_topics
 from gateway.backoff import Backoff
 from gateway.breaker import Breaker
-from gateway.relay import Relay, traceparent
+from gateway.relay import Relay
 from gateway.store.dispatches import (
     DELIVERED,
     EXPIRED,
@@ -33,6 +33,7 @@ from gateway.store.dispatches import (
 from schemas.decisions import Lane
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel
+from schemas.tracing import fresh_traceparent
 from tests.unit.gateway.ground import NYSP, ORIGIN, VSP, Ground, acceptance, accepted, permit
 
 OUTCOMES = OutcomeWriter(Backoff(base=1.0, cap=60.0))
@@ -431,5 +432,6 @@ def test_a_delivery_s_trace_is_its_alert() -> None:
     """The trace context names the alert as the trace and the delivery as the parent (W3C Trace Context 3.2)."""
     alert, delivery = "01a201de-f0b4-7c8b-8a84-9f9261d631cf", "01a201de-f0b4-7c61-9685-af5a9a282606"
     assert (
-        traceparent(AlertId(alert), DeliveryId(delivery)) == "00-01a201def0b47c8b8a849f9261d631cf-9685af5a9a282606-01"
+        fresh_traceparent(AlertId(alert), DeliveryId(delivery))
+        == "00-01a201def0b47c8b8a849f9261d631cf-9685af5a9a282606-01"
     )

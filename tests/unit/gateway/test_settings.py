@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Settings, SettingsError, read_settings
+from gateway.section import SettingsError
+from gateway.settings import Settings, read_settings
 from lacolle.folder import create_folder
 
 SMALLEST = "base_url: https://exchange.example:8443\norigin: exchange.example/log\n"

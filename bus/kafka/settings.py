@@ -1,0 +1,138 @@
+"""What the Kafka bus is told: where the brokers are, who we are to them, what topics are like, how long to wait.
+
+A section of the exchange's settings, so it is checked like all others: strict, whole, and before anything is opened.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Final, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from schemas.bilingual import Bilingual
+from schemas.faults import BrokenRuleError
+
+_ADDRESS: Final = r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}$"
+Address: TypeAlias = Annotated[str, StringConstraints(pattern=_ADDRESS)]
+"""A broker, ``host:port``; an IPv6 address stands in brackets."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Plaintext(_Section):
+    """No encryption and no name: for brokers on loopback alone."""
+
+    protocol: Literal["plaintext"] = "plaintext"
+
+
+class Scram(_Section):
+    """TLS, and a user name with a password by SCRAM-SHA-512 (RFC 5802).
+
+    ``password_file`` holds the password and nothing else; a final newline is not part of it. ``ca_file`` (PEM)
+    replaces the system's certificate authorities.
+    """
+
+    protocol: Literal["scram"]
+    username: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    password_file: str
+    ca_file: str | None = None
+
+
+class MutualTls(_Section):
+    """TLS with a certificate of our own, whose subject is our name to the brokers. All files are PEM."""
+
+    protocol: Literal["mtls"]
+    certificate: str
+    key: str
+    ca_file: str | None = None
+
+
+Security: TypeAlias = Annotated[Plaintext | Scram | MutualTls, Field(discriminator="protocol")]
+
+
+class TopicSettings(_Section):
+    """What topics are created with.
+
+    ``partitions`` bounds how many processes share one partner's lane; raising it later breaks the order of keys for a
+    while. ``retention_hours`` must exceed the time for which deliveries are tried. ``max_record_bytes`` is the largest
+    record, key and headers included.
+    """
+
+    partitions: Annotated[int, Field(ge=1, le=1000)] = 6
+    replication: Annotated[int, Field(ge=1, le=15)] = 3
+    min_insync: Annotated[int, Field(ge=1, le=15)] = 2
+    retention_hours: Annotated[int, Field(ge=1, le=24 * 366)] = 7 * 24
+    max_record_bytes: Annotated[int, Field(ge=65_536, le=100 * 1024 * 1024)] = 3 * 1024 * 1024
+
+    @model_validator(mode="after")
+    def _replicas_suffice(self) -> Self:
+        if self.min_insync > self.replication:
+            raise BrokenRuleError(_TOO_FEW_REPLICAS)
+        return self
+
+    def configuration(self) -> dict[str, str]:
+        """Return the topic's configuration, by Kafka's names."""
+        return {
+            "min.insync.replicas": str(self.min_insync),
+            "retention.ms": str(self.retention_hours * 3_600_000),
+            "max.message.bytes": str(self.max_record_bytes),
+            "cleanup.policy": "delete",
+        }
+
+
+class KafkaSettings(_Section):
+    """How to reach Kafka, and how long to wait for it; all times are in seconds.
+
+    ``request_timeout`` bounds one request, ``delivery_timeout`` the whole of a call to the bus. A member that was not
+    heard of for ``session_timeout`` loses its partitions. Where partitions change hands, what is in hand has
+    ``drain`` to be finished. ``commit_interval`` is how much of what was done a crash may have handed out again.
+    """
+
+    bootstrap: Annotated[tuple[Address, ...], Field(strict=False, min_length=1)]
+    security: Security = Plaintext()
+    topics: TopicSettings = TopicSettings()
+    client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "lacolle"
+    request_timeout: Annotated[float, Field(ge=0.1, le=300)] = 5.0
+    delivery_timeout: Annotated[float, Field(ge=0.1, le=600)] = 15.0
+    session_timeout: Annotated[float, Field(ge=1, le=300)] = 10.0
+    heartbeat: Annotated[float, Field(ge=0.05, le=100)] = 1.0
+    drain: Annotated[float, Field(ge=0, le=60)] = 5.0
+    commit_interval: Annotated[float, Field(ge=0.01, le=60)] = 0.2
+
+    @model_validator(mode="after")
+    def _plaintext_on_loopback(self) -> Self:
+        if isinstance(self.security, Plaintext) and not all(map(_is_loopback, self.bootstrap)):
+            raise BrokenRuleError(_PLAINTEXT_ABROAD)
+        return self
+
+    @model_validator(mode="after")
+    def _heartbeats_suffice(self) -> Self:
+        if self.heartbeat * 3 > self.session_timeout:
+            raise BrokenRuleError(_HEARTBEAT_TOO_SLOW)
+        return self
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+_PLAINTEXT_ABROAD: Final = Bilingual(
+    fr="Sans chiffrement, Kafka n'est joint que sur une adresse de bouclage : choisissez « scram » ou « mtls » sous "
+    "security.",
+    en="Kafka is reached without encryption on a loopback address alone: choose “scram” or “mtls” under security.",
+)
+_TOO_FEW_REPLICAS: Final = Bilingual(
+    fr="min_insync dépasse replication : aucun enregistrement ne serait jamais confirmé.",
+    en="min_insync exceeds replication: no record would ever be acknowledged.",
+)
+_HEARTBEAT_TOO_SLOW: Final = Bilingual(
+    fr="heartbeat dépasse le tiers de session_timeout : un membre en bon état perdrait ses partitions.",
+    en="heartbeat exceeds a third of session_timeout: a member in good health would lose its partitions.",
+)

@@ -1,0 +1,136 @@
+"""Founding an exchange: what its operator's files say, held against what the database holds, verified again.
+
+Pins, statements and agreements that are new are stored, each with its entry. Several processes may found at once: each
+write looks again inside its transaction, and what another has stored meanwhile is taken as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
+from agreements.succession import ConflictingVersionsError
+from gateway.clock import Clock
+from gateway.enrol import Enrolment
+from gateway.errors import StatementRefusedError, StoreError
+from gateway.following import RegistryFollower, tampered
+from gateway.ledger import Ledger
+from gateway.registry import CurrentRegistry
+from gateway.store.committer import Committer
+from gateway.store.registry import (
+    AgreementWriter,
+    JurisdictionWriter,
+    StoredRegistry,
+    changed_pin,
+    jurisdiction_document,
+    read_registry,
+)
+from schemas.bilingual import Bilingual
+from schemas.ids import JurisdictionCode
+from schemas.registry import Jurisdiction, Registry, StatementError, read_statement
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """What an exchange is set up with: jurisdictions to pin, signed statements and agreements by their files."""
+
+    jurisdictions: Sequence[Jurisdiction]
+    statements: Mapping[str, bytes]
+    agreements: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """The registry, and what keeps it up with the log from here on, which the committer does in each batch."""
+
+    registry: CurrentRegistry
+    follower: RegistryFollower
+
+
+async def found(ledger: Ledger, founding: Founding, *, clock: Clock) -> Founded:
+    """Return the registry: what the database holds, verified again, and what the files add to it.
+
+    Raises ``StoreError`` where a pin was changed, a signature does not hold, or a file is refused.
+    """
+    async with ledger.store.reading() as connection:
+        stored = await read_registry(connection)
+    jurisdictions = await _pin(ledger.committer, stored, founding.jurisdictions)
+    try:
+        statements = [read_statement(each.compact, jurisdictions) for each in stored.statements]
+        registry = CurrentRegistry(
+            Registry.of(jurisdictions, statements),
+            [VerifiedAgreement(read_signed(signed, jurisdictions)) for signed in stored.agreements],
+            version=stored.version,
+        )
+    except (StatementError, UntrustedAgreementError, ValueError) as error:
+        raise StoreError(tampered(error)) from error
+    ledger.committer.standing = follower = RegistryFollower(registry, ledger.store)
+    await _enrol(ledger.committer, registry, stored, founding.statements, clock)
+    await _agree(ledger.committer, registry, founding.agreements)
+    return Founded(registry, follower)
+
+
+async def _pin(
+    committer: Committer, stored: StoredRegistry, given: Sequence[Jurisdiction]
+) -> dict[JurisdictionCode, Jurisdiction]:
+    """Pin what is new, and refuse what differs from its pin: an authority's key is not the operator's to change."""
+    named = {jurisdiction.code: jurisdiction for jurisdiction in given}
+    for code, document in stored.jurisdictions.items():
+        if code not in named or jurisdiction_document(named[code]) != document:
+            raise changed_pin(code)
+    writer = JurisdictionWriter()
+    for code in sorted(named.keys() - stored.jurisdictions.keys()):
+        await committer.submit(writer, named[code])
+    return named
+
+
+async def _enrol(
+    committer: Committer, registry: CurrentRegistry, stored: StoredRegistry, given: Mapping[str, bytes], clock: Clock
+) -> None:
+    enrolment = Enrolment(registry=registry, committer=committer, clock=clock)
+    known = {each.compact for each in stored.statements}
+    new: list[tuple[datetime, str]] = []
+    for name, compact in given.items():
+        if compact not in known:
+            try:
+                new.append((read_statement(compact, registry.jurisdictions).issued_at, name))
+            except StatementError as error:
+                raise refused_file(name, error.reason) from error
+    for _, name in sorted(new):
+        try:
+            await enrolment.record(given[name])
+        except StatementRefusedError as error:
+            raise refused_file(name, error.reason) from error
+
+
+async def _agree(committer: Committer, registry: CurrentRegistry, given: Mapping[str, bytes]) -> None:
+    """Let every agreement that all of its parties signed count; one that waits for a party is named and left."""
+    known = {agreement.signed.payload for agreement in registry.agreements}
+    writer = AgreementWriter()
+    for name, general in given.items():
+        try:
+            signed = read_signed(general, registry.jurisdictions)
+        except UntrustedAgreementError as error:
+            raise refused_file(name, error.reason) from error
+        if signed.payload in known:
+            continue
+        if signed.missing:
+            log.warning("agreement_awaits_signatures", agreement=signed.document.id, missing=list(signed.missing))
+            continue
+        verified = VerifiedAgreement(signed)
+        try:
+            registry.agree(verified)
+        except ConflictingVersionsError as error:
+            raise refused_file(name, error.reason) from error
+        await committer.submit(writer, verified)
+
+
+def refused_file(name: str, reason: Bilingual) -> StoreError:
+    """Return what the operator is told of a signed document that does not count."""
+    return StoreError(Bilingual(fr=f"{name} est refusé : {reason.fr}", en=f"{name} is refused: {reason.en}"))

@@ -1,0 +1,199 @@
+"""The gateway role: the HTTP application and everything behind its routes, over one ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from audit.note import LogSigner
+from gateway.accept import Intake
+from gateway.acknowledge import Acknowledgements
+from gateway.admission import Admission
+from gateway.app import Application
+from gateway.batches import BatchIntake
+from gateway.checks import HasLatest, database_check, log_check, signer_check
+from gateway.clock import Clock
+from gateway.enrol import Enrolment
+from gateway.founding import Founded
+from gateway.health import Check, Condition, Health
+from gateway.hints import Listener
+from gateway.http.services import Services
+from gateway.ledger import Ledger
+from gateway.metrics import IntakeMetrics, LedgerMetrics
+from gateway.ratelimit import Rate, RateLimiter
+from gateway.receipts import ReceiptSigner
+from gateway.settings import Settings
+from gateway.signatures.beside import SignatureProcess
+from gateway.store.acceptance import Acceptance, AcceptanceWriter
+from gateway.store.committer import Batch
+from gateway.tokens import TokenIssuer
+from schemas.ids import AlertId, KeyId
+from schemas.signing.keys import PublicKey, SigningKey
+from schemas.tracing import Tracing
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeKeys:
+    """The exchange's own keys: ``receipt`` signs receipts and tokens, ``transport`` what is handed to partners."""
+
+    receipt: SigningKey
+    transport: SigningKey
+    log: LogSigner
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a front needs of others: hints go to ``hints``, ``bus`` says whether the bus is reachable.
+
+    ``parts`` are what readiness names beside the front's own. ``operator`` says that health in full and metrics have a
+    listener of their own.
+    """
+
+    checkpoints: HasLatest
+    hints: Listener
+    bus: Check
+    clock: Clock
+    randomness: Callable[[int], bytes]
+    tracing: Tracing | None
+    operator: bool
+    parts: Sequence[tuple[str, Check]] = ()
+
+
+class Front:
+    """The application, its health and its metrics, and the process that signs and verifies for it.
+
+    ``start`` before the first request, and ``run`` beside all of them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ledger: Ledger,
+        founded: Founded,
+        keys: ExchangeKeys,
+        metrics: CollectorRegistry,
+        around: Surroundings,
+    ) -> None:
+        registry, look = founded.registry, founded.follower.look
+        self._signatures = SignatureProcess(keys.receipt)
+        self.metrics = metrics
+        self.health = Health(
+            (
+                ("database", database_check(ledger), Condition.FAILING),
+                ("signer", signer_check(keys.receipt.public, self._signatures), Condition.FAILING),
+                ("log", log_check(ledger, around.checkpoints, around.clock), Condition.FAILING),
+                ("bus", around.bus, Condition.DEGRADED),
+                *((name, check, Condition.DEGRADED) for name, check in around.parts),
+            )
+        )
+        follow_ledger(ledger, metrics, around.checkpoints, on_head_moved=around.hints.head_moved)
+        counts = IntakeMetrics(metrics)
+        intake = _intake(
+            settings,
+            ledger=ledger,
+            founded=founded,
+            key=keys.receipt.public,
+            signatures=self._signatures,
+            counts=counts,
+            around=around,
+        )
+        services = Services(
+            admission=Admission(registry=registry, clock=around.clock, on_refused=counts.refused),
+            intake=intake,
+            batches=BatchIntake(),
+            acknowledgements=Acknowledgements(
+                registry=registry, committer=ledger.committer, clock=around.clock, look=look
+            ),
+            enrolment=Enrolment(registry=registry, committer=ledger.committer, clock=around.clock),
+            tokens=TokenIssuer(
+                issuer=settings.base_url,
+                key=keys.receipt,
+                registry=registry,
+                committer=ledger.committer,
+                clock=around.clock,
+                randomness=around.randomness,
+                look=look,
+            ),
+            registry=registry,
+            store=ledger.store,
+            checkpoints=around.checkpoints,
+            health=self.health,
+            metrics=None if around.operator else metrics,
+            public_keys=(keys.receipt.public, keys.transport.public),
+            body_limit=settings.limits.body_bytes,
+            batch_limit=settings.limits.batch_bytes,
+            clock=around.clock,
+            tracing=around.tracing,
+        )
+        self.app = Application(services, problem_base=settings.problem_base)
+
+    async def start(self) -> None:
+        """Start the process that signs and verifies."""
+        await self._signatures.start()
+
+    async def run(self) -> None:
+        """Keep that process going until cancelled."""
+        await self._signatures.run()
+
+    async def close(self) -> None:
+        """End it. Idempotent."""
+        await self._signatures.close()
+
+
+def follow_ledger(
+    ledger: Ledger, registry: CollectorRegistry, checkpoints: HasLatest, *, on_head_moved: Callable[[], None]
+) -> None:
+    """Count the ledger's transactions, and say of each that the head has moved."""
+    metrics = LedgerMetrics(registry)
+    metrics.follow_log_size(lambda: 0 if checkpoints.latest is None else checkpoints.latest.size)
+
+    def committed(items: int, seconds: float) -> None:
+        metrics.committed(items, seconds)
+        on_head_moved()
+
+    ledger.committer.observe = committed
+
+
+def _intake(
+    settings: Settings,
+    *,
+    ledger: Ledger,
+    founded: Founded,
+    key: PublicKey,
+    signatures: SignatureProcess,
+    counts: IntakeMetrics,
+    around: Surroundings,
+) -> Intake:
+    registry = founded.registry
+
+    def trusted(kid: KeyId, batch: Batch) -> bool:
+        return registry.within(batch).trusted_key(kid, batch.now) is not None
+
+    def stored(items: Sequence[tuple[AlertId, Acceptance]]) -> None:
+        counts.stored([acceptance for _, acceptance in items])
+        log.info("alerts_accepted", alert_id=[alert_id for alert_id, _ in items])
+
+    return Intake(
+        registry=registry,
+        store=ledger.store,
+        committer=ledger.committer,
+        acceptances=AcceptanceWriter(
+            ReceiptSigner(key, signatures, origin=settings.origin),
+            trusted=trusted,
+            on_routed=around.hints.routed,
+            on_stored=stored,
+        ),
+        signatures=signatures,
+        limiter=RateLimiter(Rate(settings.limits.rate_per_second, settings.limits.burst)),
+        clock=around.clock,
+        give_up_after=timedelta(seconds=settings.delivery.give_up_after),
+        on_refused=counts.refused,
+        look=founded.follower.look,
+    )

@@ -1,0 +1,18 @@
+"""Accepting an alert as a part of the trace that its request belongs to (W3C Trace Context)."""
+
+from __future__ import annotations
+
+from starlette.types import Scope
+
+from gateway.http.services import Services
+from gateway.store.acceptance import Answer
+from schemas.tracing import traceparent_of
+
+
+async def accept(use: Services, scope: Scope, submission: bytes) -> Answer:
+    """Store an alert under its request's trace, and return its answer. Raises ``GatewayError``."""
+    traceparent = traceparent_of(scope["headers"])
+    if use.tracing is None:
+        return await use.intake.accept(submission, traceparent=traceparent)
+    with use.tracing.span("accept", parent=traceparent) as traceparent:
+        return await use.intake.accept(submission, traceparent=traceparent)

@@ -1,0 +1,157 @@
+"""What an operator counts, in Prometheus' terms. Each role of each process has a registry of its own.
+
+No alert, key or text of an agency's becomes a label: partners, lanes, states and the problems' names alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from gateway.errors import GatewayError
+from gateway.store.acceptance import Acceptance
+from gateway.store.dispatches import DELIVERED, Settled
+from schemas.decisions import Lane
+from schemas.ids import ParticipantId, instant_ms_of
+from schemas.parcels import OutcomeReport
+
+_LATENCIES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600)
+
+
+class LedgerMetrics:
+    """Transactions and the log, in every role that writes."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._items = Histogram(
+            "lacolle_batch_items",
+            "Items in one transaction",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+            registry=registry,
+        )
+        self._commit = Histogram(
+            "lacolle_commit_seconds",
+            "Seconds from the start of a transaction to its commit",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1),
+            registry=registry,
+        )
+        self._log_size = Gauge("lacolle_log_size", "Entries in the last checkpoint", registry=registry)
+
+    def committed(self, items: int, seconds: float) -> None:
+        """Count a transaction."""
+        self._items.observe(items)
+        self._commit.observe(seconds)
+
+    def follow_log_size(self, size: Callable[[], int]) -> None:
+        """Read the log's size whenever the metrics are read."""
+        self._log_size.set_function(size)
+
+
+class IntakeMetrics:
+    """What was accepted, refused and decided."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._accepted = Counter("lacolle_accepted", "Alerts accepted, repetitions not counted", registry=registry)
+        self._refused = Counter(
+            "lacolle_refused",
+            "Submissions refused, by problem and by whether the sender was identified",
+            ["problem", "sender"],
+            registry=registry,
+        )
+        decisions = Counter(
+            "lacolle_decisions", "Decisions on accepted alerts, one for each candidate", ["decision"], registry=registry
+        )
+        self._permitted, self._denied = decisions.labels("permit"), decisions.labels("deny")
+
+    def stored(self, items: Sequence[Acceptance]) -> None:
+        """Count alerts that one transaction stored."""
+        permits = sum(len(item.permits) for item in items)
+        self._accepted.inc(len(items))
+        self._permitted.inc(permits)
+        self._denied.inc(sum(len(item.decisions) for item in items) - permits)
+
+    def refused(self, error: GatewayError, participant: ParticipantId | None) -> None:
+        """Count a refusal. Strangers are one number: nothing that they send becomes a label."""
+        self._refused.labels(problem=error.name, sender="stranger" if participant is None else "identified").inc()
+
+
+class RelayMetrics:
+    """What became of dispatches, and what waits."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._settled = Counter(
+            "lacolle_deliveries",
+            "Deliveries by recipient, lane and the state they came to; a deferral counts as pending",
+            ["recipient", "lane", "state"],
+            registry=registry,
+        )
+        self._latency = Histogram(
+            "lacolle_delivery_seconds",
+            "Seconds from accepting an alert to the recipient's taking it",
+            ["recipient", "lane"],
+            buckets=_LATENCIES,
+            registry=registry,
+        )
+        self._pending = Gauge(
+            "lacolle_dispatches_pending", "Dispatches that wait to be published", ["lane"], registry=registry
+        )
+        self._oldest = Gauge(
+            "lacolle_dispatches_oldest_seconds",
+            "Seconds that the dispatch which is due longest has been due, 0 where none is",
+            ["lane"],
+            registry=registry,
+        )
+        self._active = Gauge("lacolle_relay_active", "1 where this process is the one that relays", registry=registry)
+
+    def settled(self, outcome: Settled, report: OutcomeReport | None = None) -> None:
+        """Count how a delivery, or one attempt at it, came out; ``report`` is None where its deadline ended it."""
+        if not outcome.changed:
+            return
+        recipient, lane = outcome.route.recipient, outcome.route.lane
+        self._settled.labels(recipient=recipient, lane=lane, state=outcome.state).inc()
+        if report is not None and outcome.state == DELIVERED:
+            seconds = report.at.timestamp() - instant_ms_of(report.alert_id) / 1000
+            self._latency.labels(recipient=recipient, lane=lane).observe(max(0.0, seconds))
+
+    def waiting(self, pending: Mapping[Lane, tuple[int, float]]) -> None:
+        """Say of each lane how many dispatches wait, and for how many seconds the first of them has been due."""
+        for lane in Lane:
+            count, seconds = pending.get(lane, (0, 0.0))
+            self._pending.labels(lane=lane).set(count)
+            self._oldest.labels(lane=lane).set(max(0.0, seconds))
+
+    def follow_unanswered(self, unanswered: Callable[[], Mapping[ParticipantId, int]]) -> None:
+        """Read which parcels nobody reported on whenever the metrics are read."""
+        self._registry.register(_Unanswered(unanswered))
+
+    def active(self, *, now: bool) -> None:
+        """Say whether this process relays now."""
+        self._active.set(now)
+
+
+class _Unanswered(Collector):
+    """A gauge whose recipients come and go."""
+
+    def __init__(self, unanswered: Callable[[], Mapping[ParticipantId, int]]) -> None:
+        self._unanswered = unanswered
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauge."""
+        gauge = GaugeMetricFamily(
+            "lacolle_unanswered",
+            "Parcels that have been on the bus for over a minute without a report from the recipient's adapter",
+            labels=["recipient"],
+        )
+        for recipient, parcels in self._unanswered().items():
+            gauge.add_metric([recipient], parcels)
+        yield gauge
+
+
+def new_registry() -> CollectorRegistry:
+    """Return the metrics' registry of one process, with its own memory and processor time in it."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return registry

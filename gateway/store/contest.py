@@ -1,0 +1,98 @@
+"""Who relays, on PostgreSQL: a session's advisory lock, held on a connection of its own.
+
+The lock is the session's: it ends when the connection does, however that ends, and nobody has to clean up after a
+process that died. Whoever holds it asks the server every ``BEAT`` seconds whether the connection still stands, and
+stops relaying at once where it does not. The server is told to notice a dead peer within seconds as well, so that the
+next process need not wait for TCP's two hours.
+
+A pooler that hands sessions around between transactions breaks this: connect to the server itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+import structlog
+
+from gateway.leadership import Term
+
+log = structlog.get_logger(__name__)
+
+Connection: TypeAlias = "asyncpg.Connection[Any]"
+Connect: TypeAlias = Callable[[], Awaitable[Connection]]
+
+LOCK: Final = int.from_bytes(b"lacrelay", "big")
+"""The number of the advisory lock; another one is the upgrade's."""
+STANDBY: Final = 0.5
+"""Seconds between two attempts at the lock."""
+BEAT: Final = 1.0
+PATIENCE: Final = 2.0
+"""Seconds that an answer of the server's may take, before the connection counts as lost."""
+AWAY: Final = 1.0
+"""Seconds until a server that is away is tried again."""
+_KEEPALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+_TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class _Term:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._closed = asyncio.Event()
+        connection.add_termination_listener(lambda _connection: self._closed.set())
+
+    async def lost(self) -> None:
+        while not self._closed.is_set():
+            try:
+                await self._connection.fetchval("SELECT 1")
+            except _TROUBLE:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT):
+                    await self._closed.wait()
+
+    async def end(self) -> None:
+        try:
+            await self._connection.close(timeout=PATIENCE)
+        except _TROUBLE:
+            self._connection.terminate()
+
+
+class PostgresLeadership:
+    """The contest among processes that share one PostgreSQL database; see ``gateway.leadership.Leadership``."""
+
+    def __init__(self, url: str, *, password: str | None) -> None:
+        """Connect nothing yet. ``url`` is libpq's (PostgreSQL manual, section 34.1.1.2)."""
+
+        async def connect() -> Connection:
+            return await asyncpg.connect(
+                url, password=password, timeout=5.0, command_timeout=PATIENCE, server_settings=_KEEPALIVE
+            )
+
+        self._connect = connect
+
+    async def won(self) -> Term:
+        """Wait for the lock, also where the database is away for a while."""
+        while True:
+            try:
+                return await self._contend()
+            except _TROUBLE as error:
+                log.warning("database_away", error=type(error).__name__)
+                await asyncio.sleep(AWAY)
+
+    async def _contend(self) -> Term:
+        connection = await self._connect()
+        try:
+            waited = False
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+                if not waited:
+                    log.info("relay_stands_by")
+                    waited = True
+                await asyncio.sleep(STANDBY)
+        except BaseException:
+            connection.terminate()
+            raise
+        return _Term(connection)

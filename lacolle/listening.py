@@ -1,0 +1,104 @@
+"""Where a process listens: its sockets and its TLS, bound and read before anything else is opened."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Final
+
+from lacolle.errors import ConfigurationError
+from lacolle.folder import SETTINGS, ExchangeFolder
+from lacolle.serving import tls_context
+from schemas.bilingual import Bilingual
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a process listens."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, bound: socket.socket, *, tls: bool) -> Address:
+        """Return the address of a bound socket."""
+        host, port = bound.getsockname()[:2]
+        return cls("https" if tls else "http", host, port)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+def bind(host: str, port: int, *, setting: str) -> socket.socket:
+    """Return a socket bound to an address; ``setting`` names what said so. Raises ``ConfigurationError``."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        raise ConfigurationError(
+            Bilingual(
+                fr=f"Impossible d'écouter sur {host}:{port} ({error.strerror}) : choisissez un autre port ({setting}), "
+                "ou arrêtez ce qui l'occupe.",
+                en=f"Can't listen on {host}:{port} ({error.strerror}): choose another port ({setting}), or stop what "
+                "occupies it.",
+            )
+        ) from error
+    return bound
+
+
+def server_tls(folder: ExchangeFolder, *, insecure_http: bool) -> ssl.SSLContext | None:
+    """Return the server's TLS context; None for plain HTTP, which loopback alone may have, and only when asked.
+
+    Raises ``ConfigurationError``.
+    """
+    listen = folder.settings.listen
+    if listen.tls is not None:
+        try:
+            return tls_context(
+                folder.path / listen.tls.certificate,
+                folder.path / listen.tls.key,
+                client_ca=None if listen.tls.client_ca is None else folder.path / listen.tls.client_ca,
+                required=listen.tls.client_certificates == "required",
+            )
+        except OSError as error:
+            raise ConfigurationError(_NO_CERTIFICATE) from error
+    if not insecure_http:
+        raise ConfigurationError(_NO_TLS)
+    if not _is_loopback(listen.host):
+        raise ConfigurationError(_NOT_LOOPBACK)
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+_NO_TLS: Final = Bilingual(
+    fr=f"Aucun certificat TLS n'est configuré : indiquez listen.tls dans {SETTINGS}, ou, pour un essai sur cette "
+    "machine, lancez la commande avec --insecure-http.",
+    en=f"No TLS certificate is configured: name one under listen.tls in {SETTINGS}, or, to try things out on this "
+    "machine, run the command with --insecure-http.",
+)
+_NOT_LOOPBACK: Final = Bilingual(
+    fr=f"HTTP sans TLS n'est servi que sur une adresse de bouclage : mettez listen.host à 127.0.0.1 dans {SETTINGS}, "
+    "ou indiquez un certificat.",
+    en=f"HTTP without TLS is served on a loopback address alone: set listen.host to 127.0.0.1 in {SETTINGS}, or name "
+    "a certificate.",
+)
+_NO_CERTIFICATE: Final = Bilingual(
+    fr="Le certificat TLS, sa clé ou les autorités des clients ne peuvent être lus : vérifiez les fichiers nommés sous "
+    f"listen.tls dans {SETTINGS}.",
+    en="The TLS certificate, its key or the clients' authorities can't be read: check the files named under listen.tls "
+    f"in {SETTINGS}.",
+)

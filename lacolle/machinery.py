@@ -1,0 +1,184 @@
+"""What a process runs on, as the settings say: the database, the bus, and the contest for relaying."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from bus.contract import Bus
+from bus.embedded import EmbeddedBus
+from bus.kafka import KafkaBus, KafkaProbe, KafkaSettings, KafkaSettingsError
+from gateway.checks import bus_here
+from gateway.health import WORKS, Check, Condition, Finding
+from gateway.leadership import Leadership
+from gateway.settings import Settings
+from gateway.store.contest import PostgresLeadership
+from gateway.store.engine import Store, open_postgres, open_sqlite
+from lacolle.errors import ConfigurationError
+from lacolle.folder import SETTINGS, ExchangeFolder
+from lacolle.secretfiles import read_secret
+from schemas.bilingual import Bilingual
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open store, and the contest for relaying on it; None where no other process can be on it."""
+
+    store: Store
+    leadership: Leadership | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBus:
+    """An open bus, a look at it for readiness, whether it forgets when this process ends, and what waits on it."""
+
+    bus: Bus
+    look: Check
+    forgetful: bool
+    lags: Callable[[], Mapping[tuple[str, str], int]] = dict
+
+
+@contextmanager
+def open_database(folder: ExchangeFolder) -> Iterator[Database]:
+    """Yield the database of a folder's settings; a SQLite file is this process's alone.
+
+    Whoever uses the store closes it. Raises ``ConfigurationError``, ``StoreError``.
+    """
+    store = folder.settings.store
+    if store.url is None:
+        with _alone(folder):
+            yield Database(open_sqlite(folder.database), None)
+        return
+    yield Database(*_postgres(folder))
+
+
+def open_shared_database(folder: ExchangeFolder) -> tuple[Store, Leadership]:
+    """Return the database of a role that shares it with others. Raises ``ConfigurationError``, ``StoreError``."""
+    require_shared_database(folder.settings)
+    return _postgres(folder)
+
+
+@asynccontextmanager
+async def open_bus(settings: Settings, path: Path) -> AsyncIterator[OpenBus]:
+    """Yield the bus of the settings, and close it; ``path`` is the exchange's folder. Raises ``ConfigurationError``."""
+    kafka = settings.bus.kafka
+    if kafka is None:
+        opened = OpenBus(EmbeddedBus(), bus_here, forgetful=True)
+    else:
+        bus = _kafka(kafka, path)
+        opened = OpenBus(bus, bus_look(settings, path), forgetful=False, lags=bus.lags)
+    try:
+        yield opened
+    finally:
+        await opened.bus.close()
+
+
+def bus_look(settings: Settings, path: Path) -> Check:
+    """Return a look at the bus that needs no bus: a gateway puts nothing on it, and its operator asks all the same.
+
+    Raises ``ConfigurationError``.
+    """
+    kafka = settings.bus.kafka
+    if kafka is None:
+        return bus_here
+    try:
+        probe = KafkaProbe(kafka, folder=path)
+    except KafkaSettingsError as error:
+        raise ConfigurationError(error.reason) from error
+
+    async def look() -> Finding:
+        return WORKS if await probe.reachable() else Finding(Condition.DEGRADED, "unreachable")
+
+    return look
+
+
+def _kafka(settings: KafkaSettings, path: Path) -> KafkaBus:
+    try:
+        return KafkaBus(settings, folder=path)
+    except KafkaSettingsError as error:
+        raise ConfigurationError(error.reason) from error
+
+
+def require_shared_bus(settings: Settings) -> None:
+    """Raise ``ConfigurationError`` where the bus is this process's own: no other would ever see what is put on it."""
+    if settings.bus.kafka is None:
+        raise ConfigurationError(_NO_SHARED_BUS)
+
+
+def require_shared_database(settings: Settings) -> None:
+    """Raise ``ConfigurationError`` where the database is one that serves a single process."""
+    if settings.store.url is None:
+        raise ConfigurationError(_NOT_SHARED)
+
+
+def _postgres(folder: ExchangeFolder) -> tuple[Store, Leadership]:
+    store = folder.settings.store
+    if store.url is None:
+        raise ConfigurationError(_NOT_SHARED)
+    password = None if store.password_file is None else read_secret(folder.path / store.password_file)
+    return open_postgres(_with_password(store.url, password)), PostgresLeadership(store.url, password=password)
+
+
+def _with_password(url: str, password: str | None) -> str:
+    """Return a database's address with a password in it, as the driver takes it; it is never shown or logged."""
+    if password is None:
+        return url
+    parts = urlsplit(url)
+    user, at, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}{at or '@'}{place}").geturl()
+
+
+@contextmanager
+def _alone(folder: ExchangeFolder) -> Iterator[None]:
+    """Hold the folder's data for this process: a second one writing there would send all anew, and harm the log.
+
+    The lock is the open file's, so it ends with the process however that ends.
+    """
+    data = folder.data
+    try:
+        held = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise ConfigurationError(_no_data(data)) from error
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigurationError(_in_use(data)) from error
+        yield
+    finally:
+        os.close(held)
+
+
+_NOT_SHARED: Final = Bilingual(
+    fr="SQLite ne sert qu'un seul processus : pour des rôles séparés, indiquez une base PostgreSQL sous store.url dans "
+    f"{SETTINGS}; pour un seul processus, lancez « lacolle serve ».",
+    en=f"SQLite serves one process alone: for roles of their own, name a PostgreSQL database under store.url in "
+    f"{SETTINGS}; for one process, run “lacolle serve”.",
+)
+_NO_SHARED_BUS: Final = Bilingual(
+    fr="La messagerie intégrée ne sort pas d'un processus : pour des rôles séparés, indiquez bus.kafka dans "
+    f"{SETTINGS}; pour un seul processus, lancez « lacolle serve ».",
+    en="The embedded bus does not leave its process: for roles of their own, name Kafka under bus.kafka in "
+    f"{SETTINGS}; for one process, run “lacolle serve”.",
+)
+
+
+def _no_data(data: Path) -> Bilingual:
+    return Bilingual(
+        fr=f"Le dossier des données, {data}, manque ou ne peut être ouvert : créez-le, ou corrigez files.data dans "
+        f"{SETTINGS}.",
+        en=f"The data folder, {data}, is missing or can't be opened: make it, or correct files.data in {SETTINGS}.",
+    )
+
+
+def _in_use(data: Path) -> Bilingual:
+    return Bilingual(
+        fr=f"Une autre plateforme est en marche sur {data} : arrêtez-la d'abord.",
+        en=f"Another exchange is running on {data}: stop it first.",
+    )

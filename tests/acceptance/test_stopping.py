@@ -1,0 +1,90 @@
+"""Stopping: what is in hand is finished, nothing new is taken, and a second signal ends a process where it stands."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lacolle.samples import WorldOptions, build_world
+from tests.acceptance.agency import Agencies
+from tests.acceptance.alerts import stolen_vehicle
+from tests.acceptance.conftest import ServerProcess, calling, free_port
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """Return an exchange of the test's own."""
+    world = build_world(tmp_path / "world", WorldOptions(port=free_port()))
+    found = ServerProcess(world, tmp_path / "server.log")
+    found.start()
+    yield found
+    found.kill()
+
+
+def _half_a_request(server: ServerProcess, body: bytes) -> http.client.HTTPConnection:
+    """Return a connection on which a submission was begun: all of it is sent but the last ten bytes."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(server.world.base_url.rpartition(":")[2]), timeout=10)
+    connection.putrequest("POST", "/v1/alerts")
+    connection.putheader("Content-Type", "application/jose")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders()
+    connection.send(body[:-10])
+    time.sleep(0.3)  # the server has begun to read it
+    return connection
+
+
+def _submission(server: ServerProcess) -> bytes:
+    with calling(server) as agencies:
+        sq = Agencies(server.world, agencies.http)["ca-qc.sq"]
+        return sq.sign(stolen_vehicle())
+
+
+def _refuses(server: ServerProcess) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", int(server.world.base_url.rpartition(":")[2])), timeout=1):
+            return False
+    except OSError:
+        return True
+
+
+def test_a_request_in_hand_is_answered(server: ServerProcess) -> None:
+    """Told to stop, the exchange takes no new connection, and answers the submission that it is reading."""
+    body = _submission(server)
+    connection = _half_a_request(server, body)
+    assert server.process is not None
+    server.process.send_signal(signal.SIGTERM)
+    until = time.monotonic() + 5
+    while not _refuses(server):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert server.process.poll() is None
+    connection.send(body[-10:])
+    assert connection.getresponse().status == 201
+    assert server.process.wait(timeout=20) == 0
+
+
+def test_a_second_signal_ends_it_at_once(server: ServerProcess) -> None:
+    """With a request in hand that never ends, the second signal does not wait for it."""
+    connection = _half_a_request(server, _submission(server))
+    assert server.process is not None
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    assert server.process.poll() is None
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(timeout=3) == 128 + signal.SIGTERM
+    connection.close()
+
+
+def test_the_grace_has_an_end(server: ServerProcess) -> None:
+    """A request that never ends holds the exchange up no longer than its grace period."""
+    connection = _half_a_request(server, _submission(server))
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 16
+    connection.close()
