@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-CODE   := lacolle gateway adapters agreements bus audit schemas benchmarks tests
+CODE   := lacolle gateway adapters agreements bus audit schemas benchmarks deploy tests
 ARGS   ?=
 
 .DEFAULT_GOAL := help

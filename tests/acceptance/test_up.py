@@ -77,7 +77,7 @@ def test_the_demonstration_runs_on_the_real_engines(jars: KafkaJars, folder: Pat
 @pytest.mark.slow
 @pytest.mark.usefixtures("jars")
 def test_a_stop_ends_all_of_it(folder: Path) -> None:
-    """Told to stop while it runs, it ends every process that it started, and says by its status that it was cut short."""
+    """Told to stop while it runs, it ends every process that it started, and its status says that it was cut short."""
     process = _up("--keep", folder=folder)
     try:
         until = time.monotonic() + WITHIN
