@@ -3,17 +3,20 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-CODE   := lacolle gateway adapters agreements bus audit schemas benchmarks tests
+CODE   := lacolle gateway adapters agreements bus audit schemas benchmarks deploy tests
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench lock clean
+.PHONY: help demo up test check fmt bench lock clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run ## run a whole exchange on loopback (ARGS=--json, ARGS='--keep --dir D', …)
 	@$(BIN)/lacolle demo $(ARGS)
+
+up: $(VENV)/.dev ## the same in its roles, on PostgreSQL and Kafka, without Docker (needs Java 17 and Maven)
+	@$(BIN)/lacolle up $(ARGS)
 
 test: check ## everything: format, lint, types, import contracts, all tests
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q $(ARGS)

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from gateway.errors import GatewayError
+from gateway.health import Condition, Report
 from gateway.store.dispatches import DELIVERED, Settled
 from gateway.store.placing import Acceptance
 from schemas.decisions import Lane
@@ -148,6 +149,23 @@ class _Unanswered(Collector):
         for recipient, parcels in self._unanswered().items():
             gauge.add_metric([recipient], parcels)
         yield gauge
+
+
+class ReadinessCollector(Collector):
+    """How each part of a process was found when readiness was asked last: 1 beside the state that it is in."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metric with a sample for each part and state."""
+        family = GaugeMetricFamily(
+            "lacolle_part_state", "1 beside the state that readiness finds the part in", labels=["part", "state"]
+        )
+        for part, finding in self._report.parts:
+            for state in Condition:
+                family.add_metric([part, state.value], finding.condition is state)
+        yield family
 
 
 def new_registry() -> CollectorRegistry:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlsplit
 
 from bus.contract import Bus
 from bus.embedded import EmbeddedBus
@@ -22,7 +21,7 @@ from gateway.store.contest import PostgresLeadership
 from gateway.store.engine import Store, open_postgres, open_sqlite
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder
-from lacolle.secretfiles import read_secret
+from lacolle.secretfiles import read_secret, with_password
 from schemas.bilingual import Bilingual
 
 
@@ -122,16 +121,7 @@ def _postgres(folder: ExchangeFolder) -> tuple[Store, Leadership]:
     if store.url is None:
         raise ConfigurationError(_NOT_SHARED)
     password = None if store.password_file is None else read_secret(folder.path / store.password_file)
-    return open_postgres(_with_password(store.url, password)), PostgresLeadership(store.url, password=password)
-
-
-def _with_password(url: str, password: str | None) -> str:
-    """Return a database's address with a password in it, as the driver takes it; it is never shown or logged."""
-    if password is None:
-        return url
-    parts = urlsplit(url)
-    user, at, place = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user}:{quote(password, safe='')}{at or '@'}{place}").geturl()
+    return open_postgres(with_password(store.url, password)), PostgresLeadership(store.url, password=password)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class Operation:
             case "/readyz":
                 return readiness_answer(await self._health.report(), bare=False)
             case "/metrics":
-                return metrics_answer(self._metrics)
+                return metrics_answer(self._metrics, await self._health.report())
             case _:
                 return Response(status_code=404)
 

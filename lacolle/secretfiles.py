@@ -6,11 +6,23 @@ import os
 import stat
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, urlsplit
 
 from lacolle.errors import ConfigurationError
 from schemas.bilingual import Bilingual
 
 _LONGEST: Final = 4_096
+_OWNER_ALONE: Final = 0o600
+
+
+def write_secret(path: Path, secret: str) -> None:
+    """Write a secret to a new file with mode 0600. Raises ``ConfigurationError``, also where the file exists."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, _OWNER_ALONE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{secret}\n")
+    except OSError as error:
+        raise ConfigurationError(_unwritable(path, error)) from None
 
 
 def read_secret(path: Path) -> str:
@@ -32,6 +44,15 @@ def read_secret(path: Path) -> str:
     return secret
 
 
+def with_password(url: str, password: str | None) -> str:
+    """Return a database's address with a password in it, as the driver takes it; it is never shown or logged."""
+    if password is None:
+        return url
+    parts = urlsplit(url)
+    user, at, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}{at or '@'}{place}").geturl()
+
+
 def _open_to_all(path: Path) -> Bilingual:
     return Bilingual(
         fr=f"N'importe qui sur cette machine peut lire le secret {path} : faites « chmod 600 {path} », et changez-le "
@@ -46,6 +67,13 @@ def _unreadable(path: Path, error: Exception) -> Bilingual:
     return Bilingual(
         fr=f"Le secret {path} ne peut être lu ({kind}) : vérifiez le chemin et ses droits.",
         en=f"The secret {path} can't be read ({kind}): check the path and its permissions.",
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> Bilingual:
+    return Bilingual(
+        fr=f"Le secret ne peut être écrit dans {path} ({error.strerror}) : choisissez un nouveau fichier.",
+        en=f"The secret can't be written to {path} ({error.strerror}): choose a new file.",
     )
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from gateway.errors import NotFoundError
 from gateway.health import Condition, Report
 from gateway.http.services import services
+from gateway.metrics import ReadinessCollector
 
 router = APIRouter(tags=["operation"])
 
@@ -29,9 +30,11 @@ def readiness_answer(report: Report, *, bare: bool) -> Response:
     )
 
 
-def metrics_answer(registry: CollectorRegistry) -> Response:
-    """Return a process's metrics in Prometheus' text format."""
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+def metrics_answer(registry: CollectorRegistry, report: Report) -> Response:
+    """Return a process's metrics in Prometheus' text format, the state of its parts among them."""
+    readiness = CollectorRegistry()
+    readiness.register(ReadinessCollector(report))
+    return Response(generate_latest(registry) + generate_latest(readiness), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/healthz", summary="Is the process alive?")
@@ -57,10 +60,10 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics", summary="Metrics in Prometheus' text format")
 async def metrics(request: Request) -> Response:
     """Answer every metric of the process; 404 where the operator has a listener of its own for them."""
-    found = services(request).metrics
-    if found is None:
+    use = services(request)
+    if use.metrics is None:
         raise NotFoundError
-    return metrics_answer(found)
+    return metrics_answer(use.metrics, await use.health.report())
 
 
 @router.get("/.well-known/jwks.json", summary="The exchange's public keys")

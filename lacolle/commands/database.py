@@ -1,7 +1,8 @@
 """``lacolle db``: the database's schema and, on PostgreSQL, the roles that may use it.
 
 These are the owner's commands, for PostgreSQL: no gateway makes tables in a database that others share. The password
-is best kept out of the address: libpq's ``PGPASSWORD`` and ``PGPASSFILE`` are read as everywhere.
+is best kept out of the address: ``--password-file`` names a file, and libpq's ``PGPASSWORD`` and ``PGPASSFILE`` are
+read as everywhere.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError
 from lacolle.commands.voice import Voice
+from lacolle.secretfiles import read_secret, with_password
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, JurisdictionField
 
@@ -29,6 +31,10 @@ Place = Annotated[
         help="The database, as its owner: postgresql://owner@host/database, or the path of a SQLite file.",
     ),
 ]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option("--password-file", envvar="LACOLLE_DATABASE_PASSWORD_FILE", help="The file of the owner's password."),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="db")
 
 
-def upgrade(*, voice: Voice, database: Place) -> None:
+def upgrade(*, voice: Voice, database: Place, password_file: PasswordFile = None) -> None:
     """Bring the schema to this program's revision, in one transaction."""
 
     async def act(store: Any) -> tuple[str | None, str]:  # noqa: ANN401 - a Store, whose module is imported late
@@ -48,7 +54,7 @@ def upgrade(*, voice: Voice, database: Place) -> None:
         before = await schema.current_revision(store.writer)
         return before, await schema.upgrade(store.writer)
 
-    before, after = _run(database, act)
+    before, after = _run(_place(database, password_file), act)
     voice.answer(
         {"before": before, "revision": after},
         [
@@ -60,7 +66,7 @@ def upgrade(*, voice: Voice, database: Place) -> None:
     )
 
 
-def current(*, voice: Voice, database: Place) -> None:
+def current(*, voice: Voice, database: Place, password_file: PasswordFile = None) -> None:
     """Say which revision the schema is at, and which one this program needs."""
 
     async def act(store: Any) -> tuple[str | None, str]:  # noqa: ANN401 - as above
@@ -68,7 +74,7 @@ def current(*, voice: Voice, database: Place) -> None:
 
         return await schema.current_revision(store.writer), schema.head_revision()
 
-    found, needed = _run(database, act)
+    found, needed = _run(_place(database, password_file), act)
     voice.answer(
         {"revision": found, "needed": needed, "current": found == needed},
         [
@@ -84,6 +90,7 @@ def roles(
     *,
     voice: Voice,
     database: Place,
+    password_file: PasswordFile = None,
     exchange: Annotated[
         list[str] | None, typer.Option("--exchange", help="A login to make for gateways and relays.")
     ] = None,
@@ -108,8 +115,15 @@ def roles(
                 logins[name] = await made.create_auditor_login(connection, name, jurisdiction)
         return logins
 
-    logins = _run(database, act)
+    logins = _run(_place(database, password_file), act)
     voice.answer({"logins": logins}, [_ROLES_MADE, *(_login(*login) for login in logins.items())])
+
+
+def _place(database: str, password_file: Path | None) -> str:
+    """Return the database's address with the password of the file in it, as the driver takes it."""
+    if password_file is None or "://" not in database:
+        return database
+    return with_password(database, read_secret(password_file))
 
 
 def _run(place: str, act: Callable[[Any], Awaitable[ResultT]]) -> ResultT:

@@ -1,9 +1,10 @@
-"""``lacolle demo``."""
+"""``lacolle demo``, and ``lacolle up``: the same on the real engines."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -13,36 +14,72 @@ from lacolle.commands.voice import Voice
 from lacolle.logs import write_logs
 from schemas.bilingual import Bilingual
 
+if TYPE_CHECKING:
+    from lacolle.demo.exchange import RunningDemo
+    from lacolle.demo.hosting import Host
+    from lacolle.demo.run import DemoOptions, DemoResult
+
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("demo")(framed(demo))
+    """Add the commands."""
+    for command in (demo, up):
+        app.command(command.__name__)(framed(command))
+
+
+KeepOption = Annotated[bool, typer.Option("--keep", help="Leave the exchange running, and say how to talk to it.")]
+DirectoryOption = Annotated[
+    Path | None, typer.Option("--dir", help="A new or empty folder for the exchange. Default: a temporary one.")
+]
+AlertsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--alerts", exists=True, file_okay=False, help="Send every CAP 1.2 file of a folder instead of the samples."
+    ),
+]
 
 
 def demo(
-    voice: Voice,
-    *,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the exchange running, and say how to talk to it.")
-    ] = False,
-    directory: Annotated[
-        Path | None, typer.Option("--dir", help="A new or empty folder for the exchange. Default: a temporary one.")
-    ] = None,
-    alerts: Annotated[
-        Path | None,
-        typer.Option(
-            "--alerts", exists=True, file_okay=False, help="Send every CAP 1.2 file of a folder instead of the samples."
-        ),
-    ] = None,
+    voice: Voice, *, keep: KeepOption = False, directory: DirectoryOption = None, alerts: AlertsOption = None
 ) -> None:
     """Run a whole exchange on loopback: agencies send, agreements decide, partners acknowledge, the log is verified."""
+    from lacolle.demo.hosting import InThisProcess  # noqa: PLC0415 - the other commands need none of it
+    from lacolle.demo.run import DemoOptions, demo_folder  # noqa: PLC0415 - the same
+
+    with demo_folder(directory) as folder:
+        write_logs(as_json=False, file=folder / "lacolle.log")
+        options = DemoOptions(
+            language=voice.language, as_json=voice.as_json, keep=keep, directory=folder, alerts=alerts
+        )
+        _present(voice, options, InThisProcess())
+
+
+def up(
+    voice: Voice, *, keep: KeepOption = False, directory: DirectoryOption = None, alerts: AlertsOption = None
+) -> None:
+    """Run the demonstration as agencies would: gateway, relay and adapters as processes, on PostgreSQL and Kafka."""
+    from lacolle.demo.roles import AsRoles  # noqa: PLC0415 - the other commands need none of it
+    from lacolle.demo.run import DemoOptions, demo_folder  # noqa: PLC0415 - the same
+    from lacolle.local.engines import local_engines  # noqa: PLC0415 - the same
+
+    def announce(text: Bilingual) -> None:
+        if not voice.as_json:
+            typer.echo(voice.words(text), err=True)
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever ends this ends all that it started
+    with demo_folder(directory) as folder:
+        world, logs = folder / "world", folder / "logs"
+        logs.mkdir(exist_ok=True)
+        write_logs(as_json=False, file=logs / "up.log")
+        options = DemoOptions(language=voice.language, as_json=voice.as_json, keep=keep, directory=world, alerts=alerts)
+        with local_engines(folder, announce=announce) as engines:
+            _present(voice, options, AsRoles(engines, logs=logs))
+
+
+def _present(voice: Voice, options: DemoOptions, host: Host) -> None:
+    """Run a demonstration on a host, say what came of it, and end the process with the status that goes with that."""
     import uvloop  # noqa: PLC0415 - the other commands need none of it
 
-    from lacolle.demo.exchange import RunningDemo  # noqa: PLC0415 - the same
-    from lacolle.demo.run import DemoOptions, DemoResult, run_demo  # noqa: PLC0415 - the same
-
-    write_logs(as_json=False, file=Path("/dev/null") if directory is None else _log_file(directory))
-    options = DemoOptions(language=voice.language, as_json=voice.as_json, keep=keep, directory=directory, alerts=alerts)
+    from lacolle.demo.run import run_demo  # noqa: PLC0415 - the same
 
     kept: list[DemoResult] = []
 
@@ -55,20 +92,15 @@ def demo(
             typer.echo(voice.words(line))
 
     try:
-        result = uvloop.run(run_demo(options, announce=announce))
+        result = uvloop.run(run_demo(options, host, announce=announce))
     except KeyboardInterrupt:
         raise typer.Exit(0 if kept and not kept[0].unaccounted else 1) from None
     if voice.as_json:
-        if not keep:  # else it was announced
+        if not options.keep:  # else it was announced
             typer.echo(orjson.dumps(result.summary).decode())
         for line in result.unaccounted:
             typer.echo(line, err=True)
     raise typer.Exit(1 if result.unaccounted else 0)
-
-
-def _log_file(directory: Path) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory / "lacolle.log"
 
 
 def _invitation(description: dict[str, Any], directory: Path) -> list[Bilingual | str]:

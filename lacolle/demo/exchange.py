@@ -15,10 +15,11 @@ import orjson
 
 from lacolle.certificates import LocalAuthority
 from lacolle.client import Client
+from lacolle.demo.hosting import Host
 from lacolle.demo.partners import PATH, PartnerEndpoint
 from lacolle.demo.scenario import Step, document_of
 from lacolle.folder import ExchangeFolder, read_folder
-from lacolle.node import Node, open_node
+from lacolle.lineup import Part
 from lacolle.samples import World, WorldOptions, build_world, participants
 from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId
@@ -39,7 +40,8 @@ class RunningDemo:
     world: World
     folder: ExchangeFolder
     ca_file: Path
-    node: Node
+    host: Host
+    exchange: Part
     clients: Mapping[ParticipantId, Client]
     partners: Mapping[ParticipantId, PartnerEndpoint]
 
@@ -85,10 +87,10 @@ class RunningDemo:
 
 
 @asynccontextmanager
-async def running_demo(directory: Path) -> AsyncIterator[RunningDemo]:
-    """Make the sample world in ``directory``, start all of it, and stop it when the block ends.
+async def running_demo(directory: Path, host: Host) -> AsyncIterator[RunningDemo]:
+    """Make the sample world in ``directory``, start all of it on ``host``, and stop it when the block ends.
 
-    Raises what ``open_node`` raises, and ``ConfigurationError`` where the directory is not empty.
+    Raises what the host raises, and ``ConfigurationError`` where the directory is not empty.
     """
     with ExitStack() as stack:
         bound = {
@@ -97,9 +99,8 @@ async def running_demo(directory: Path) -> AsyncIterator[RunningDemo]:
             if "receiver" in entry["roles"]
         }
         endpoints = {each: f"https://{HOST}:{sock.getsockname()[1]}{PATH}" for each, sock in bound.items()}
-        options = WorldOptions(
-            host=HOST, port=_free_port(), scheme="https", endpoints=endpoints, settings={**_SETTINGS, "listen": _TLS}
-        )
+        settings = {**_SETTINGS, "listen": _TLS, **host.settings}
+        options = WorldOptions(host=HOST, port=_free_port(), scheme="https", endpoints=endpoints, settings=settings)
         world = await asyncio.to_thread(build_world, directory, options)
         authority = LocalAuthority(world.folder / "tls")
         authority.issue("server")
@@ -122,8 +123,8 @@ async def running_demo(directory: Path) -> AsyncIterator[RunningDemo]:
             )
             for each, sock in bound.items()
         }
-        async with open_node(folder, insecure_http=False) as node:
-            demo = RunningDemo(directory, world, folder, authority.ca_file, node, clients, partners)
+        async with host.opened(folder) as exchange:
+            demo = RunningDemo(directory, world, folder, authority.ca_file, host, exchange, clients, partners)
             async with _serving(demo):
                 yield demo
 
@@ -132,7 +133,7 @@ async def running_demo(directory: Path) -> AsyncIterator[RunningDemo]:
 async def _serving(demo: RunningDemo) -> AsyncIterator[None]:
     """Run the servers while the block lasts; should one of them fail, the block is cancelled and its error raised."""
     async with asyncio.TaskGroup() as group:
-        node = group.create_task(demo.node.run())
+        exchange = group.create_task(demo.exchange.run())
         for partner in demo.partners.values():
             group.create_task(partner.run())
         try:
@@ -141,8 +142,8 @@ async def _serving(demo: RunningDemo) -> AsyncIterator[None]:
             # whoever holds connections first: a server waits for its peers to let go
             for client in demo.clients.values():
                 client.close()
-            demo.node.stop()
-            await asyncio.wait([node])
+            demo.exchange.stop()
+            await asyncio.wait([exchange])
             for partner in demo.partners.values():
                 partner.stop()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +20,10 @@ from rich.text import Text
 from audit.errors import LogVerificationError
 from audit.queries import LoggedEntry, entry_at
 from audit.verify import VerifiedLog, verify_database
-from gateway.store.engine import open_sqlite
 from lacolle.client import Accepted, Client, Status
 from lacolle.demo.capfolder import Mover, in_order, read_folder_of_cap
 from lacolle.demo.exchange import RunningDemo, running_demo
+from lacolle.demo.hosting import Host
 from lacolle.demo.scenario import FORGER, STEPS, Deed, Document, Step, document_of
 from lacolle.demo.tally import Sent, Tally
 from lacolle.demo.view import View
@@ -35,17 +35,18 @@ from schemas.ids import ParticipantId
 PATIENCE: Final = 15.0
 """Seconds that an alert's deliveries and acknowledgements may take."""
 POLL: Final = 0.05
+_PASSABLE: Final = 0o711
 CAP_SENDER: Final = ParticipantId("ca-qc.msp")
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What the command was asked for. ``directory`` is temporary where it is None."""
+    """What the command was asked for. ``directory`` is where everything is made."""
 
     language: Language
     as_json: bool
     keep: bool
-    directory: Path | None
+    directory: Path
     alerts: Path | None
 
 
@@ -57,27 +58,39 @@ class DemoResult:
     unaccounted: list[str]
 
 
-async def run_demo(options: DemoOptions, *, announce: Callable[[RunningDemo, DemoResult], None]) -> DemoResult:
-    """Run the demonstration and return its result; with ``keep``, ``announce`` it and run until cancelled."""
-    view = View(Console(stderr=options.as_json, quiet=options.as_json), options.language)
-    with ExitStack() as stack:
-        directory = options.directory
-        if directory is None:
-            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lacolle-demo-")))
+@contextmanager
+def demo_folder(directory: Path | None) -> Iterator[Path]:
+    """Yield the directory, made where it is missing, or a temporary one that goes with the block.
+
+    Other accounts may pass it, though not list it: a database that refuses to run as root lies in it.
+    """
+    if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
-        async with running_demo(directory) as demo:
-            tally = Tally()
-            if options.alerts is None:
-                await _tell(demo, tally, view)
-            else:
-                await _send_folder(demo, tally, view, options.alerts)
-            result = await _account(demo, tally, view)
-            view.console.print(view.summary(result.summary, result.unaccounted))
-            if options.keep:
-                demo.write_description()
-                announce(demo, result)
-                await _told_to_stop()
-            return result
+        yield directory
+        return
+    with tempfile.TemporaryDirectory(prefix="lacolle-demo-") as temporary:
+        Path(temporary).chmod(_PASSABLE)
+        yield Path(temporary)
+
+
+async def run_demo(
+    options: DemoOptions, host: Host, *, announce: Callable[[RunningDemo, DemoResult], None]
+) -> DemoResult:
+    """Run the demonstration on ``host`` and return its result; with ``keep``, ``announce`` it and run until told."""
+    view = View(Console(stderr=options.as_json, quiet=options.as_json), options.language)
+    async with running_demo(options.directory, host) as demo:
+        tally = Tally()
+        if options.alerts is None:
+            await _tell(demo, tally, view)
+        else:
+            await _send_folder(demo, tally, view, options.alerts)
+        result = await _account(demo, tally, view)
+        view.console.print(view.summary(result.summary, result.unaccounted))
+        if options.keep:
+            demo.write_description()
+            announce(demo, result)
+            await _told_to_stop()
+        return result
 
 
 async def _told_to_stop() -> None:
@@ -166,7 +179,7 @@ async def _send_folder(demo: RunningDemo, tally: Tally, view: View, folder: Path
 
 async def _account(demo: RunningDemo, tally: Tally, view: View) -> DemoResult:
     """Verify the log offline and hold everything that was sent against it."""
-    store = open_sqlite(demo.folder.database)
+    store = demo.host.open_store(demo.folder)
     entries: dict[int, LoggedEntry] = {}
     faults: list[str] = []
     log: VerifiedLog | None = None
@@ -182,7 +195,8 @@ async def _account(demo: RunningDemo, tally: Tally, view: View) -> DemoResult:
                     entries[entry.index] = entry
     finally:
         await store.close()
-    return DemoResult(summary=tally.summary(log), unaccounted=[*faults, *tally.unaccounted(demo.partners, entries)])
+    summary = {**tally.summary(log), "bus": demo.host.bus, "store": demo.host.store}
+    return DemoResult(summary=summary, unaccounted=[*faults, *tally.unaccounted(demo.partners, entries)])
 
 
 async def _verify(connection: Any, demo: RunningDemo, view: View) -> VerifiedLog:  # noqa: ANN401 - an AsyncConnection, which audit alone needs to know

@@ -82,6 +82,8 @@ class View:
             (self.words("en attente", "pending"), summary["pending"]),
             (self.words("inscriptions au journal", "log entries"), summary["log_size"]),
             (self.words("racine", "root"), summary["root"]),
+            (self.words("messagerie", "bus"), summary["bus"]),
+            (self.words("base de données", "store"), summary["store"]),
         ):
             table.add_row(Text(name, style="bold"), str(value))
         faults = list(unaccounted)

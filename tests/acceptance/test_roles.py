@@ -29,6 +29,7 @@ from tests.acceptance.partner import Partner
 from tests.acceptance.roles import RoleProcess, create_topics, engine_settings
 from tests.servers.postgres import Postgres
 from tests.servers.sharing import alone, run_folder
+from tests.unit.deploy.monitored import asked_for, exported
 
 NYSP = "us-ny.nysp"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -159,6 +160,14 @@ def test_the_public_port_says_little_and_the_operators_all(stage: Stage) -> None
     assert 'outcome="delivered",participant="us-ny.nysp"' in stage.adapters.metrics()
     assert 'topic="lacolle.outcomes"' in stage.relay.metrics()
     assert 'lacolle_consumer_lag{group="lacolle.adapter.us-ny.nysp"' in stage.adapters.metrics()
+
+
+def test_dashboard_and_alarms_ask_for_what_roles_export(stage: Stage) -> None:
+    """Every metric that the shipped dashboard and alarms ask for is one that a running role offers."""
+    offered = [role.metrics() for role in (stage.gateway, stage.relay, stage.adapters)]
+    assert asked_for() <= set().union(*map(exported, offered))
+    for text, parts in zip(offered, ("database", "relay", "bus"), strict=True):
+        assert f'lacolle_part_state{{part="{parts}",state="ready"}} 1.0' in text
 
 
 def test_a_checkpoint_follows_within_a_second(stage: Stage) -> None:
