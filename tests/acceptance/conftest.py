@@ -27,6 +27,7 @@ from schemas.ids import ParticipantId
 from tests.acceptance.agency import Agencies, Agency
 from tests.acceptance.databases import exchange_database, store_environment
 from tests.acceptance.log_reader import LogReader, read_log_key
+from tests.patience import PATIENCE
 
 ON_BOTH: Final = (
     "test_acknowledgements",
@@ -39,8 +40,8 @@ ON_BOTH: Final = (
     "test_tokens",
     "test_trust",
 )
-STARTS_WITHIN = 30.0
-STOPS_WITHIN = 20.0
+STARTS_WITHIN = 30.0 * PATIENCE
+STOPS_WITHIN = 20.0 * PATIENCE
 _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For plain HTTP: httpx reads the system's certificate authorities otherwise, a quarter second for each call."""
 
@@ -76,7 +77,7 @@ class ServerProcess:
         while not self._ready():
             if self.process.poll() is not None or time.monotonic() > until:
                 pytest.fail(f"the server did not start:\n{self.log_file.read_text()[-4000:]}")
-            time.sleep(0.02)
+            time.sleep(0.1)  # asking costs more than the answer
 
     def kill(self) -> None:
         """End the server with SIGKILL."""

@@ -13,6 +13,7 @@ import httpx2
 
 from tests.acceptance.agency import members
 from tests.acceptance.independent import Checkpoint, Document, read_checkpoint, tile_number
+from tests.patience import PATIENCE
 
 WIDTH: Final = 256
 HASH: Final = 32
@@ -37,7 +38,7 @@ class LogReader:
 
     def settled(self) -> Checkpoint:
         """Return the checkpoint once it has stood for longer than a second, the time that one may lag behind."""
-        until = time.monotonic() + SETTLES_WITHIN
+        until = time.monotonic() + SETTLES_WITHIN * PATIENCE
         last, since = self.checkpoint(), time.monotonic()
         while time.monotonic() - since < 1.1:
             assert time.monotonic() < until, "the log keeps growing"
@@ -49,7 +50,7 @@ class LogReader:
 
     def holding(self, index: int, *, within: float = 1.0) -> Checkpoint:
         """Return a checkpoint that holds an entry; fail where there is none in time, seconds."""
-        until = time.monotonic() + within
+        until = time.monotonic() + within * PATIENCE
         while (checkpoint := self.checkpoint()).size <= index:
             assert time.monotonic() < until, f"no checkpoint over entry {index} within {within} s"
             time.sleep(0.02)

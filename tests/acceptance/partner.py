@@ -16,6 +16,7 @@ from typing import Any
 from lacolle.certificates import IssuedCertificate
 from tests.acceptance.conftest import free_port
 from tests.acceptance.independent import is_signed
+from tests.patience import PATIENCE
 
 PATH = "/alerts"
 ACCEPTED = 204
@@ -88,7 +89,7 @@ class Partner:
 
     def wait_for(self, alert_id: str, *, count: int = 1, within: float = 10.0) -> list[Handed]:
         """Return the requests that handed over an alert, once there are so many; fail where they do not come."""
-        until = time.monotonic() + within
+        until = time.monotonic() + within * PATIENCE
         while len(found := self.handed(alert_id)) < count:
             assert time.monotonic() < until, f"{len(found)} of {count} requests within {within} s"
             time.sleep(0.01)

@@ -21,9 +21,10 @@ from lacolle.samples import World
 from schemas.ids import ParticipantId
 from tests.acceptance.conftest import free_port
 from tests.acceptance.databases import store_settings
+from tests.patience import PATIENCE
 
-STARTS_WITHIN = 30.0
-STOPS_WITHIN = 20.0
+STARTS_WITHIN = 30.0 * PATIENCE
+STOPS_WITHIN = 20.0 * PATIENCE
 TOPICS = {"partitions": 3, "replication": 1, "min_insync": 1}
 
 
@@ -80,7 +81,7 @@ class RoleProcess:
 
     def wait_for(self, holds: Callable[[], bool], *, what: str, within: float = 10.0) -> None:
         """Wait until something holds; fail with the log where it does not, or where the process ends."""
-        until = time.monotonic() + within
+        until = time.monotonic() + within * PATIENCE
         while not holds():
             ended = self.process is not None and self.process.poll() is not None
             assert not ended, f"ended before {what}:\n{self.told()[-4000:]}"

@@ -26,6 +26,7 @@ from tests.acceptance.conftest import ServerProcess
 from tests.acceptance.crash_agencies import Agencies, client
 from tests.acceptance.crash_partners import Partners, open_partners
 from tests.acceptance.databases import exchange_database, store_environment
+from tests.patience import PATIENCE
 
 _KILLS: Final = int(os.environ.get("LACOLLE_TEST_KILLS", "50"))
 _SEED: Final = int(os.environ.get("LACOLLE_TEST_SEED", SystemRandom().randrange(1 << 32)))
@@ -34,8 +35,8 @@ _FEWER: Final = 10
 _CONNECTIONS: Final = 8
 _PAUSE: Final = 0.03
 _IN_START_UP: Final = 0.2
-_READY_WITHIN: Final = 30.0
-_SETTLES_WITHIN: Final = 60.0
+_READY_WITHIN: Final = 30.0 * PATIENCE
+_SETTLES_WITHIN: Final = 60.0 * PATIENCE
 _KILLED: Final = -9
 
 

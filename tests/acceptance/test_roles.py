@@ -27,6 +27,7 @@ from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.conftest import free_port
 from tests.acceptance.partner import Partner
 from tests.acceptance.roles import RoleProcess, create_topics, engine_settings
+from tests.patience import PATIENCE
 from tests.servers.postgres import Postgres
 from tests.servers.sharing import alone, run_folder
 from tests.unit.deploy.monitored import asked_for, exported
@@ -105,7 +106,7 @@ def stage(
 
 
 def _eventually(holds: Any, *, within: float = 15.0) -> None:  # noqa: ANN401 - any condition
-    until = time.monotonic() + within
+    until = time.monotonic() + within * PATIENCE
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -25,6 +25,7 @@ from tests.acceptance.conftest import ServerProcess, free_port
 from tests.acceptance.crash_agencies import Agencies, client
 from tests.acceptance.crash_partners import Partners, open_partners
 from tests.acceptance.databases import exchange_database
+from tests.patience import PATIENCE
 from tests.servers.postgres import Postgres, local_postgres
 
 _PROCESSES: Final = 4
@@ -32,7 +33,7 @@ _PROCESSES: Final = 4
 _CONNECTIONS: Final = 2
 _PAUSE: Final = 0.01
 _STRETCH: Final = 1.5
-_SETTLES_WITHIN: Final = 60.0
+_SETTLES_WITHIN: Final = 60.0 * PATIENCE
 _SERVICE_UNAVAILABLE: Final = 503
 _LEAST: Final = 50
 
