@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
 
 from audit.checkpoints import PublishedState
 from bus.contract import Bus
@@ -30,9 +28,6 @@ from gateway.settings import Settings
 from gateway.sharing import Sharing
 from gateway.store.engine import Store
 from schemas.tracing import UNTRACED, Tracing
-
-FIRST_TERM: Final = 1.0
-"""Seconds that a start waits to be the one that relays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +115,7 @@ async def open_exchange(
         if sharing is None:
             await relaying.begin()
         else:
-            await _begin_unless_another_relays(relaying)
+            await relaying.begin_if_free()  # so that what was founded is signed before the first request
             await sharing.start()
             await sharing.require_memory(published)
         await front.start()
@@ -129,10 +124,3 @@ async def open_exchange(
         await ledger.close()
         raise
     return Exchange(front, founded.registry, relaying, ledger, sharing)
-
-
-async def _begin_unless_another_relays(relaying: Relaying) -> None:
-    """Begin to relay before the first request where nobody else does, so that what was founded is signed by then."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(FIRST_TERM):
-            await relaying.begin()
