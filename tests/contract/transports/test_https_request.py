@@ -42,6 +42,7 @@ async def test_the_request_is_as_promised(
         "Ce-Sender": "ca-qc.sq",
         "Ce-Agreement": "ca-qc.us-ny.crime-2008/2#4.1",
         "Ce-Deadline": "2026-01-17T18:00:00.250Z",
+        "Traceparent": parcel.traceparent,
     }
 
 

@@ -75,6 +75,22 @@ async def reports(ground: Ground, count: int) -> list[OutcomeReport]:
     ]
 
 
+async def test_a_stopped_recorder_records_what_is_on_the_bus(ground: Ground) -> None:
+    """Told to stop, it takes what adapters have reported by then, and ends."""
+    bus = EmbeddedBus()
+    opened = Recording(ground, bus)
+    await (await bus.subscribe([OUTCOMES], group=GROUP)).close()
+    for report in await reports(ground, 3):
+        await opened.report(report)
+    running = asyncio.create_task(opened.recorder.run())
+    await asyncio.sleep(0)
+    opened.recorder.stop()
+    async with asyncio.timeout(5):
+        await running
+    assert {row.state for row in await ground.dispatches()} == {DELIVERED}
+    await bus.close()
+
+
 async def test_a_report_becomes_a_state_and_evidence(ground: Ground) -> None:
     """What an adapter says on the bus is in the store and the log, and the relay is told."""
     (report,) = await reports(ground, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.contract import Received, Subscription
+from bus.contract import BusUnavailableError, Received, Record, Subscription
 from bus.embedded import EmbeddedBus
 from bus.events import read_parcel
 from bus.topics import parcels_topics
@@ -29,6 +29,7 @@ from gateway.store.dispatches import (
     Route,
     Settled,
     pending_routes,
+    routes_since,
 )
 from schemas.decisions import Lane
 from schemas.ids import AlertId, DeliveryId, ParticipantId
@@ -51,9 +52,11 @@ class Line:
     adapters: dict[ParticipantId, Subscription]
 
     @classmethod
-    async def open(cls, ground: Ground, *, window: int = 128, sweep: float = 5.0) -> Line:
+    async def open(
+        cls, ground: Ground, *, window: int = 128, sweep: float = 5.0, bus: EmbeddedBus | None = None
+    ) -> Line:
         """Set one up; nothing is published before ``look``."""
-        bus = EmbeddedBus()
+        bus = bus or EmbeddedBus()
         relay = Relay(
             store=ground.store,
             committer=ground.committer,
@@ -368,6 +371,55 @@ async def test_a_bus_that_is_back_gets_what_waited(ground: Ground) -> None:
     await line.look()
     assert [parcel.attempt for parcel in await line.parcels()] == [1, 1]
     assert line.relay.bus_available
+
+
+class Choosy(EmbeddedBus):
+    """A bus that never takes one delivery, and none that comes with it."""
+
+    never = ""
+
+    async def publish_all(self, records: Sequence[Record]) -> None:
+        """Publish, unless that delivery is among them."""
+        if self.never in [read_parcel(record).delivery_id for record in records]:
+            raise BusUnavailableError
+        await super().publish_all(records)
+
+
+async def test_what_the_bus_never_takes_holds_back_nothing_else(ground: Ground) -> None:
+    """A parcel that is refused by the bus waits by itself: those that were to go with it are on their way."""
+    line = await Line.open(ground, bus=(bus := Choosy()))
+    await send(ground, 3)
+    bus.never = (await ground.dispatches())[1].delivery_id
+    async with ground.store.reading() as connection:
+        line.relay.routed(await pending_routes(connection))
+    await line.relay._publish_due()
+    assert bus.never not in [parcel.delivery_id for parcel in await line.parcels()]
+    await line.relay._mark()
+    assert [row.state for row in await ground.dispatches()] == [PUBLISHED, PENDING, PUBLISHED]
+    assert not line.relay.bus_available
+
+
+async def test_routes_of_what_was_accepted_lately(ground: Ground) -> None:
+    """Of alerts accepted since the log had a size the routes are named, and of none before."""
+    await send(ground, 1)
+    size = len(await ground.entries())
+    await send(ground, 2, partner=VSP)
+    async with ground.store.reading() as connection:
+        assert await routes_since(connection, size) == [Route(VSP, Lane.ROUTINE)]
+        assert len(await routes_since(connection, 0)) == 2
+        assert await routes_since(connection, len(await ground.entries())) == []
+
+
+async def test_a_stopped_relay_marks_what_it_published(ground: Ground) -> None:
+    """``stop`` lets ``run`` return, and what is on the bus by then is marked as published."""
+    line = await Line.open(ground)
+    await send(ground, 1)
+    running = asyncio.create_task(line.relay.run())
+    async with asyncio.timeout(5):
+        await line.adapters[NYSP].receive()
+        line.relay.stop()
+        await running
+    assert [row.state for row in await ground.dispatches()] == [PUBLISHED]
 
 
 async def test_a_restart_publishes_what_was_on_its_way(ground: Ground) -> None:
