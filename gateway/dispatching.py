@@ -201,7 +201,15 @@ class Relaying:
 
     async def begin(self) -> None:
         """Wait for a term, and start its work. Raises ``StoreError`` where the database must not be signed."""
-        term = await self._leadership.won()
+        await self._start(await self._leadership.won())
+
+    async def begin_if_free(self) -> None:
+        """Start a term's work where no other process relays. Raises as ``begin``."""
+        term = await self._leadership.won_at_once()
+        if term is not None:
+            await self._start(term)
+
+    async def _start(self, term: Term) -> None:
         dispatching = Dispatching(self._at)
         try:
             await dispatching.start()

@@ -97,9 +97,9 @@ async def open_exchange(
         tracing=UNTRACED if tracing is None else tracing,
         forgetful=forgetful,
     )
+    relaying = Relaying(workplace, leadership or Unopposed())
     try:
         founded = await found(ledger, founding, clock=clock)
-        relaying = Relaying(workplace, leadership or Unopposed())
         sharing = None if leadership is None else Sharing(ledger.store, founded.follower)
         around = Surroundings(
             checkpoints=sharing or relaying,
@@ -115,10 +115,12 @@ async def open_exchange(
         if sharing is None:
             await relaying.begin()
         else:
+            await relaying.begin_if_free()  # so that what was founded is signed before the first request
             await sharing.start()
             await sharing.require_memory(published)
         await front.start()
     except BaseException:
+        await relaying.close()
         await ledger.close()
         raise
     return Exchange(front, founded.registry, relaying, ledger, sharing)

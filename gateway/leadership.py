@@ -25,6 +25,10 @@ class Leadership(Protocol):
         """Wait until this process is the only one, however long that takes."""
         ...
 
+    async def won_at_once(self) -> Term | None:
+        """Return a term where nobody else has one; None where somebody has, or where that can't be told now."""
+        ...
+
 
 class UnopposedTerm:
     """A term that nobody can take."""
@@ -42,4 +46,8 @@ class Unopposed:
 
     async def won(self) -> Term:
         """Return a term at once."""
+        return UnopposedTerm()
+
+    async def won_at_once(self) -> Term:
+        """Return a term."""
         return UnopposedTerm()

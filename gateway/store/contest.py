@@ -76,23 +76,39 @@ class PostgresLeadership:
 
     async def won(self) -> Term:
         """Wait for the lock, also where the database is away for a while."""
+        told = False
         while True:
             try:
-                return await self._contend()
+                connection = await self._connect()
+                try:
+                    while not await _locked(connection):
+                        if not told:
+                            log.info("relay_stands_by")
+                            told = True
+                        await asyncio.sleep(STANDBY)
+                except BaseException:
+                    connection.terminate()
+                    raise
+                return _Term(connection)
             except _TROUBLE as error:
                 log.warning("database_away", error=type(error).__name__)
                 await asyncio.sleep(AWAY)
 
-    async def _contend(self) -> Term:
-        connection = await self._connect()
+    async def won_at_once(self) -> Term | None:
+        """Ask for the lock once."""
         try:
-            waited = False
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
-                if not waited:
-                    log.info("relay_stands_by")
-                    waited = True
-                await asyncio.sleep(STANDBY)
-        except BaseException:
+            connection = await self._connect()
+            try:
+                if await _locked(connection):
+                    return _Term(connection)
+            except BaseException:
+                connection.terminate()
+                raise
             connection.terminate()
-            raise
-        return _Term(connection)
+        except _TROUBLE as error:
+            log.warning("database_away", error=type(error).__name__)
+        return None
+
+
+async def _locked(connection: Connection) -> bool:
+    return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK))

@@ -76,6 +76,7 @@ class ServerProcess:
         until = time.monotonic() + STARTS_WITHIN
         while not self._ready():
             if self.process.poll() is not None or time.monotonic() > until:
+                self.kill()
                 pytest.fail(f"the server did not start:\n{self.log_file.read_text()[-4000:]}")
             time.sleep(0.1)  # asking costs more than the answer
 

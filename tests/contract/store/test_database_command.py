@@ -10,11 +10,13 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from gateway.store.engine import open_postgres
 from gateway.store.schema import head_revision, prepare
 from lacolle.cli import application
+from lacolle.secretfiles import write_secret
 from tests.servers.postgres import Postgres
 
 
@@ -56,6 +58,18 @@ def test_a_database_is_brought_up_and_its_roles_made(postgres: Postgres, databas
     asyncio.run(_start(postgres.url_of(database, role=name, password=logins[name])))
     # only the owner makes roles, or tables
     assert "owner" in refused("roles", "--database", postgres.url_of(database, role=name, password=logins[name]))
+
+
+def test_the_password_may_be_in_a_file(postgres: Postgres, database: str, tmp_path: Path) -> None:
+    """The owner's password is read from a file, never one that anybody may read, and stands on no command line."""
+    whole = make_url(postgres.url_of(database))
+    secret = tmp_path / "password"
+    write_secret(secret, str(whole.password))
+    bare = postgres.url_of(database).replace(f":{whole.password}@", "@")
+    assert str(whole.password) not in bare
+    assert said("upgrade", "--database", bare, "--password-file", str(secret))["revision"] == head_revision()
+    secret.chmod(0o644)
+    assert "chmod 600" in refused("current", "--database", bare, "--password-file", str(secret))
 
 
 async def _start(url: str) -> None:
