@@ -139,6 +139,8 @@ def test_every_role_names_the_alert_alike(stage: Stage) -> None:
 
 def test_the_public_port_says_little_and_the_operators_all(stage: Stage) -> None:
     """Each worker answers its operator with parts and metrics; the public learns whether, and no more."""
+    alert_id = stage.send()
+    _eventually(lambda: stage.state(alert_id) == "delivered")
     http = stage.agencies.http
     assert http.get("/healthz").status_code == 200
     assert http.get("/readyz").json() == {"status": "ready"}

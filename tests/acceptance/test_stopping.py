@@ -15,6 +15,7 @@ from lacolle.samples import WorldOptions, build_world
 from tests.acceptance.agency import Agencies
 from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.conftest import ServerProcess, calling, free_port
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -59,14 +60,14 @@ def test_a_request_in_hand_is_answered(server: ServerProcess) -> None:
     connection = _half_a_request(server, body)
     assert server.process is not None
     server.process.send_signal(signal.SIGTERM)
-    until = time.monotonic() + 5
+    until = time.monotonic() + 5 * PATIENCE
     while not _refuses(server):
         assert time.monotonic() < until
         time.sleep(0.02)
     assert server.process.poll() is None
     connection.send(body[-10:])
     assert connection.getresponse().status == 201
-    assert server.process.wait(timeout=20) == 0
+    assert server.process.wait(timeout=20 * PATIENCE) == 0
 
 
 def test_a_second_signal_ends_it_at_once(server: ServerProcess) -> None:
