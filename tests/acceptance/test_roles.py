@@ -167,6 +167,8 @@ def test_the_public_port_says_little_and_the_operators_all(stage: Stage) -> None
 
 def test_dashboard_and_alarms_ask_for_what_roles_export(stage: Stage) -> None:
     """Every metric that the shipped dashboard and alarms ask for is one that a running role offers."""
+    alert_id = stage.send()
+    _eventually(lambda: stage.state(alert_id) == "delivered")
     offered = [role.metrics() for role in (stage.gateway, stage.relay, stage.adapters)]
     assert asked_for() <= set().union(*map(exported, offered))
     for text, parts in zip(offered, ("database", "relay", "bus"), strict=True):
