@@ -103,6 +103,25 @@ class Agencies:
                 answered = await asyncio.gather(*calls)
                 await asyncio.sleep(self.dice.uniform(0, 2 * pause) if all(answered) else _AWAY)
 
+    async def post_batch(self, kind: Kind, count: int) -> list[Submission]:
+        """Post so many new alerts of one kind at once, up to 1,000; each must be accepted."""
+        first = len(self.submissions)
+        batch = [Submission(kind, _document(kind, f"CRASH-{first + number}")) for number in range(count)]
+        self.submissions.extend(batch)
+        lines = b"\n".join(self._signed(submission, anew=True) for submission in batch)
+        async with client(self.world) as connection:
+            response = await connection.post(
+                "/v1/alerts/batch", content=lines, headers={"Content-Type": "application/jose-seq"}, timeout=60.0
+            )
+        response.raise_for_status()
+        for submission, line in zip(batch, response.content.splitlines(), strict=True):
+            result = orjson.loads(line)
+            if result["status"] not in _ANSWERS:
+                self.trouble.append(f"{submission.identifier}: {result}")
+            submission.answer = result["body"]
+            submission.answers += 1
+        return batch
+
     async def finish(self) -> None:
         """Try again all that was not answered: with the same bytes, where the exchange still takes them, and anew."""
         async with client(self.world) as connection:

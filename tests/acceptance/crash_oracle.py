@@ -139,6 +139,26 @@ def deliveries_are_right(
     assert taken.keys() == expected, "a partner took what no alert was to reach it with"
 
 
+def threads_are_in_order(
+    submissions: Sequence[Submission], read: dict[str, dict[str, Any]], arrivals: Sequence[Handed]
+) -> None:
+    """No partner met an alert of a thread before it had met those that the exchange accepted earlier."""
+    first: dict[tuple[str, str], int] = {}
+    for place, each in enumerate(arrivals):
+        first.setdefault((each.alert_id, each.recipient), place)
+    threads: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    roots: dict[str, str] = {}
+    for submission in submissions:  # an update comes after what it follows
+        followed = [name.split(",")[1] for name in submission.document.get("references", ())]
+        root = roots[submission.identifier] = roots[followed[0]] if followed else submission.identifier
+        status = read[submission.identifier]
+        for recipient in submission.kind.recipients:
+            threads[root, recipient].append((status["log_index"], first[status["alert_id"], recipient]))
+    for thread, met in threads.items():
+        places = [place for _, place in sorted(met)]
+        assert places == sorted(places), f"{thread} was not delivered in its order"
+
+
 async def checkpoints_are_consistent(world: World, vkey: str, notes: Sequence[bytes]) -> int:
     """Every checkpoint that was ever given out is one of the final log's own history; they never went back."""
     verifier = Verifier.from_vkey(vkey)

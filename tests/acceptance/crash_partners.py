@@ -41,13 +41,22 @@ class Handed:
 
 @dataclass(slots=True)
 class Partners:
-    """The server's memory. ``endpoints`` is where each receiver is reached."""
+    """The server's memory. ``endpoints`` is where each receiver is reached.
+
+    ``arrivals`` are all messages in the order in which they were taken, ``met`` is told of each before it is answered.
+    """
 
     authority: LocalAuthority
     endpoints: dict[ParticipantId, str]
     dice: Random
-    handed: set[Handed] = field(default_factory=set)
+    arrivals: list[Handed] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
+    met: Callable[[Handed], None] = field(default=lambda _handed: None)
+
+    @property
+    def handed(self) -> set[Handed]:
+        """What was taken, however often."""
+        return set(self.arrivals)
 
     async def answer(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
@@ -67,15 +76,15 @@ class Partners:
         if recipient not in self.endpoints or not {"idempotency-key", "ce-subject"} <= headers.keys():
             self.strays.append(f"{scope['method']} {scope['path']}")
             return
-        self.handed.add(
-            Handed(
-                recipient=recipient,
-                delivery_id=headers["idempotency-key"],
-                alert_id=headers["ce-subject"],
-                content_type=headers.get("content-type", ""),
-                digest=hashlib.sha256(body).hexdigest(),
-            )
+        handed = Handed(
+            recipient=recipient,
+            delivery_id=headers["idempotency-key"],
+            alert_id=headers["ce-subject"],
+            content_type=headers.get("content-type", ""),
+            digest=hashlib.sha256(body).hexdigest(),
         )
+        self.arrivals.append(handed)
+        self.met(handed)
 
 
 @asynccontextmanager

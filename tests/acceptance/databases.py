@@ -6,13 +6,33 @@ import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import make_url
 
 from gateway.store.engine import open_postgres
 from gateway.store.roles import create_exchange_login, create_groups
-from tests.servers.postgres import Postgres
+from lacolle.local.postgres import LocalPostgres
+from tests.servers.postgres import Postgres, local_postgres
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A server of the test's own, and the database in it."""
+
+    server: LocalPostgres
+    database: str
+
+
+@contextmanager
+def own_database() -> Iterator[Place]:
+    """Yield an exchange's database on a server that the test may stop as it likes."""
+    with local_postgres() as server:
+        owner = Postgres(server.url("postgres"), local=server)
+        asyncio.run(owner.make_template())
+        with exchange_database(owner) as database:
+            yield Place(server, database)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -18,15 +18,14 @@ import pytest
 import yaml
 
 from lacolle.folder import SETTINGS, read_folder
-from lacolle.local.postgres import LocalPostgres, Stop
+from lacolle.local.postgres import Stop
 from lacolle.samples import World, WorldOptions, build_world
 from tests.acceptance import crash_oracle
 from tests.acceptance.conftest import ServerProcess, free_port
 from tests.acceptance.crash_agencies import Agencies, client
 from tests.acceptance.crash_partners import Partners, open_partners
-from tests.acceptance.databases import exchange_database
+from tests.acceptance.databases import Place, own_database
 from tests.patience import PATIENCE
-from tests.servers.postgres import Postgres, local_postgres
 
 _PROCESSES: Final = 4
 """Two gateways with two workers each are four processes that write."""
@@ -38,22 +37,11 @@ _SERVICE_UNAVAILABLE: Final = 503
 _LEAST: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A server of the test's own, and the database in it."""
-
-    server: LocalPostgres
-    database: str
-
-
 @pytest.fixture
 def place() -> Iterator[Place]:
     """Yield a server that the test may stop as it likes."""
-    with local_postgres() as server:
-        owner = Postgres(server.url("postgres"), local=server)
-        asyncio.run(owner.make_template())
-        with exchange_database(owner) as database:
-            yield Place(server, database)
+    with own_database() as place:
+        yield place
 
 
 @pytest.mark.slow

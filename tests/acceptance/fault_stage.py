@@ -1,0 +1,258 @@
+"""An exchange in its roles on engines of its own, agencies that post to it and partners who remember: to be disturbed.
+
+Two gateways, the first with two workers; a relay; two processes of adapters that share the partners' partitions.
+Tests disturb it one after the other, and each holds the whole oracle against all that has happened so far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import httpx2
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.store.engine import open_postgres
+from gateway.store.tables import dispatches
+from lacolle.folder import read_folder
+from lacolle.local.kafka import KafkaCluster
+from lacolle.local.ports import free_ports
+from lacolle.samples import World, WorldOptions, build_world
+from schemas.ids import DeliveryId, ParticipantId
+from tests.acceptance import crash_oracle
+from tests.acceptance.crash_agencies import Agencies, Submission, client
+from tests.acceptance.crash_partners import Partners, open_partners
+from tests.acceptance.databases import Place
+from tests.acceptance.role_fork import Forks
+from tests.acceptance.roles import RoleProcess, create_topics, engine_settings
+
+CONNECTIONS: Final = 3
+"""How many connections post to each gateway."""
+PAUSE: Final = 0.08
+SETTLES_WITHIN: Final = 60.0
+UNAVAILABLE: Final = 503
+REPLICATED: Final = {"partitions": 3, "replication": 3, "min_insync": 2}
+ALONE: Final = {"partitions": 3, "replication": 1, "min_insync": 1}
+
+
+@dataclass
+class FaultStage:
+    """The exchange's processes and engines, and everybody around it."""
+
+    world: World
+    place: Place
+    cluster: KafkaCluster
+    partners: Partners
+    roles: tuple[RoleProcess, ...]
+    everybody: tuple[Agencies, ...]
+    read: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: list[bytes] = field(default_factory=list)
+
+    @property
+    def gateways(self) -> tuple[RoleProcess, ...]:
+        """Return the gateways; the first has two workers."""
+        return self.roles[:2]
+
+    @property
+    def relay(self) -> RoleProcess:
+        """Return the relay."""
+        return self.roles[2]
+
+    @property
+    def adapters(self) -> tuple[RoleProcess, ...]:
+        """Return the processes of adapters."""
+        return self.roles[3:]
+
+    @property
+    def submissions(self) -> list[Submission]:
+        """Return all that was posted so far; both gateways' agencies share one list."""
+        return self.everybody[0].submissions
+
+    @property
+    def answered(self) -> int:
+        """Return how many alerts have a receipt."""
+        return sum(each.answer is not None for each in self.submissions)
+
+    async def answers(self, count: int) -> None:
+        """Wait until so many more alerts have a receipt."""
+        wanted = self.answered + count
+        async with asyncio.timeout(SETTLES_WITHIN):
+            while self.answered < wanted:  # noqa: ASYNC110 - the agencies tell nobody, and need not for one wait
+                await asyncio.sleep(0.02)
+
+    async def deliveries(self, count: int) -> None:
+        """Wait until so many more messages have arrived at partners."""
+        wanted = len(self.partners.arrivals) + count
+        async with asyncio.timeout(SETTLES_WITHIN):
+            while len(self.partners.arrivals) < wanted:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+
+    @asynccontextmanager
+    async def under_load(self) -> AsyncIterator[None]:
+        """Have the agencies post to both gateways for as long as the block lasts, and then finish what is open."""
+        for agencies in self.everybody:
+            agencies.stopping = False
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(self._watch_checkpoints())
+            for agencies in self.everybody * CONNECTIONS:
+                tasks.create_task(agencies.post(pause=PAUSE))
+            yield
+            for agencies in self.everybody:
+                agencies.stopping = True
+            watching.cancel()
+        await self.everybody[0].finish()
+
+    async def hold(self, *, least: int) -> None:
+        """Hold every promise against all that has happened; at least so many alerts were posted since the last time."""
+        fresh = [each for each in self.submissions if each.identifier not in self.read]
+        assert len(fresh) >= least
+        assert [trouble for agencies in self.everybody for trouble in agencies.trouble] == []
+        self.read |= await crash_oracle.settled(self.world, fresh, within=SETTLES_WITHIN)
+        await crash_oracle.receipts_are_honoured(self.world, fresh, self.read)
+        crash_oracle.deliveries_are_right(self.submissions, self.read, self.partners.handed)
+        crash_oracle.threads_are_in_order(self.submissions, self.read, self.partners.arrivals)
+        assert self.partners.strays == []
+        await self.hold_log()
+
+    async def hold_log(self) -> None:
+        """Hold the log against what was posted: one, gapless, as all checkpoints have it; each alert is in it once."""
+        vkey = read_folder(self.world.folder).keys.log.vkey
+        async with client(self.world) as connection:
+            await self._take_checkpoint(connection)
+        await crash_oracle.checkpoints_are_consistent(self.world, vkey, self.notes)
+        await crash_oracle.public_log_verifies(self.world, vkey)
+        await crash_oracle.stored_log_verifies(self.place.database, vkey, self.notes)
+        await crash_oracle.one_alert_each(self.place.database, self.submissions)
+
+    async def undelivered(self) -> int:
+        """Return how many dispatches are not delivered, as the database has them."""
+        statement = select(func.count()).select_from(dispatches).where(dispatches.c.state != "delivered")
+        async with self._reading() as connection:
+            return int(await connection.scalar(statement))
+
+    async def dispatch(self, delivery_id: DeliveryId) -> tuple[str, int]:
+        """Return a dispatch's state and attempts, as the database has them."""
+        statement = select(dispatches.c.state, dispatches.c.attempts).where(dispatches.c.delivery_id == delivery_id)
+        async with self._reading() as connection:
+            state, attempts = (await connection.execute(statement)).one()
+            return state, attempts
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        store = open_postgres(self.place.database)
+        try:
+            async with store.reading() as connection:
+                yield connection
+        finally:
+            await store.close()
+
+    async def _watch_checkpoints(self) -> None:
+        async with client(self.world) as connection:
+            while True:
+                with suppress(httpx2.TransportError):
+                    await self._take_checkpoint(connection)
+                await asyncio.sleep(0.2)
+
+    async def _take_checkpoint(self, connection: httpx2.AsyncClient) -> None:
+        response = await connection.get("/log/checkpoint", timeout=5.0)
+        if response.status_code == httpx2.codes.OK and response.content not in self.notes[-1:]:
+            self.notes.append(response.content)
+
+
+@asynccontextmanager
+async def open_stage(
+    directory: Path,
+    place: Place,
+    cluster: KafkaCluster,
+    *,
+    topics: Mapping[str, int] = ALONE,
+    partners_at: Callable[[Partners], Mapping[ParticipantId, str]] = lambda partners: partners.endpoints,
+) -> AsyncIterator[FaultStage]:
+    """Yield the exchange with all its processes running; ``partners_at`` says where it is to reach its partners."""
+    async with AsyncExitStack() as stack:
+        partners = await stack.enter_async_context(open_partners(directory / "partners", Random(1)))  # noqa: S311 - chance that can be repeated
+        options = WorldOptions(
+            port=free_ports(1)[0],
+            endpoints=partners_at(partners),
+            settings=_settings(directory, place, cluster, partners, topics),
+        )
+        world = build_world(directory / "world", options)
+        await asyncio.to_thread(create_topics, world, *cluster.bootstrap, folder=directory, topics=topics)
+        forks = stack.enter_context(Forks())
+        found = FaultStage(world, place, cluster, partners, _roles(directory, world, forks), _everybody(world))
+        for role in found.roles:
+            stack.callback(role.kill)
+            role.launch()
+        for role in found.roles:
+            await asyncio.to_thread(role.wait_until_ready)
+        yield found
+
+
+def _roles(directory: Path, world: World, forks: Forks) -> tuple[RoleProcess, ...]:
+    def role(name: str, *command: str, **environment: str) -> RoleProcess:
+        log = directory / f"{name}.log"
+        return RoleProcess(command, world.folder, log, port=free_ports(1)[0], environment=environment, forks=forks)
+
+    return (
+        role("gateway-1", "gateway", "--workers", "2", "--insecure-http"),
+        role("gateway-2", "gateway", "--insecure-http", LACOLLE_LISTEN__PORT=str(_second_port(world))),
+        role("relay", "relay"),
+        role("adapters-1", "adapters"),
+        role("adapters-2", "adapters"),
+    )
+
+
+def _everybody(world: World) -> tuple[Agencies, ...]:
+    """Return the agencies at each gateway; one numbering of alerts is common to all."""
+    dice = Random(2)  # noqa: S311 - as above
+    second = replace(world, base_url=f"http://127.0.0.1:{_second_port(world)}")
+    not_now = frozenset({UNAVAILABLE})
+    first = Agencies(world, dice, not_now=not_now)
+    return first, Agencies(second, dice, submissions=first.submissions, not_now=not_now)
+
+
+def _second_port(world: World) -> int:
+    """Return where the second gateway listens: next to the first."""
+    return int(world.base_url.rpartition(":")[2]) + 1
+
+
+def _settings(
+    directory: Path, place: Place, cluster: KafkaCluster, partners: Partners, topics: Mapping[str, int]
+) -> dict[str, Any]:
+    engines = engine_settings(directory, database=place.database, kafka=cluster.bootstrap[0])
+    impatient = {
+        "bootstrap": list(cluster.bootstrap),
+        "topics": dict(topics),
+        "request_timeout": 2.0,
+        "delivery_timeout": 5.0,
+        "session_timeout": 3.0,
+        "heartbeat": 0.5,
+    }
+    engines["bus"]["kafka"] |= impatient
+    delivery = {"ca_file": str(partners.authority.ca_file), "retry_base": 0.1, "retry_cap": 1.0, "timeout": 3.0}
+    return {**engines, "delivery": delivery}
+
+
+async def restarted(*roles: RoleProcess) -> None:
+    """Kill what still runs of some roles, start them, and return once they are ready."""
+    for role in roles:
+        await asyncio.to_thread(role.kill)
+        role.launch()
+    for role in roles:
+        await asyncio.to_thread(role.wait_until_ready)
+
+
+@contextmanager
+def own_cluster(cluster: KafkaCluster) -> Iterator[KafkaCluster]:
+    """Run a cluster that the test may stop as it likes."""
+    cluster.start()
+    try:
+        yield cluster
+    finally:
+        cluster.kill()

@@ -1,0 +1,139 @@
+"""Starts roles quickly and often: imports the product once, then forks a process for each.
+
+``python role_fork.py`` reads a JSON object a line and answers each with a number. ``{"start": [...], "log": "FILE",
+"environment": {...}}`` runs that ``lacolle`` command in memory, files and sockets of its own, and is answered with its
+process's id; ``{"poll": PID}`` is answered with how the process ended, as ``subprocess`` counts it, or with null. What
+still runs at the end of the input is killed. That nothing has to be imported saves most of a start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from lacolle import cli
+from lacolle import gatewaying as _gatewaying  # noqa: F401 - imported for the children, who would import it themselves
+from lacolle import processes as _processes  # noqa: F401 - as above
+
+_POLL: Final = 0.02
+
+
+class ForkedProcess:
+    """A forked process, with as much of ``subprocess.Popen`` as a role needs."""
+
+    def __init__(self, forks: Forks, pid: int) -> None:
+        self._forks = forks
+        self._status: int | None = None
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        """Return how it ended; None while it runs."""
+        if self._status is None:
+            self._status = self._forks.ask({"poll": self.pid})
+        return self._status
+
+    def send_signal(self, sig: int) -> None:
+        """Signal it; its id is its own until it was polled."""
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return how it ended, once it has. Raises ``subprocess.TimeoutExpired``."""
+        until = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while (status := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("lacolle", timeout or 0.0)
+            time.sleep(_POLL)
+        return status
+
+
+class Forks:
+    """The process that forks, for as long as the block lasts; for any number of threads."""
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self._turn = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it, and what it started."""
+        self._process.communicate()
+
+    def start(self, command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> ForkedProcess:
+        """Start a command, its output going to the end of ``log``."""
+        pid = self.ask({"start": list(command), "log": str(log), "environment": dict(environment)})
+        if pid is None:
+            raise ValueError("no process was started")
+        return ForkedProcess(self, pid)
+
+    def ask(self, order: Mapping[str, object]) -> int | None:
+        """Return the answer to an order."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise ValueError("the process has no pipes")
+        with self._turn:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            answer: int | None = json.loads(self._process.stdout.readline())
+        return answer
+
+
+def main() -> None:
+    """Do as the lines on standard input say, until there are none."""
+    running: set[int] = set()
+    try:
+        for line in sys.stdin:
+            sys.stdout.write(f"{json.dumps(_obey(json.loads(line), running))}\n")
+            sys.stdout.flush()
+    finally:
+        for pid in running:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _obey(order: dict[str, Any], running: set[int]) -> int | None:
+    if "start" in order:
+        pid = os.fork() or _become(order["start"], order["log"], order["environment"])
+        running.add(pid)
+        return pid
+    ended, status = os.waitpid(order["poll"], os.WNOHANG)
+    if not ended:
+        return None
+    running.discard(ended)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _become(command: list[str], log: str, environment: dict[str, str]) -> int:
+    """Be the command; never returns."""
+    written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    silent = os.open(os.devnull, os.O_RDONLY)
+    for taken, place in ((silent, 0), (written, 1), (written, 2)):
+        os.dup2(taken, place)
+    os.environ.update(environment)
+    sys.argv = ["lacolle", *command]
+    status = 1
+    try:
+        cli.main()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # the parent's own clean-up is not the child's to run
+
+
+if __name__ == "__main__":
+    main()
