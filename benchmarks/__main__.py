@@ -8,8 +8,9 @@ one line and is left out.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -137,28 +138,28 @@ class Run:
 
 def main() -> None:
     """Measure what the command line asks for, and print it."""
-    options = _options()
-    base = QUICK if options.quick else FULL
+    chosen = options(sys.argv[1:])
+    base = QUICK if chosen.quick else FULL
     scale = replace(
         base,
-        seconds=options.seconds or base.seconds,
-        rounds=options.rounds or base.rounds,
-        connections=options.connections,
+        seconds=chosen.seconds or base.seconds,
+        rounds=chosen.rounds or base.rounds,
+        connections=chosen.connections,
     )
-    console = Console(stderr=options.json, quiet=options.json)
+    console = Console(stderr=chosen.json, quiet=chosen.json)
     figures: Figures = {}
     with (
         tempfile.TemporaryDirectory(prefix="lacolle-bench-") as directory,
-        Console(stderr=True, quiet=options.json).status("") as status,
+        Console(stderr=True, quiet=chosen.json).status("") as status,
         ExitStack() as stack,
     ):
         run = Run(Stage(scale=scale, directory=Path(directory), clock=_now, say=status.update), stack)
-        for seen in run.parts(_named(options)):
+        for seen in run.parts(named(chosen)):
             figures |= seen.figures
             show(seen, console=console)
         about = circumstances(run.engines(), now=datetime.now(UTC))
     show(about, console=console)
-    if options.json:
+    if chosen.json:
         print(orjson.dumps({**figures, **about.figures}).decode())
 
 
@@ -166,13 +167,15 @@ def _now() -> datetime:
     return datetime.now(_QUEBEC).replace(microsecond=0)
 
 
-def _named(options: argparse.Namespace) -> tuple[str, ...]:
-    chosen = options.only or (IN_QUICK if options.quick else PARTS)
-    wanted = {part for name in chosen for part in (KAFKA if name == "kafka" else (name,))}
+def named(chosen: argparse.Namespace) -> tuple[str, ...]:
+    """Return the parts that a command line asks for, in the order in which they are measured."""
+    names = chosen.only or (IN_QUICK if chosen.quick else PARTS)
+    wanted = {part for name in names for part in (KAFKA if name == "kafka" else (name,))}
     return tuple(part for part in PARTS if part in wanted)
 
 
-def _options() -> argparse.Namespace:
+def options(words: Sequence[str]) -> argparse.Namespace:
+    """Read a command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter windows, a smaller log: within 50 seconds")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -180,7 +183,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="length of each window")
     parser.add_argument("--rounds", type=int, help="how many turns services take that are compared")
     parser.add_argument("--connections", type=int, default=64, help="how many post at once")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import httptools
+import orjson
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,14 @@ class Answer:
     def success(self) -> bool:
         """Whether the status is 2xx."""
         return success(self.status)
+
+    def statuses(self, *, batch: bool) -> Iterator[int]:
+        """Yield the status of each submission that the request brought; of a ``batch`` its lines'."""
+        if not batch or not self.success:
+            yield self.status
+            return
+        for line in self.body.splitlines():
+            yield orjson.loads(line)["status"]
 
 
 def success(status: int) -> bool:

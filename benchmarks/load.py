@@ -207,7 +207,7 @@ class Load:
         arrivals: Arrivals,
         window: tuple[int, int],
     ) -> Result:
-        accepted = sum(success(status) for answer in counted for status in self._statuses(answer))
+        accepted = sum(success(status) for answer in counted for status in answer.statuses(batch=self.plan.batch))
         latencies = sorted(answer.at - answer.due for answer in counted)
         delays = arrivals.delays(counted)
         taken = after.partner.arrivals - before.partner.arrivals
@@ -217,7 +217,9 @@ class Load:
             p50_ms=percentile_ms(latencies, 50),
             p99_ms=percentile_ms(latencies, 99),
             max_ms=percentile_ms(latencies, 100),
-            statuses=dict(Counter(str(status) for answer in self._answers for status in self._statuses(answer))),
+            statuses=dict(
+                Counter(str(status) for answer in self._answers for status in answer.statuses(batch=self.plan.batch))
+            ),
             cpu_s_per_1000=(after.server - before.server) * 1000 / max(accepted, 1),
             load_cpu_share=(after.load - before.load) / self.plan.seconds,
             stolen_share=after.machine.stolen_since(before.machine),
@@ -227,14 +229,6 @@ class Load:
             delivery_p99_ms=percentile_ms(delays, 99),
             partner_cpu_ms=(after.partner.cpu_s - before.partner.cpu_s) * 1000 / max(taken, 1),
         )
-
-    def _statuses(self, answer: Answer) -> Iterator[int]:
-        """Yield the status of each submission that a request brought."""
-        if not self.plan.batch or not answer.success:
-            yield answer.status
-            return
-        for line in answer.body.splitlines():
-            yield orjson.loads(line)["status"]
 
 
 def percentile_ms(ordered: Sequence[int], percent: int) -> float:
@@ -250,7 +244,8 @@ def _run(plan: Plan, requests: deque[bytes], partners: Sequence[Endpoint]) -> Re
         return uvloop.run(Load(plan=plan, requests=requests).run(running))
 
 
-def _requests(file: Path, *, host: str, together: int) -> Iterator[bytes]:
+def requests_of(file: Path, *, host: str, together: int) -> Iterator[bytes]:
+    """Yield the requests that bring a file's submissions, so many together."""
     with file.open("rb") as lines:
         submissions = (line.rstrip(b"\n") for line in lines)
         if together == 1:
@@ -290,7 +285,7 @@ def main() -> None:
         batch=options.batch > 1,
         server_pid=options.server_pid,
     )
-    requests = deque(_requests(options.submissions, host=f"{HOST}:{plan.port}", together=options.batch))
+    requests = deque(requests_of(options.submissions, host=f"{HOST}:{plan.port}", together=options.batch))
     gc.disable()  # a pause of the load would be told as the service's
     try:
         result = _run(plan, requests, options.partner)

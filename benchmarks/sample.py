@@ -61,8 +61,7 @@ def write_submissions(
     run = random.randbytes(4).hex().upper()
     shares = [range(first, count, workers) for first in range(workers)]
     arguments = (
-        [about] * workers,
-        [run] * workers,
+        [(about, run)] * workers,
         shares,
         [sender] * workers,
         [list(keys)] * workers,
