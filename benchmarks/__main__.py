@@ -8,6 +8,7 @@ one line and is left out.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -25,9 +26,11 @@ from benchmarks.compared import on_postgres, on_sqlite
 from benchmarks.delivering import deliveries
 from benchmarks.engines import Kafka, Postgres, running_kafka, running_postgres
 from benchmarks.intake import batches
+from benchmarks.process import ServerDiedError
 from benchmarks.report import circumstances, show, verified
-from benchmarks.stage import Figures, Scale, Seen, Stage
+from benchmarks.stage import Figures, MeasurementError, Scale, Seen, Stage
 from lacolle.errors import LacolleError
+from lacolle.logs import write_logs
 
 QUICK = Scale(
     seconds=2.5,
@@ -64,6 +67,7 @@ class Run:
     stage: Stage
     stack: ExitStack
     absent: dict[str, str] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
 
     @cached_property
     def postgres(self) -> Postgres | None:
@@ -86,9 +90,13 @@ class Run:
             return None
 
     def parts(self, names: tuple[str, ...]) -> Iterator[Seen]:
-        """Measure parts, one after the other."""
+        """Measure parts, one after the other; one that fails harms no other."""
         for name in names:
-            seen = self._part(name)
+            try:
+                seen = self._part(name)
+            except (MeasurementError, ServerDiedError, LacolleError) as error:
+                self.failed.append(name)
+                seen = Seen({}, (f"{name}: {error}",))
             yield Seen({}, (self._left_out(name),)) if seen is None else seen
 
     def engines(self) -> dict[str, str]:
@@ -146,6 +154,7 @@ def main() -> None:
         rounds=chosen.rounds or base.rounds,
         connections=chosen.connections,
     )
+    write_logs(as_json=True, file=Path(os.devnull))
     console = Console(stderr=chosen.json, quiet=chosen.json)
     figures: Figures = {}
     with (
@@ -161,6 +170,8 @@ def main() -> None:
     show(about, console=console)
     if chosen.json:
         print(orjson.dumps({**figures, **about.figures}).decode())
+    if run.failed:
+        sys.exit(f"failed: {', '.join(run.failed)}")
 
 
 def _now() -> datetime:

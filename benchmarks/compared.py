@@ -59,7 +59,7 @@ def on_postgres(stage: Stage, postgres: Postgres) -> Seen:
 
     @contextmanager
     def gateway(world: World, workers: int) -> Iterator[Server]:
-        postgres.fresh(_DATABASE)
+        postgres.fresh_exchange(_DATABASE)
         with serving_gateway(world, workers=workers) as server:
             yield server
 

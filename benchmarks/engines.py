@@ -20,6 +20,8 @@ from sqlalchemy import make_url
 
 from benchmarks.process import children
 from bus.kafka import KafkaBus, KafkaSettings, TopicSettings
+from gateway.store.engine import open_postgres
+from gateway.store.schema import upgrade
 from lacolle.local.kafka import ClusterOptions, KafkaCluster
 from lacolle.local.kafka_jars import kafka_jars
 from lacolle.local.postgres import LocalPostgres
@@ -47,6 +49,12 @@ class Postgres:
         asyncio.run(_execute(self.url("postgres"), f"DROP DATABASE IF EXISTS {database} WITH (FORCE)"))
         asyncio.run(_execute(self.url("postgres"), f"CREATE DATABASE {database}"))
         return self.url(database)
+
+    def fresh_exchange(self, database: str) -> str:
+        """Make a database that an exchange can start on, and return its URL."""
+        url = self.fresh(database)
+        asyncio.run(_upgrade(url))
+        return url
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,12 @@ def store_settings(directory: Path, url: str) -> dict[str, str]:
     scheme, _, rest = url.partition("://")
     user, _, where = rest.partition("@")
     return {"url": f"{scheme}://{user.partition(':')[0]}@{where}", "password_file": str(secret)}
+
+
+async def _upgrade(url: str) -> None:
+    store = open_postgres(url)
+    await upgrade(store.writer)
+    await store.close()
 
 
 async def _execute(url: str, statement: str) -> None:

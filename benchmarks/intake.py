@@ -28,7 +28,7 @@ def batches(stage: Stage, postgres: Postgres | None) -> Seen:
     shown.append(_line("SQLite, lacolle serve", seen))
     if postgres is not None:
         with stage.folder("batch-postgres") as folder:
-            engines = {"store": store_settings(folder, postgres.fresh("exchange"))}
+            engines = {"store": store_settings(folder, postgres.fresh_exchange("exchange"))}
             world = prepare_exchange(folder, delivering=False, engines=engines)
             submissions = stage.sign(world, per_second=_CEILING)
             stage.say("batches, PostgreSQL")

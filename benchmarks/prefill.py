@@ -15,7 +15,6 @@ from gateway.ledger import open_ledger
 from gateway.receipts import ReceiptSigner
 from gateway.store.acceptance import Acceptance, AcceptanceWriter
 from gateway.store.engine import open_postgres
-from gateway.store.schema import upgrade
 from lacolle.folder import read_folder
 from schemas.alerts.catalogue import parse_alert
 from schemas.decisions import ClauseRef, Lane, Permit, Reason
@@ -31,10 +30,9 @@ _UNDER = ClauseRef(AgreementId("ca-qc.us-ny.crime-2008"), 1, "3.1")
 async def prefill(folder: Path, url: str, *, recipients: Sequence[ParticipantId], each: int) -> int:
     """Store alerts that are due to every recipient, ``each`` in each lane; return how many dispatches that is.
 
-    ``folder`` is the exchange's; the database at ``url`` gets the schema first.
+    ``folder`` is the exchange's, ``url`` its database's.
     """
     store = open_postgres(url)
-    await upgrade(store.writer)
     keys = read_folder(folder).keys
     ledger = await open_ledger(store, signer=keys.log, clock=system_clock, randomness=os.urandom)
     signer = _Signer(keys.receipt)

@@ -58,7 +58,7 @@ class Engines:
     def settings(self, folder: Path, *, partitions: int | None = None) -> dict[str, Any]:
         """Return an exchange's settings on a fresh database, and on the brokers with topics of so many partitions."""
         told = self.kafka.told() if partitions is None else self.kafka.told(partitions=partitions)
-        return {"store": store_settings(folder, self.postgres.fresh(_DATABASE)), "bus": {"kafka": told}}
+        return {"store": store_settings(folder, self.postgres.fresh_exchange(_DATABASE)), "bus": {"kafka": told}}
 
 
 class _Spent:
