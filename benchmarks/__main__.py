@@ -1,57 +1,200 @@
-"""``python -m benchmarks``: the exchange beside the naive service, deliveries, and the verification of a large log.
+"""``python -m benchmarks``: the exchange beside the naive service, batches, the roles, the verification of a log.
 
-``--quick`` ends within 50 seconds, on a smaller log; ``--json`` prints one JSON object and nothing else.
+``--quick`` ends within 50 seconds: SQLite alone, on a smaller log. ``--only`` chooses parts, also with ``--quick``.
+``--json`` prints one JSON object and nothing else on standard output. A part whose engine can't be had here says so in
+one line and is left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import tempfile
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
 from pathlib import Path
 
 import orjson
 from rich.console import Console
 
-from benchmarks import log_verification
-from benchmarks.report import figures, print_tables
-from benchmarks.suite import Scale, Suite
+from benchmarks import log_verification, roles
+from benchmarks.compared import on_postgres, on_sqlite
+from benchmarks.delivering import deliveries
+from benchmarks.engines import Kafka, Postgres, running_kafka, running_postgres
+from benchmarks.intake import batches
+from benchmarks.process import ServerDiedError
+from benchmarks.report import circumstances, show, verified
+from benchmarks.stage import Figures, MeasurementError, Scale, Seen, Stage
+from lacolle.errors import LacolleError
+from lacolle.logs import write_logs
 
-QUICK = Scale(seconds=2.5, warmup=0.5, rounds=2, connections=64, log_entries=20_000, parcels=2_000, saturate=False)
-FULL = Scale(seconds=10.0, warmup=2.0, rounds=3, connections=64, log_entries=1_000_000, parcels=10_000, saturate=True)
+QUICK = Scale(
+    seconds=2.5,
+    warmup=0.5,
+    rounds=2,
+    connections=64,
+    log_entries=20_000,
+    parcels=2_000,
+    dispatches=5_120,
+    rates=(100,),
+    saturate=False,
+)
+FULL = Scale(
+    seconds=8.0,
+    warmup=2.0,
+    rounds=2,
+    connections=64,
+    log_entries=1_000_000,
+    parcels=10_000,
+    dispatches=25_600,
+    rates=(100, 500),
+    saturate=True,
+)
+PARTS = ("sqlite", "delivery", "batch", "postgres", "relay", "adapter", "latency", "log")
+IN_QUICK = ("sqlite", "delivery", "log")
+KAFKA = ("relay", "adapter", "latency")
 _QUEBEC = timezone(timedelta(hours=-5))
+
+
+@dataclass
+class Run:
+    """One run of some parts; engines are started when the first part asks for them, and end with ``stack``."""
+
+    stage: Stage
+    stack: ExitStack
+    absent: dict[str, str] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+    @cached_property
+    def postgres(self) -> Postgres | None:
+        """PostgreSQL, where it can be had."""
+        self.stage.say("starting PostgreSQL")
+        try:
+            return self.stack.enter_context(running_postgres())
+        except LacolleError as error:
+            self.absent["PostgreSQL"] = " ".join(str(error).split())
+            return None
+
+    @cached_property
+    def kafka(self) -> Kafka | None:
+        """Kafka, where it can be had."""
+        self.stage.say("starting Kafka")
+        try:
+            return self.stack.enter_context(running_kafka(self.stage.directory / "kafka"))
+        except LacolleError as error:
+            self.absent["Kafka"] = " ".join(str(error).split())
+            return None
+
+    def parts(self, names: tuple[str, ...]) -> Iterator[Seen]:
+        """Measure parts, one after the other; one that fails harms no other."""
+        for name in names:
+            try:
+                seen = self._part(name)
+            except (MeasurementError, ServerDiedError, LacolleError) as error:
+                self.failed.append(name)
+                seen = Seen({}, (f"{name}: {error}",))
+            yield Seen({}, (self._left_out(name),)) if seen is None else seen
+
+    def engines(self) -> dict[str, str]:
+        """Return the version and the settings of each engine that was asked for, or why it was not there."""
+        told = dict(self.absent)
+        for name in ("postgres", "kafka"):
+            engine: Postgres | Kafka | None = self.__dict__.get(name)
+            if engine is not None:
+                settings = ", ".join(f"{key}={value}" for key, value in engine.settings.items())
+                told[type(engine).__name__] = f"{engine.version} ({settings})"
+        return told
+
+    def _part(self, name: str) -> Seen | None:
+        if name in KAFKA:
+            return self._in_roles(name)
+        if name == "postgres":
+            return None if self.postgres is None else on_postgres(self.stage, self.postgres)
+        return {"sqlite": self._sqlite, "delivery": self._delivery, "batch": self._batch, "log": self._log}[name]()
+
+    def _in_roles(self, name: str) -> Seen | None:
+        kafka = self.kafka
+        if kafka is None or self.postgres is None:
+            return None
+        measure: Callable[[Stage, roles.Engines], Seen] = {
+            "relay": roles.relay,
+            "adapter": roles.adapters,
+            "latency": roles.end_to_end,
+        }[name]
+        return measure(self.stage, roles.Engines(self.postgres, kafka))
+
+    def _sqlite(self) -> Seen:
+        return on_sqlite(self.stage)
+
+    def _delivery(self) -> Seen:
+        return deliveries(self.stage)
+
+    def _batch(self) -> Seen:
+        return batches(self.stage, self.postgres)
+
+    def _log(self) -> Seen:
+        self.stage.say(f"verifying a log of {self.stage.scale.log_entries:,} entries")
+        return verified(log_verification.measure(entries=self.stage.scale.log_entries))
+
+    def _left_out(self, name: str) -> str:
+        return f"{name}: left out. {' '.join(self.absent.values())}"
 
 
 def main() -> None:
     """Measure what the command line asks for, and print it."""
-    options = _options()
-    base = QUICK if options.quick else FULL
-    scale = replace(base, seconds=options.seconds or base.seconds, connections=options.connections)
-    console = Console(stderr=True, quiet=options.json)
-    with tempfile.TemporaryDirectory(prefix="lacolle-bench-") as directory, console.status("") as status:
-        suite = Suite(scale=scale, directory=Path(directory), clock=_now, say=status.update)
-        comparison = suite.compare()
-        status.update(f"verifying a log of {scale.log_entries:,} entries")
-        verification = log_verification.measure(entries=scale.log_entries)
-    measured = figures(comparison, verification, now=datetime.now(UTC))
-    if options.json:
-        print(orjson.dumps(measured).decode())
-    else:
-        print_tables(measured, console=Console())
+    chosen = options(sys.argv[1:])
+    base = QUICK if chosen.quick else FULL
+    scale = replace(
+        base,
+        seconds=chosen.seconds or base.seconds,
+        rounds=chosen.rounds or base.rounds,
+        connections=chosen.connections,
+    )
+    write_logs(as_json=True, file=Path(os.devnull))
+    console = Console(stderr=chosen.json, quiet=chosen.json)
+    figures: Figures = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="lacolle-bench-") as directory,
+        Console(stderr=True, quiet=chosen.json).status("") as status,
+        ExitStack() as stack,
+    ):
+        run = Run(Stage(scale=scale, directory=Path(directory), clock=_now, say=status.update), stack)
+        for seen in run.parts(named(chosen)):
+            figures |= seen.figures
+            show(seen, console=console)
+        about = circumstances(run.engines(), now=datetime.now(UTC))
+    show(about, console=console)
+    if chosen.json:
+        print(orjson.dumps({**figures, **about.figures}).decode())
+    if run.failed:
+        sys.exit(f"failed: {', '.join(run.failed)}")
 
 
 def _now() -> datetime:
     return datetime.now(_QUEBEC).replace(microsecond=0)
 
 
-def _options() -> argparse.Namespace:
+def named(chosen: argparse.Namespace) -> tuple[str, ...]:
+    """Return the parts that a command line asks for, in the order in which they are measured."""
+    names = chosen.only or (IN_QUICK if chosen.quick else PARTS)
+    wanted = {part for name in names for part in (KAFKA if name == "kafka" else (name,))}
+    return tuple(part for part in PARTS if part in wanted)
+
+
+def options(words: Sequence[str]) -> argparse.Namespace:
+    """Read a command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter windows, a smaller log: within 50 seconds")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--only", nargs="+", choices=(*PARTS, "kafka"), metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--seconds", type=float, help="length of each window")
+    parser.add_argument("--rounds", type=int, help="how many turns services take that are compared")
     parser.add_argument("--connections", type=int, default=64, help="how many post at once")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":

@@ -66,11 +66,11 @@ async def _measure(count: int, running: PartnerProcess, transport: HttpsTranspor
     outcomes = await bus.subscribe([OUTCOMES], group="benchmark")
     working = asyncio.create_task(worker.run())
     await asyncio.sleep(0.1)  # its subscriptions stand
-    records = list(_records(count))
+    parcels = list(records(count))
     machine, theirs, own, began = machine_ticks(), running.state(), time.process_time(), time.monotonic()
-    for record in records:
+    for record in parcels:
         await bus.publish(record)
-    reported = [await outcomes.receive() for _ in records]
+    reported = [await outcomes.receive() for _ in parcels]
     seconds, cpu, taken = time.monotonic() - began, time.process_time() - own, running.state()
     worker.stop()
     await working
@@ -84,7 +84,8 @@ async def _measure(count: int, running: PartnerProcess, transport: HttpsTranspor
     )
 
 
-def _records(count: int) -> Iterator[Record]:
+def records(count: int) -> Iterator[Record]:
+    """Yield so many parcels for one partner, as the relay would publish them."""
     now = datetime.now(UTC).replace(microsecond=0)
     keys = generate_keys(_SENDER)
     bodies = list(sign(alerts("A", range(100), sender=_SENDER, now=now), keys=keys, now=now))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import httptools
+import orjson
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,20 @@ class Answer:
     @property
     def success(self) -> bool:
         """Whether the status is 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - RFC 9110 section 15.3
+        return success(self.status)
+
+    def statuses(self, *, batch: bool) -> Iterator[int]:
+        """Yield the status of each submission that the request brought; of a ``batch`` its lines'."""
+        if not batch or not self.success:
+            yield self.status
+            return
+        for line in self.body.splitlines():
+            yield orjson.loads(line)["status"]
+
+
+def success(status: int) -> bool:
+    """Return whether a status is 2xx (RFC 9110 section 15.3)."""
+    return status // 100 == 2  # noqa: PLR2004 - the 2 of 2xx
 
 
 class Owner(Protocol):
@@ -42,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.WriteTransport | None = None
-        self._body = b""
+        self._body: list[bytes] = []
         self._due: int | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -55,7 +70,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             self._owner.lost()
             return
-        self._due, self._body = due, b""
+        self._due, self._body = due, []
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -64,14 +79,15 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, part: bytes) -> None:
         """Collect an answer's content."""
-        self._body += part
+        self._body.append(part)
 
     def on_message_complete(self) -> None:
         """Report an answer."""
         due, self._due = self._due, None
         if due is not None:
             status = self._parser.get_status_code()
-            self._owner.answered(self, Answer(due=due, at=time.monotonic_ns(), status=status, body=self._body))
+            body = b"".join(self._body)
+            self._owner.answered(self, Answer(due=due, at=time.monotonic_ns(), status=status, body=body))
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Report a connection that went away with its answer owing."""
@@ -86,8 +102,14 @@ class Connection(asyncio.Protocol):
 
 def request_bytes(submission: bytes, *, host: str) -> bytes:
     """Return the HTTP/1.1 request that submits a compact JWS."""
-    head = (
-        f"POST /v1/alerts HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/jose\r\n"
-        f"Content-Length: {len(submission)}\r\n\r\n"
-    )
-    return head.encode() + submission
+    return _request("/v1/alerts", "application/jose", submission, host=host)
+
+
+def batch_bytes(submissions: Sequence[bytes], *, host: str) -> bytes:
+    """Return the HTTP/1.1 request that submits several together."""
+    return _request("/v1/alerts/batch", "application/jose-seq", b"\n".join(submissions), host=host)
+
+
+def _request(path: str, media_type: str, body: bytes, *, host: str) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body

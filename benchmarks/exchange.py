@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
 
 from benchmarks.partner import Endpoint
 from benchmarks.process import HOST, Server, free_port, serving
@@ -35,8 +37,8 @@ class World:
     partners: tuple[Endpoint, ...]
 
 
-def prepare_exchange(directory: Path, *, delivering: bool) -> World:
-    """Make a new sample world in an empty directory.
+def prepare_exchange(directory: Path, *, delivering: bool, engines: Mapping[str, Any] = MappingProxyType({})) -> World:
+    """Make a new sample world in an empty directory; ``engines`` are its settings of database and bus.
 
     Where it is ``delivering``, every partner listens at one HTTPS endpoint; else none is connected yet, and what the
     exchange accepts is decided, logged and kept for them.
@@ -50,7 +52,7 @@ def prepare_exchange(directory: Path, *, delivering: bool) -> World:
         host=HOST,
         port=port,
         endpoints={ParticipantId(entry["participant"]): url for entry in participants()} if delivering else {},
-        settings={"limits": _UNLIMITED, "delivery": {"ca_file": str(authority.ca_file)}},
+        settings={"limits": _UNLIMITED, "delivery": {"ca_file": str(authority.ca_file)}, **engines},
     )
     world = build_world(directory, options)
     return World(
@@ -65,6 +67,33 @@ def prepare_exchange(directory: Path, *, delivering: bool) -> World:
 @contextmanager
 def serving_exchange(world: World) -> Iterator[Server]:
     """Run ``lacolle serve`` for as long as the block lasts; raises ``ServerDiedError``."""
-    command = [sys.executable, "-m", "lacolle", "serve", str(world.folder), "--insecure-http"]
-    with serving(command, port=world.port, log=world.folder.parent / "serve.log", ready="/readyz") as server:
+    with _running(world, "serve", "--insecure-http", port=world.port) as server:
+        yield server
+
+
+@contextmanager
+def serving_gateway(world: World, *, workers: int) -> Iterator[Server]:
+    """Run ``lacolle gateway`` for as long as the block lasts; raises ``ServerDiedError``."""
+    words = ("--workers", str(workers), "--insecure-http")
+    with _running(world, "gateway", *words, port=world.port) as server:
+        yield server
+
+
+@contextmanager
+def running_role(world: World, role: Literal["relay", "adapters"], *words: str) -> Iterator[Server]:
+    """Run ``lacolle relay`` or ``adapters`` for as long as the block lasts; raises ``ServerDiedError``."""
+    port = free_port()
+    with _running(world, role, *words, "--operation-port", str(port), port=port) as server:
+        yield server
+
+
+def log_of(world: World, role: str) -> Path:
+    """Return the file of what a role has written, one JSON object a line."""
+    return world.folder.parent / f"{role}.log"
+
+
+@contextmanager
+def _running(world: World, role: str, *words: str, port: int) -> Iterator[Server]:
+    command = [sys.executable, "-m", "lacolle", role, str(world.folder), *words]
+    with serving(command, port=port, log=log_of(world, role), ready="/readyz") as server:
         yield server

@@ -4,6 +4,9 @@
 accepts. *Open loop* (``--rate``): submissions fall due at a fixed rate whatever the service does, and each is timed
 from the moment it fell due, so that a slow answer is not hidden by the requests it held back.
 
+With ``--batch`` each request brings several submissions, each line of its answer counts as one, and what is timed is
+the whole request.
+
 A window starts after the warm-up; what is answered within it is counted. Requests are bytes before the clock starts,
 so that one core can load what another serves. With ``--partner`` a process of its own listens as those partners, and
 the load tells how long after the 201, as it saw it, each alert's whole request was there. Prints one JSON object; exits
@@ -18,14 +21,15 @@ import gc
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import orjson
 import uvloop
 
-from benchmarks.connection import Answer, Connection, request_bytes
+from benchmarks.connection import Answer, Connection, batch_bytes, request_bytes, success
 from benchmarks.partner import Arrivals, Endpoint, PartnerProcess, State, partner
 from benchmarks.process import HOST, Ticks, cpu_seconds, machine_ticks
 
@@ -46,25 +50,29 @@ class ConnectionLostError(LoadError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do: seconds of warm-up and of measurement; a rate a second makes it an open loop."""
+    """What to do: seconds of warm-up and of measurement; a rate a second makes it an open loop.
+
+    ``batch`` says that requests bring several submissions each.
+    """
 
     port: int
     connections: int
     warmup: float
     seconds: float
     rate: float | None = None
+    batch: bool = False
     server_pid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was seen in the window; ``statuses`` counts every answer of the run.
+    """What was seen in the window; ``statuses`` counts every answer of the run, of batches every line.
 
     ``cpu_s_per_1000`` is the server's processor time in the window for each thousand it accepted there, and
     ``load_cpu_share`` the share of one core that the load itself took: near 1, it measured itself. ``stolen_share`` is
     how much of the window's processor time the host gave to other machines. The delivery's latencies are of alerts
-    answered in the window, from the 201 that the load saw to the whole request at each partner; ``partner_cpu_ms`` is
-    what one delivery cost the partner.
+    answered in the window, from the 201 that the load saw to the whole request at each partner: ``deliveries`` of them
+    arrived before the load gave up waiting. ``partner_cpu_ms`` is what one delivery cost the partner.
     """
 
     accepted_per_s: float
@@ -77,6 +85,7 @@ class Result:
     load_cpu_share: float
     stolen_share: float
     delivered_per_s: float = 0.0
+    deliveries: int = 0
     delivery_p50_ms: float = 0.0
     delivery_p99_ms: float = 0.0
     partner_cpu_ms: float = 0.0
@@ -198,7 +207,7 @@ class Load:
         arrivals: Arrivals,
         window: tuple[int, int],
     ) -> Result:
-        accepted = sum(answer.success for answer in counted)
+        accepted = sum(success(status) for answer in counted for status in answer.statuses(batch=self.plan.batch))
         latencies = sorted(answer.at - answer.due for answer in counted)
         delays = arrivals.delays(counted)
         taken = after.partner.arrivals - before.partner.arrivals
@@ -208,10 +217,13 @@ class Load:
             p50_ms=percentile_ms(latencies, 50),
             p99_ms=percentile_ms(latencies, 99),
             max_ms=percentile_ms(latencies, 100),
-            statuses=dict(Counter(str(answer.status) for answer in self._answers)),
+            statuses=dict(
+                Counter(str(status) for answer in self._answers for status in answer.statuses(batch=self.plan.batch))
+            ),
             cpu_s_per_1000=(after.server - before.server) * 1000 / max(accepted, 1),
             load_cpu_share=(after.load - before.load) / self.plan.seconds,
             stolen_share=after.machine.stolen_since(before.machine),
+            deliveries=len(delays),
             delivered_per_s=arrivals.between(*window) / self.plan.seconds,
             delivery_p50_ms=percentile_ms(delays, 50),
             delivery_p99_ms=percentile_ms(delays, 99),
@@ -232,6 +244,18 @@ def _run(plan: Plan, requests: deque[bytes], partners: Sequence[Endpoint]) -> Re
         return uvloop.run(Load(plan=plan, requests=requests).run(running))
 
 
+def requests_of(file: Path, *, host: str, together: int) -> Iterator[bytes]:
+    """Yield the requests that bring a file's submissions, so many together."""
+    with file.open("rb") as lines:
+        submissions = (line.rstrip(b"\n") for line in lines)
+        if together == 1:
+            for submission in submissions:
+                yield request_bytes(submission, host=host)
+            return
+        while batch := list(islice(submissions, together)):
+            yield batch_bytes(batch, host=host)
+
+
 def main() -> None:
     """Run one load as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description="Post signed submissions.")
@@ -241,6 +265,7 @@ def main() -> None:
     parser.add_argument("--warmup", type=float, default=1.0, help="seconds that are not counted")
     parser.add_argument("--seconds", type=float, default=5.0, help="seconds that are")
     parser.add_argument("--rate", type=float, help="submissions a second; without it, as many as are answered")
+    parser.add_argument("--batch", type=int, default=1, metavar="LINES", help="submissions that go together")
     parser.add_argument("--server-pid", type=int, help="whose processor time to read")
     parser.add_argument(
         "--partner",
@@ -257,11 +282,10 @@ def main() -> None:
         warmup=options.warmup,
         seconds=options.seconds,
         rate=options.rate,
+        batch=options.batch > 1,
         server_pid=options.server_pid,
     )
-    host = f"{HOST}:{plan.port}"
-    with options.submissions.open("rb") as lines:
-        requests = deque(request_bytes(line.rstrip(b"\n"), host=host) for line in lines)
+    requests = deque(requests_of(options.submissions, host=f"{HOST}:{plan.port}", together=options.batch))
     gc.disable()  # a pause of the load would be told as the service's
     try:
         result = _run(plan, requests, options.partner)

@@ -70,6 +70,25 @@ def peak_mb(pid: int | str = "self") -> float:
     return sum(_peak_mb(each) for each in _family(str(pid)))
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process and its children have used: seconds of processor time, and MiB of memory at most."""
+
+    cpu_s: float
+    peak_mb: float
+
+    @classmethod
+    def of(cls, pid: int) -> Usage:
+        """Return what a live process has used until now."""
+        return cls(cpu_s=cpu_seconds(pid), peak_mb=peak_mb(pid))
+
+
+def children() -> frozenset[int]:
+    """Return the processes that this one has started and that live."""
+    lists = (each.read_text().split() for each in Path("/proc/self/task").glob("*/children"))
+    return frozenset(int(child) for each in lists for child in each)
+
+
 def _family(pid: str) -> Iterator[str]:
     """Yield a process and those that it started (proc(5), ``children``)."""
     yield pid

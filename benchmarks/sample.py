@@ -14,17 +14,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from joserfc import jws
 from joserfc.jwk import ECKey, Key, OKPKey
 from joserfc.registry import HeaderParameter
 
+from lacolle.samples import SAMPLES
+
 Jwk = Mapping[str, str]
+Subject = Literal["stolen-vehicle", "missing-person"]
 
 _PROFILE = jws.JWSRegistry(
     header_registry={"iat": HeaderParameter("Signing time", "int", required=True)}, algorithms=["ES256", "Ed25519"]
 )
+_MISSING_PERSON = SAMPLES / "alerts" / "missing-person.json"
 _VIN_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ0123456789"
 _VIN_VALUES = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (*range(1, 9), *range(1, 6), 7, 9, *range(2, 10)), strict=True))
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
@@ -46,7 +50,9 @@ def write_public_keys(path: Path, *, sender: str, keys: Sequence[Jwk]) -> None:
     path.write_text(json.dumps({"keys": public, "senders": {key["kid"]: sender for key in keys}}))
 
 
-def write_submissions(path: Path, *, count: int, sender: str, keys: Sequence[Jwk], now: datetime) -> None:
+def write_submissions(
+    path: Path, *, count: int, sender: str, keys: Sequence[Jwk], now: datetime, about: Subject = "stolen-vehicle"
+) -> None:
     """Sign ``count`` distinct alerts, sent at ``now``, and write them one compact JWS a line.
 
     The work is spread over all cores, so that it is over before a clock starts.
@@ -54,14 +60,22 @@ def write_submissions(path: Path, *, count: int, sender: str, keys: Sequence[Jwk
     workers = os.cpu_count() or 1
     run = random.randbytes(4).hex().upper()
     shares = [range(first, count, workers) for first in range(workers)]
-    arguments = ([run] * workers, shares, [sender] * workers, [list(keys)] * workers, [now] * workers)
+    arguments = (
+        [(about, run)] * workers,
+        shares,
+        [sender] * workers,
+        [list(keys)] * workers,
+        [now] * workers,
+    )
     with ProcessPoolExecutor(workers) as pool, path.open("wb") as file:
         for share in pool.map(_sign_share, *arguments):
             file.write(share)
 
 
-def _sign_share(run: str, numbers: range, sender: str, keys: Sequence[Jwk], now: datetime) -> bytes:
-    return b"".join(line + b"\n" for line in sign(alerts(run, numbers, sender=sender, now=now), keys=keys, now=now))
+def _sign_share(named: tuple[Subject, str], numbers: range, sender: str, keys: Sequence[Jwk], now: datetime) -> bytes:
+    about, run = named
+    made = _SUBJECTS[about](run, numbers, sender=sender, now=now)
+    return b"".join(line + b"\n" for line in sign(made, keys=keys, now=now))
 
 
 def sign(documents: Iterator[dict[str, Any]], *, keys: Sequence[Jwk], now: datetime) -> Iterator[bytes]:
@@ -146,6 +160,28 @@ def _alert(identifier: str, dice: random.Random, *, sender: str, now: datetime) 
             "circumstances": "Vol dans un stationnement public, sans témoin; clé dupliquée selon toute apparence.",
         },
     }
+
+
+def missing_persons(run: str, numbers: range, *, sender: str, now: datetime) -> Iterator[dict[str, Any]]:
+    """Yield one alert a number, each the sample of a missing child: under the sample agreements three states get it."""
+    sample = json.loads(_MISSING_PERSON.read_bytes())
+    for number in numbers:
+        identifier = f"SQ-{run}-{number:07d}"
+        yield {
+            **sample,
+            "identifier": identifier,
+            "sender": sender,
+            "sent": now.isoformat(timespec="seconds"),
+            "incidents": [identifier],
+            "expires": (now + timedelta(days=1)).isoformat(timespec="seconds"),
+        }
+
+
+class _Subject(Protocol):
+    def __call__(self, run: str, numbers: range, *, sender: str, now: datetime) -> Iterator[dict[str, Any]]: ...
+
+
+_SUBJECTS: Mapping[Subject, _Subject] = {"stolen-vehicle": alerts, "missing-person": missing_persons}
 
 
 def _vin(dice: random.Random) -> str:
