@@ -134,7 +134,7 @@ class FaultStage:
         """Return how many dispatches are not delivered, as the database has them."""
         statement = select(func.count()).select_from(dispatches).where(dispatches.c.state != "delivered")
         async with self._reading() as connection:
-            return int(await connection.scalar(statement))
+            return int(await connection.scalar(statement) or 0)
 
     async def dispatch(self, delivery_id: DeliveryId) -> tuple[str, int]:
         """Return a dispatch's state and attempts, as the database has them."""
