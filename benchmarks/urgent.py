@@ -124,7 +124,7 @@ def _prepare(directory: Path, *, database: str, kafka: tuple[str, ...]) -> Stage
     secret = directory / "database.password"
     secret.touch(mode=0o600)
     secret.write_text(f"{place.password}\n", encoding="ascii")
-    url = place.set(password=None).render_as_string(hide_password=False)
+    url = place._replace(password=None).render_as_string(hide_password=False)
     port = free_port()
     options = WorldOptions(
         host=HOST,

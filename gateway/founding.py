@@ -111,14 +111,14 @@ async def _enrol(
 
 async def _agree(committer: Committer, registry: CurrentRegistry, given: Mapping[str, bytes]) -> None:
     """Let every agreement that all of its parties signed count; one that waits for a party is named and left."""
-    known = {agreement.signed.payload for agreement in registry.agreements}
     writer = AgreementWriter()
     for name, general in given.items():
         try:
             signed = read_signed(general, registry.jurisdictions)
         except UntrustedAgreementError as error:
             raise refused_file(name, error.reason) from error
-        if signed.payload in known:
+        # asked anew for each: another process that founds the same exchange may have been faster meanwhile
+        if signed.payload in {agreement.signed.payload for agreement in registry.agreements}:
             continue
         if signed.missing:
             log.warning("agreement_awaits_signatures", agreement=signed.document.id, missing=list(signed.missing))
