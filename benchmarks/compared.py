@@ -7,9 +7,12 @@ the naive service has none, and no relay runs.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +84,15 @@ def _compare(
 ) -> Figures:
     """Measure the services in turns; the first is what the others are a ratio to."""
     windows = {name: Windows() for name in services}
-    for turn in range(1, stage.scale.rounds + 1):
-        with stage.folder(f"{engine}-{turn}") as folder:
-            world = prepare_exchange(folder, delivering=False, engines=engines(folder))
-            submissions = stage.sign(world, per_second=CEILING)
-            for name, service in services.items():
-                stage.say(f"{engine}, round {turn} of {stage.scale.rounds}: {name}")
-                with service(world) as server:
-                    windows[name].each.append(stage.load(server, submissions))
+    with stage.folder(engine) as folder:
+        prepared = prepare_exchange(folder, delivering=False, engines=engines(folder))
+        submissions = stage.sign(prepared, per_second=CEILING)
+        for turn, (name, service) in product(range(1, stage.scale.rounds + 1), services.items()):
+            stage.say(f"{engine}, round {turn} of {stage.scale.rounds}: {name}")
+            world = replace(prepared, folder=folder / f"{turn}-{name}" / "exchange")
+            shutil.copytree(prepared.folder, world.folder)
+            with service(world) as server:
+                windows[name].each.append(stage.load(server, submissions))
     figures: Figures = {}
     for name, seen in windows.items():
         figures |= _figures(f"{name}_{engine}", seen)

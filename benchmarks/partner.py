@@ -67,6 +67,8 @@ class Arrivals:
 
         An alert may arrive before its sender has read the answer; its delay is then counted as nothing.
         """
+        if not self.times:  # nobody listened
+            return []
         return sorted(
             max(0, arrival - answer.at)
             for answer in answers
