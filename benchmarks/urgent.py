@@ -49,7 +49,7 @@ SENDER: Final = ParticipantId("ca-qc.sq")
 BUSY: Final = ParticipantId("us-ny.nysp")
 DEAD: Final = ParticipantId("us-vt.vsp")
 BATCH: Final = 1000
-BEGINS_WITHIN: Final = 60.0
+BEGINS_WITHIN: Final = 120.0
 SETTLED: Final = ("delivered", "refused", "expired")
 _TOPICS: Final = {"partitions": 6, "replication": 1, "min_insync": 1}
 _QUEBEC: Final = timezone(timedelta(hours=-5))
