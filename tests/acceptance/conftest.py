@@ -6,6 +6,7 @@ The modules in ``ON_BOTH`` run twice: against an exchange on SQLite, and against
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import ssl
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -47,10 +48,16 @@ _NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Return a port that nothing listens on now, nor on the next one.
+
+    It lies below those that the system gives to outgoing connections, which might take it in between.
+    """
+    while True:
+        port = secrets.randbelow(12_000) + 20_000
+        with suppress(OSError), socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
+            return port
 
 
 @dataclass

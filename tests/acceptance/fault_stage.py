@@ -22,10 +22,10 @@ from gateway.store.engine import open_postgres
 from gateway.store.tables import dispatches
 from lacolle.folder import read_folder
 from lacolle.local.kafka import KafkaCluster
-from lacolle.local.ports import free_ports
 from lacolle.samples import World, WorldOptions, build_world
 from schemas.ids import DeliveryId, ParticipantId
 from tests.acceptance import crash_oracle
+from tests.acceptance.conftest import free_port
 from tests.acceptance.crash_agencies import Agencies, Submission, client
 from tests.acceptance.crash_partners import Partners, open_partners
 from tests.acceptance.databases import Place
@@ -178,7 +178,7 @@ async def open_stage(
     async with AsyncExitStack() as stack:
         partners = await stack.enter_async_context(open_partners(directory / "partners", Random(1)))  # noqa: S311 - chance that can be repeated
         options = WorldOptions(
-            port=free_ports(1)[0],
+            port=free_port(),
             endpoints=partners_at(partners),
             settings=_settings(directory, place, cluster, partners, topics),
         )
@@ -197,7 +197,7 @@ async def open_stage(
 def _roles(directory: Path, world: World, forks: Forks) -> tuple[RoleProcess, ...]:
     def role(name: str, *command: str, **environment: str) -> RoleProcess:
         log = directory / f"{name}.log"
-        return RoleProcess(command, world.folder, log, port=free_ports(1)[0], environment=environment, forks=forks)
+        return RoleProcess(command, world.folder, log, port=free_port(), environment=environment, forks=forks)
 
     return (
         role("gateway-1", "gateway", "--workers", "2", "--insecure-http"),
