@@ -33,12 +33,12 @@ from lacolle.errors import LacolleError
 from lacolle.logs import write_logs
 
 QUICK = Scale(
-    seconds=2.5,
+    seconds=1.8,
     warmup=0.5,
     rounds=2,
     connections=64,
-    log_entries=20_000,
-    parcels=2_000,
+    log_entries=10_000,
+    parcels=1_000,
     dispatches=5_120,
     rates=(100,),
     saturate=False,
