@@ -20,11 +20,11 @@ from agreements.conditions import (
     UrgencyCondition,
 )
 from agreements.document import Grant
-from agreements.obligations import LaneObligation, Obligation, lane_of
+from agreements.obligations import LaneObligation, Obligation
 from agreements.reasons import Code
 from agreements.vocabulary import AND, NO_NAMES, OR, cited, listed, moment, named, type_words, word
 from schemas.bilingual import Bilingual, Language
-from schemas.decisions import Decision, Deny, Lane, Permit, Reason, ReasonArgument
+from schemas.decisions import Lane, Reason, ReasonArgument
 
 
 class UnknownReasonError(ValueError):
@@ -42,16 +42,6 @@ def explain(reason: Reason) -> Bilingual:
         )
     except (ValueError, KeyError):
         raise UnknownReasonError from None
-
-
-def explain_decision(decision: Decision) -> tuple[Bilingual, ...]:
-    """Return a decision in sentences: its reason, then one for each thing that kept a clause from permitting."""
-    match decision:
-        case Permit():
-            return (explain(decision.reason),)
-        case Deny():
-            considered = [_at_clause(str(ref), explain(reason)) for ref, reason in decision.considered]
-            return (explain(decision.reason), *considered)
 
 
 def describe(term: Condition | Obligation) -> Bilingual:
@@ -83,11 +73,6 @@ def describe(term: Condition | Obligation) -> Bilingual:
             return _in_lane(term.lane)
 
 
-def describe_grant(grant: Grant, *, names: Mapping[str, Bilingual] = NO_NAMES) -> Bilingual:
-    """Return a clause in words, in one paragraph; ``names`` gives those of jurisdictions and participants."""
-    return Bilingual(fr=_paragraph(grant, "fr", names), en=_paragraph(grant, "en", names))
-
-
 def permission(grant: Grant, language: Language, *, names: Mapping[str, Bilingual] = NO_NAMES) -> str:
     """Return who may send what to whom under a clause, its conditions and obligations aside."""
     origins = listed([named(names, side, language) for side in grant.origins], language, last=AND)
@@ -96,12 +81,6 @@ def permission(grant: Grant, language: Language, *, names: Mapping[str, Bilingua
     if language == "fr":
         return f"Peuvent transmettre : {origins}. Peuvent recevoir : {recipients}. Alertes visées : {types}."
     return f"May send: {origins}. May receive: {recipients}. Alerts covered: {types}."
-
-
-def _paragraph(grant: Grant, language: Language, names: Mapping[str, Bilingual]) -> str:
-    conditions = [describe(condition).in_language(language) for condition in grant.conditions]
-    lane = _in_lane(lane_of(grant.obligations)).in_language(language)
-    return " ".join([f"Clause {grant.clause}.", permission(grant, language, names=names), *conditions, lane])
 
 
 def _either(words: Mapping[str, Bilingual], codes: Sequence[str]) -> Bilingual:
@@ -118,13 +97,6 @@ def _in_lane(lane: Lane) -> Bilingual:
             return Bilingual(fr="L'alerte emprunte la voie urgente.", en="The alert travels in the urgent lane.")
         case Lane.ROUTINE:
             return Bilingual(fr="L'alerte emprunte la voie ordinaire.", en="The alert travels in the routine lane.")
-
-
-def _at_clause(ref: str, sentence: Bilingual) -> Bilingual:
-    return Bilingual(
-        fr=f"Clause {cited(ref, 'fr')} : {sentence.fr}",
-        en=f"Clause {cited(ref, 'en')}: {sentence.en}",
-    )
 
 
 def _arguments(code: Code, reason: Reason, language: Language) -> dict[str, str]:

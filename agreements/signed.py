@@ -11,7 +11,7 @@ document is in force is ``agreements.snapshot``'s, and only a document that ever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -103,11 +103,6 @@ def read_signed(general: bytes, jurisdictions: Mapping[JurisdictionCode, Jurisdi
         raise UntrustedAgreementError(_SIGNED_TWICE)
     in_order = tuple(by_party[party] for party in document.parties if party in by_party)
     return SignedAgreement(document=document, payload=payload, signatures=in_order)
-
-
-def in_force_candidates(agreements: Iterable[SignedAgreement]) -> tuple[VerifiedAgreement, ...]:
-    """Return those that every party signed; when each is in force is decided at each instant."""
-    return tuple(VerifiedAgreement(signed) for signed in agreements if not signed.missing)
 
 
 def _verified(unverified: Unverified, party: JurisdictionCode | None, key: PublicKey | None) -> PartySignature:

@@ -48,7 +48,7 @@ from gateway.store.threads import Thread, find_thread
 from schemas.alerts.catalogue import InvalidAlertError, parse_alert
 from schemas.alerts.header import Alert
 from schemas.decisions import Decision
-from schemas.ids import ParticipantId
+from schemas.ids import CertificateDigest, ParticipantId
 from schemas.registry import ParticipantStatement
 from schemas.signing.jws import (
     ALERT,
@@ -111,19 +111,21 @@ class Intake:
         self._on_refused = on_refused
         self._look = look
 
-    async def accept(self, submission: bytes, *, traceparent: str = "") -> Answer:
+    async def accept(
+        self, submission: bytes, *, certificate: CertificateDigest | None = None, traceparent: str = ""
+    ) -> Answer:
         """Store an alert, and return the answer its sender gets once it is durable.
 
-        ``submission`` is the body as it arrived, ``traceparent`` the request's trace context or "". Raises
-        ``GatewayError``: each of its classes is one refusal of the wire contract, and where the sender was identified
-        the refusal is an entry before this returns.
+        ``submission`` is the body as it arrived, ``certificate`` what its connection showed, ``traceparent`` the
+        request's trace context or "". Raises ``GatewayError``: each of its classes is one refusal of the wire contract,
+        and where the sender was identified the refusal is an entry before this returns.
         """
-        return await decided_anew(lambda: self._accept(submission, traceparent))
+        return await decided_anew(lambda: self._accept(submission, certificate, traceparent))
 
-    async def _accept(self, submission: bytes, traceparent: str) -> Answer:
+    async def _accept(self, submission: bytes, certificate: CertificateDigest | None, traceparent: str) -> Answer:
         version = self._registry.version
         with self._committer.preparing():
-            identified = await self._identify(submission)
+            identified = await self._identify(submission, certificate)
         try:
             with self._committer.preparing():
                 acceptance = _acceptance(await self._consider(identified), traceparent)
@@ -142,12 +144,12 @@ class Intake:
             await self._record_refusal(identified, refusal, decided_at=version)
             raise
 
-    async def preview(self, submission: bytes) -> Considered:
+    async def preview(self, submission: bytes, *, certificate: CertificateDigest | None = None) -> Considered:
         """Return what ``accept`` would decide now; nothing is stored but the entry that a preview was asked.
 
         Raises as ``accept`` does.
         """
-        identified = await self._identify(submission)
+        identified = await self._identify(submission, certificate)
         try:
             considered = await self._consider(identified)
         except (LogUnavailableError, RateLimitedError) as refusal:
@@ -159,7 +161,7 @@ class Intake:
         await self._committer.submit(self._entries, _entry(Kind.PREVIEWED, identified, {"type": considered.alert.type}))
         return considered
 
-    async def _identify(self, submission: bytes) -> Identified:
+    async def _identify(self, submission: bytes, certificate: CertificateDigest | None) -> Identified:
         now = self._clock()
         try:
             unverified = read_compact(submission, ALERT)
@@ -168,6 +170,8 @@ class Intake:
             if known is None:  # another process may have heard of it
                 await self._look()
                 known = self._registry.registry.trusted_key(unverified.kid, now)
+            if known is not None and not known[0].speaks_over(certificate):
+                known = None  # a stolen key alone is no use from elsewhere, and hears what a stranger hears
             await self._signatures.verify(unverified, None if known is None else known[1])
         except MalformedJwsError as error:
             refusal: GatewayError = MalformedSubmissionError(error.reason)

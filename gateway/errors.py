@@ -147,7 +147,7 @@ class StatementRefusedError(GatewayError):
         self.reason = reason
 
 
-class RegistryMovedError(Exception):
+class OvertakenError(Exception):
     """The registry, or the alert's thread, moved since this was decided, and nothing was stored: decide it anew.
 
     It goes from the committer to whoever decided, and no further (``gateway.following.decided_anew``).

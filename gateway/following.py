@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
 from agreements.succession import ConflictingVersionsError
-from gateway.errors import LogUnavailableError, RegistryMovedError, StoreError
+from gateway.errors import LogUnavailableError, OvertakenError, StoreError
 from gateway.registry import CurrentRegistry
 from gateway.store.changes import log_sizes
 from gateway.store.engine import Store
@@ -103,7 +103,7 @@ async def decided_anew(decide: Callable[[], Awaitable[ResultT]]) -> ResultT:
     for _ in range(_TIMES):
         try:
             return await decide()
-        except RegistryMovedError:
+        except OvertakenError:
             continue
     raise LogUnavailableError
 

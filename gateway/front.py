@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry
 from audit.note import LogSigner
 from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
-from gateway.admission import Admission
 from gateway.app import Application
 from gateway.batches import BatchIntake
 from gateway.checks import HasLatest, database_check, log_check, signer_check
@@ -106,7 +105,6 @@ class Front:
             around=around,
         )
         services = Services(
-            admission=Admission(registry=registry, clock=around.clock, on_refused=counts.refused),
             intake=intake,
             batches=BatchIntake(),
             acknowledgements=Acknowledgements(

@@ -171,7 +171,6 @@ def contending(
     published: PublishedState,
     metrics: CollectorRegistry,
     means: Means,
-    forgetful: bool = False,
 ) -> Relaying:
     """Return the relay role of a process that contends for it with others."""
     workplace = Workplace(
@@ -183,7 +182,7 @@ def contending(
         metrics=RelayMetrics(metrics),
         clock=means.clock,
         tracing=means.tracing or UNTRACED,
-        forgetful=forgetful,
+        forgetful=False,
     )
     return Relaying(workplace, means.leadership)
 

@@ -44,7 +44,7 @@ from adapters.transports.addresses import (
     resolve,
 )
 from adapters.transports.http11 import Answer, BrokenConnectionError, Connection
-from adapters.transports.pool import NoConnectionError, Pool
+from adapters.transports.pool import IDLE_SECONDS, NoConnectionError, Pool
 from adapters.transports.retry_after import seconds_to_wait
 from bus.events import parcel_attributes
 from schemas.parcels import Deferred, Delivered, Outcome, Refused
@@ -100,12 +100,14 @@ class Exchange:
 class Endpoint:
     """Where a partner takes messages: an ``https`` URL, and the seconds that one request may take.
 
-    ``allowed`` is asked for each message: it returns the hosts of the authority statement that stands then.
+    ``allowed`` is asked for each message: it returns the hosts of the authority statement that stands then. A
+    connection is kept for ``idle`` seconds without a message.
     """
 
     url: str
     allowed: Callable[[], AllowList]
     timeout: float
+    idle: float = IDLE_SECONDS
 
 
 class _NoAnswerError(Exception):
@@ -128,7 +130,7 @@ class HttpsTransport:
         self._exchange = exchange
         self._signer = RequestSigner("POST", str(url), key=exchange.key)
         self._head = f"POST {url.raw_path.decode()} HTTP/1.1\r\nHost: {url.netloc.decode()}\r\nUser-Agent: lacolle\r\n"
-        self._pool = Pool(host=self._host, port=self._port, tls=exchange.tls)
+        self._pool = Pool(host=self._host, port=self._port, tls=exchange.tls, idle=endpoint.idle)
 
     async def deliver(self, message: Message) -> Outcome:
         """POST the message and return what the partner's status, or its absence, means."""

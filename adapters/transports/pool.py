@@ -2,7 +2,7 @@
 
 A connection serves one message at a time and belongs to the address it was opened to; whoever takes one has checked
 that address. It is opened when no idle one is there, under the partner's name for SNI and the certificate, and closed
-after ``IDLE_SECONDS`` without a message, or the first message after ``LIFE_SECONDS``, so that a certificate that was
+after a while without a message, or after the first message after ``LIFE_SECONDS``, so that a certificate that was
 replaced is soon asked for. How many there are is bounded by how many messages are in hand at once.
 """
 
@@ -18,7 +18,7 @@ from adapters.transports.addresses import Address
 from adapters.transports.http11 import Connection
 
 IDLE_SECONDS: Final = 4.0
-"""Shorter than the five seconds after which many servers hang up, perhaps just as a message is sent."""
+"""How long a connection is kept without a message: shorter than the five seconds after which many servers hang up."""
 LIFE_SECONDS: Final = 300.0
 _SHUTDOWN_SECONDS: Final = 1.0
 
@@ -32,12 +32,16 @@ class NoConnectionError(Exception):
 
 
 class Pool:
-    """The connections to one host and port. ``tls`` must verify certificates and names."""
+    """The connections to one host and port, each kept for ``idle`` seconds without a message.
 
-    def __init__(self, *, host: str, port: int, tls: ssl.SSLContext) -> None:
+    ``tls`` must verify certificates and names.
+    """
+
+    def __init__(self, *, host: str, port: int, tls: ssl.SSLContext, idle: float) -> None:
         self._host = host
         self._port = port
         self._tls = tls
+        self._kept = idle
         self._open: dict[Connection, tuple[Address, float]] = {}
         """Every open connection: where it goes, and since when."""
         self._idle: defaultdict[Address, list[tuple[Connection, float]]] = defaultdict(list)
@@ -101,11 +105,10 @@ class Pool:
             reached.settimeout(0)  # not blocking
             reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().sock_connect(reached, (str(address), self._port))
-        except OSError:
+        except BaseException as error:
             reached.close()
-            raise NoConnectionError(tls=False) from None
-        except BaseException:
-            reached.close()
+            if isinstance(error, OSError):
+                raise NoConnectionError(tls=False) from None
             raise
         return reached
 
@@ -117,7 +120,7 @@ class Pool:
             return
         self._idle[address].append((connection, loop.time()))
         if self._sweeping is None:
-            self._sweeping = loop.call_later(IDLE_SECONDS, self._sweep)
+            self._sweeping = loop.call_later(self._kept, self._sweep)
 
     def _lose(self, connection: Connection) -> None:
         address, _ = self._open.pop(connection, (None, 0.0))
@@ -131,11 +134,11 @@ class Pool:
         loop = asyncio.get_running_loop()
         for address, idle in list(self._idle.items()):
             for connection, since in idle:
-                if loop.time() - since >= IDLE_SECONDS:
+                if loop.time() - since >= self._kept:
                     connection.close()
-            fresh = [each for each in idle if loop.time() - each[1] < IDLE_SECONDS]
+            fresh = [each for each in idle if loop.time() - each[1] < self._kept]
             if fresh:
                 self._idle[address] = fresh
             else:
                 del self._idle[address]
-        self._sweeping = loop.call_later(IDLE_SECONDS / 4, self._sweep) if self._idle else None
+        self._sweeping = loop.call_later(self._kept / 4, self._sweep) if self._idle else None

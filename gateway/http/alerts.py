@@ -53,7 +53,6 @@ async def submission_answer(
 ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Return the status, the headers (ASGI's) and the body that answer a submission. Raises ``GatewayError``."""
     submission = await read_body(scope, receive, media_type=JOSE, limit=use.body_limit)
-    use.admission.check(submission, shown_certificate(scope))
     answer = await accept(use, scope, submission)
     headers = [
         (b"location", b"/v1/alerts/" + answer.alert_id.encode("ascii")),
@@ -68,8 +67,7 @@ async def preview(request: Request) -> Response:
     """Answer every decision with its reason. Nothing is stored or sent; the log records that a preview was asked."""
     use = services(request)
     submission = await read_body(request.scope, request.receive, media_type=JOSE, limit=use.body_limit)
-    use.admission.check(submission, shown_certificate(request.scope))
-    considered = await use.intake.preview(submission)
+    considered = await use.intake.preview(submission, certificate=shown_certificate(request.scope))
     return json_answer(_preview_document(considered))
 
 

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from gateway.errors import BodyTooLargeError, GatewayError, MalformedSubmissionError
 from gateway.http import problems
 from gateway.http.bodies import read_body
-from gateway.http.certificates import shown_certificate
 from gateway.http.services import services
 from gateway.http.traced import accept
 from schemas.bilingual import Bilingual
@@ -66,13 +65,11 @@ async def batch(request: Request) -> Response:
     """Answer a result for each line. Lines that name each other are taken in their order; one never harms another."""
     use = services(request)
     body = await read_body(request.scope, request.receive, media_type=JOSE_SEQUENCE, limit=use.batch_limit)
-    certificate = shown_certificate(request.scope)
 
     async def result(submission: bytes) -> _Result:
         try:
             if len(submission) > use.body_limit:
                 return _refusal(problems.problem_response(request, BodyTooLargeError(use.body_limit)))
-            use.admission.check(submission, certificate)
             answer = await accept(use, request.scope, submission)
         except GatewayError as refusal:
             return _refusal(problems.problem_response(request, refusal))

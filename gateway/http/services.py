@@ -10,7 +10,6 @@ from prometheus_client import CollectorRegistry
 
 from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
-from gateway.admission import Admission
 from gateway.batches import BatchIntake
 from gateway.checks import HasLatest
 from gateway.clock import Clock
@@ -31,7 +30,6 @@ class Services:
     ``tracing`` is None where nobody records spans.
     """
 
-    admission: Admission
     intake: Intake
     batches: BatchIntake
     acknowledgements: Acknowledgements

@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import bindparam, select
 
 from audit.bulk import insert_rows
-from gateway.errors import GatewayError, IdentifierReusedError, RegistryMovedError, UntrustedSignatureError
+from gateway.errors import GatewayError, IdentifierReusedError, OvertakenError, UntrustedSignatureError
 from gateway.receipts import ReceiptSigner
 from gateway.store.committer import Batch
 from gateway.store.dispatches import Route
@@ -52,7 +52,7 @@ class AcceptanceWriter:
 
     async def write(
         self, batch: Batch, items: Sequence[Acceptance]
-    ) -> Sequence[Answer | GatewayError | RegistryMovedError]:
+    ) -> Sequence[Answer | GatewayError | OvertakenError]:
         """Store what is new and answer what is not; two equal submissions in one batch are stored once.
 
         A key that was revoked since its signature was verified is trusted no more: the log never shows an alert that
@@ -71,14 +71,14 @@ class AcceptanceWriter:
             else:
                 placed[item.name] = place(batch, item)
         bodies = await self._store(batch, placed) if placed else {}
-        results: list[Answer | GatewayError | RegistryMovedError] = []
+        results: list[Answer | GatewayError | OvertakenError] = []
         for item in items:
             if not trusted[item.kid]:
                 results.append(UntrustedSignatureError())
             elif item.name in known:
                 results.append(known[item.name].answer_to(item))
             elif item.name in outrun:
-                results.append(RegistryMovedError())
+                results.append(OvertakenError())
             else:
                 first = placed[item.name]
                 answer = Answer(alert_id=first.alert_id, body=bodies[item.name], replayed=first.item is not item)

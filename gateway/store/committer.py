@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from audit.errors import LogStateError
 from audit.log import LogBatch, open_batch
-from gateway.errors import GatewayError, LogUnavailableError, RegistryMovedError, StoreError
+from gateway.errors import GatewayError, LogUnavailableError, OvertakenError, StoreError
 from gateway.store.engine import is_storage_failure, is_unavailable
 
 log = structlog.get_logger(__name__)
@@ -80,10 +80,10 @@ class Writer(Protocol[ItemT_contra, ResultT_co]):
 
     async def write(
         self, batch: Batch, items: Sequence[ItemT_contra]
-    ) -> Sequence[ResultT_co | GatewayError | RegistryMovedError]:
+    ) -> Sequence[ResultT_co | GatewayError | OvertakenError]:
         """Write the items and return, for each and in order, its result or the error its caller gets.
 
-        ``RegistryMovedError`` says that what an item was decided by has moved, and it is to be decided anew. An item
+        ``OvertakenError`` says that what an item was decided by has moved, and it is to be decided anew. An item
         with an error must have written nothing. Any exception rolls the whole batch back.
         """
         ...
@@ -142,7 +142,7 @@ class Committer:
         """Write one item and return its result after the commit.
 
         ``decided_at`` is the version of what the item was decided by: where that has moved when the batch holds the
-        log, by whichever process, nothing is stored and ``RegistryMovedError`` says that it is to be decided anew.
+        log, by whichever process, nothing is stored and ``OvertakenError`` says that it is to be decided anew.
         Raises ``LogUnavailableError`` where the log can't be appended, and what the writer answered for the item.
         """
         if self._failure is not None or self._closing or len(self._waiting) >= self._max_waiting:
@@ -241,7 +241,7 @@ class Committer:
             if self.standing is None or waiting.decided_at in (None, self.standing.version):
                 groups.setdefault(id(waiting.writer), []).append(place)
             else:
-                results[place] = RegistryMovedError()
+                results[place] = OvertakenError()
         return list(groups.values())
 
     async def _failed(self, chosen: list[_Waiting[Any, Any]], error: Exception) -> None:

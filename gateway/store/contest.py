@@ -11,7 +11,6 @@ A pooler that hands sessions around between transactions breaks this: connect to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
@@ -23,7 +22,6 @@ from gateway.leadership import Term
 log = structlog.get_logger(__name__)
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
-Connect: TypeAlias = Callable[[], Awaitable[Connection]]
 
 LOCK: Final = int.from_bytes(b"lacrelay", "big")
 """The number of the advisory lock; another one is the upgrade's."""

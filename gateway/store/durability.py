@@ -29,11 +29,6 @@ async def require_durable(connection: AsyncConnection) -> None:
             raise StoreError(_off(name))
 
 
-async def server_version(connection: AsyncConnection) -> str:
-    """Return the version of the server that a connection speaks to, for instance ``18.1``."""
-    return str(await connection.scalar(text("SELECT current_setting('server_version')"))).partition(" ")[0]
-
-
 def _off(name: str) -> Bilingual:
     return Bilingual(
         fr=f"PostgreSQL tourne avec {name} = off : un récépissé pourrait être perdu avec le courant. Remettez {name} à "

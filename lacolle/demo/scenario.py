@@ -41,7 +41,6 @@ class Step:
     changes: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-SQ: Final = ParticipantId("ca-qc.sq")
 FORGER: Final = ParticipantId("us-me.msp")
 
 STEPS: Final = (

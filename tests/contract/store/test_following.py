@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.enrol import Enrolment
-from gateway.errors import LogUnavailableError, RegistryMovedError, StatementRefusedError, UntrustedSignatureError
+from gateway.errors import LogUnavailableError, OvertakenError, StatementRefusedError, UntrustedSignatureError
 from gateway.following import RegistryFollower, decided_anew
 from gateway.registry import CurrentRegistry
 from gateway.store.committer import Batch
@@ -61,7 +61,7 @@ async def test_a_decision_by_an_older_registry_is_not_written(processes: tuple[P
     here, there = processes
     decided_at = there.registry.version
     assert await here.record(registered(KEY)) == 0
-    with pytest.raises(RegistryMovedError):
+    with pytest.raises(OvertakenError):
         await there.ground.committer.submit(acceptances(), acceptance("A-1"), decided_at=decided_at)
     assert (there.trusts, there.registry.version) == (True, 1)
     await there.ground.committer.submit(acceptances(), acceptance("A-1"), decided_at=there.registry.version)
@@ -135,7 +135,7 @@ async def test_a_registry_that_never_rests_is_a_503() -> None:
     """What would have to be decided for ever anew is given up, with nothing stored."""
 
     async def decide() -> None:
-        raise RegistryMovedError
+        raise OvertakenError
 
     with pytest.raises(LogUnavailableError):
         await decided_anew(decide)

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from adapters.transports import pool
-from adapters.transports.https import HttpsTransport
+from adapters.transports.addresses import AllowList
+from adapters.transports.https import Endpoint, Exchange, HttpsTransport
 from schemas.parcels import Deferred, Delivered
 from tests.contract.transports.partner import OK, MakeMessage, PartnerServer, raw
 
@@ -73,15 +73,16 @@ async def test_what_comes_unasked_answers_nothing(
 
 
 async def test_an_idle_connection_is_not_kept_for_long(
-    server: PartnerServer, https: HttpsTransport, make_message: MakeMessage, monkeypatch: pytest.MonkeyPatch
+    server: PartnerServer, exchange: Exchange, allowed: AllowList, make_message: MakeMessage
 ) -> None:
     """A connection without messages is closed before a partner would hang up on it."""
-    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.1)
+    https = HttpsTransport(Endpoint(url=server.url, allowed=lambda: allowed, timeout=5.0, idle=0.1), exchange)
     assert await https.deliver(make_message(1)) == Delivered("http 200")
     await asyncio.sleep(0.3)
     assert not https._pool._open
     assert await https.deliver(make_message(2)) == Delivered("http 200")
     assert server.connections == 2
+    await https.close()
 
 
 async def test_a_partner_that_hung_up_costs_no_message(

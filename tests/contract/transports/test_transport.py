@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,23 +16,23 @@ from schemas.parcels import Deferred, Delivered
 from tests.contract.transports.partner import MakeMessage, PartnerServer
 
 
-class Ground:
+class Ground(ABC):
     """A transport, and what its partner has to show for it."""
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
 
+    @abstractmethod
     def received(self) -> dict[str, set[bytes]]:
         """Return the bodies that the partner has, by the delivery id that it recognises them by."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def cut(self) -> None:
         """Make the partner impossible to reach."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def mend(self) -> None:
         """Make it possible again."""
-        raise NotImplementedError
 
 
 class HttpsGround(Ground):

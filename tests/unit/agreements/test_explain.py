@@ -15,17 +15,15 @@ from agreements.explain import (
     VALUES,
     UnknownReasonError,
     describe,
-    describe_grant,
     explain,
-    explain_decision,
 )
 from agreements.obligations import LaneObligation, Obligation
 from agreements.reasons import Code
 from schemas.alerts.header import Category, Certainty, Severity, Status, Urgency
 from schemas.bilingual import Bilingual
-from schemas.decisions import Deny, Lane, Permit, Reason
+from schemas.decisions import Lane, Reason
 from schemas.ids import AlertType
-from tests.unit.agreements.builders import NY, NYSP, QC, SQ, Json, agreement, canonical, condition, document, grant, ref
+from tests.unit.agreements.builders import NY, QC, SQ, Json, canonical, condition, ref
 
 EXAMPLES = (
     reasons.granted(ref()),
@@ -107,18 +105,6 @@ def test_a_reason_that_is_none_of_ours_is_refused(reason: Reason) -> None:
         explain(reason)
 
 
-def test_a_decision_explains_each_clause_it_considered() -> None:
-    """A permit is one sentence; a denial adds one for each thing that kept a clause from permitting."""
-    permit = Permit(recipient=NYSP, jurisdiction=NY, under=ref(), lane=Lane.ROUTINE, reason=reasons.granted(ref()))
-    assert explain_decision(permit) == (explain(permit.reason),)
-    considered = ((ref(), reasons.no_info("urgency")),)
-    deny = Deny(NYSP, NY, reasons.conditions_unmet([ref()]), considered)
-    (first, second) = explain_decision(deny)
-    assert first == explain(deny.reason)
-    assert second.fr.startswith("Clause 1.1 de ca-qc.us-ny.test (version 1) : L'alerte n'a aucun bloc")
-    assert second.en.startswith("Clause 1.1 of ca-qc.us-ny.test (version 1): The alert has no info block")
-
-
 READER: TypeAdapter[Condition] = TypeAdapter(Condition)
 
 
@@ -195,16 +181,3 @@ def test_values_found_and_allowed_have_their_vocabulary() -> None:
     """Every code whose reason compares values knows whose words they are."""
     compared = {reason.code for reason in EXAMPLES if "found" in dict(reason.arguments)}
     assert compared == set(VALUES)
-
-
-def test_a_clause_in_one_paragraph() -> None:
-    """A clause reads as who, to whom, what, on which conditions, in which lane, with names where they are known."""
-    (clause,) = agreement(document(grant("3.1", condition("severity", "Severe"), lane="urgent"))).grants
-    words = describe_grant(clause, names={"US-NY": Bilingual(fr="État de New York", en="State of New York")})
-    assert words.en == (
-        "Clause 3.1. May send: `CA-QC`. May receive: State of New York (`US-NY`). "
-        "Alerts covered: Public warning (`emergency-management/public-warning/v1`). The alert's status is actual. "
-        "The alert's TLP label is at most TLP:AMBER. In every info block, severity is severe. "
-        "The alert travels in the urgent lane."
-    )
-    assert words.fr.startswith("Clause 3.1. Peuvent transmettre : `CA-QC`. Peuvent recevoir : État de New York")

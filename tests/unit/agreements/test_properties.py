@@ -7,7 +7,7 @@ from datetime import datetime
 from hypothesis import HealthCheck, given, settings
 
 from agreements.decide import decide
-from agreements.explain import explain_decision
+from agreements.explain import explain
 from agreements.reasons import Code
 from agreements.snapshot import Snapshot
 from schemas.alerts.header import Alert
@@ -84,12 +84,11 @@ def test_nobody_else_is_permitted(alert: Alert, agreements: Snapshot, now: datet
 def test_every_decision_explains_itself(alert: Alert, agreements: Snapshot, now: datetime, reached: Thread) -> None:
     """Every reason has a full sentence in each language, and a denial says which clauses were looked at."""
     for decision in decide(alert, agreements, now, reached=reached):
-        sentences = explain_decision(decision)
-        assert len(sentences) == 1 + (len(decision.considered) if isinstance(decision, Deny) else 0)
-        for sentence in sentences:
+        considered = decision.considered if isinstance(decision, Deny) else ()
+        for sentence in map(explain, [decision.reason, *(reason for _, reason in considered)]):
             for text in (sentence.fr, sentence.en):
                 assert text.endswith(".")
                 assert not {"{", "}"} & set(text)
         if isinstance(decision, Deny):
-            considered = decision.reason.code in {Code.CONDITIONS_UNMET, Code.EXPIRED, Code.NOT_YET_IN_FORCE}
-            assert bool(decision.considered) == considered
+            looked_at = decision.reason.code in {Code.CONDITIONS_UNMET, Code.EXPIRED, Code.NOT_YET_IN_FORCE}
+            assert bool(decision.considered) == looked_at

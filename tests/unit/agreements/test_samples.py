@@ -13,7 +13,6 @@ from agreements.reasons import Code
 from agreements.signed import (
     VerifiedAgreement,
     agreement_bytes,
-    in_force_candidates,
     read_signed,
 )
 from agreements.snapshot import Snapshot
@@ -91,7 +90,7 @@ def agreements(samples: Path, codes: list[JurisdictionCode], statements: list[Pa
             sign_compact(agreement_bytes(document), key=keys[party], profile=AGREEMENT, iat=SIGNED_AT)
             for party in document.parties
         ]
-        complete += in_force_candidates([read_signed(join_signatures(signatures), pinned)])
+        complete.append(VerifiedAgreement(read_signed(join_signatures(signatures), pinned)))
     receivers = [each.participant for each in statements if Role.RECEIVER in each.roles]
     return Snapshot.of([(name, home_of(name)) for name in receivers], complete)
 

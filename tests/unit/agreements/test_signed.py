@@ -14,7 +14,6 @@ from agreements.signed import (
     UntrustedAgreementError,
     VerifiedAgreement,
     agreement_bytes,
-    in_force_candidates,
     read_signed,
 )
 from schemas.ids import KeyId
@@ -52,8 +51,7 @@ def test_every_party_signed() -> None:
         (code, authority(code).kid) for code in (QC, NY, VT)
     ]
     assert {each.signed_at for each in signed.signatures} == {datetime.fromtimestamp(SIGNED_AT, UTC)}
-    (complete,) = in_force_candidates([signed])
-    assert complete.document == signed.document
+    assert VerifiedAgreement(signed).document == signed.document
 
 
 def test_a_signature_kept_can_be_joined_again() -> None:
@@ -66,7 +64,6 @@ def test_a_missing_party_is_named_and_nothing_binds() -> None:
     """With a signature missing the document reads, says who has yet to sign, and no decision may rest on it."""
     signed = read(signature(PAYLOAD, QC), signature(PAYLOAD, VT))
     assert signed.missing == (NY,)
-    assert in_force_candidates([signed]) == ()
     with pytest.raises(ValueError, match="has not signed"):
         VerifiedAgreement(signed)
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway.errors import RegistryMovedError
+from gateway.errors import OvertakenError
 from gateway.store.acceptance import Answer
 from gateway.store.threads import find_thread
 from schemas.ids import AgreementId
@@ -60,7 +60,7 @@ async def test_a_cancel_that_an_update_has_outrun_is_decided_anew(ground: Ground
     known = {NYSP: permit(NYSP).under}
     cancel = acceptance("A-3", permit(NYSP), thread=first, references=("A-1",), reached=known)
     await accepted(ground, acceptance("A-2", permit(NYSP), permit(VSP), thread=first))
-    with pytest.raises(RegistryMovedError):
+    with pytest.raises(OvertakenError):
         await accepted(ground, cancel)
     assert not [entry for entry in await ground.entries() if entry["content"].get("identifier") == "A-3"]
     known[VSP] = permit(VSP).under
@@ -86,7 +86,7 @@ async def test_an_update_of_the_same_batch_outruns_a_cancel_too(ground: Ground) 
         return_exceptions=True,
     )
     assert isinstance(update, Answer)
-    assert isinstance(cancel, RegistryMovedError)
+    assert isinstance(cancel, OvertakenError)
     assert isinstance(same, Answer)
 
 
@@ -112,4 +112,4 @@ async def test_an_update_that_its_alert_overtook_joins_its_thread(ground: Ground
         return_exceptions=True,
     )
     assert isinstance(alert, Answer)
-    assert isinstance(update, RegistryMovedError)
+    assert isinstance(update, OvertakenError)

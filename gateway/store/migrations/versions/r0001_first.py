@@ -24,11 +24,6 @@ def upgrade() -> None:
     _make_log()
 
 
-def downgrade() -> None:
-    """Refuse: a log is never taken back."""
-    raise NotImplementedError("an exchange log is never taken back; restore the backup that goes with the program")
-
-
 def _make_registry() -> None:
     op.create_table(
         "jurisdictions",

@@ -42,11 +42,6 @@ def upgrade() -> None:
             op.execute(statement)
 
 
-def downgrade() -> None:
-    """Refuse: a log is never taken back."""
-    raise NotImplementedError("an exchange log is never taken back; restore the backup that goes with the program")
-
-
 _FIRST_VERSION = """
 INSERT INTO registry_head (id, version)
 SELECT 1, COALESCE(MAX(log_index) + 1, 0) FROM (

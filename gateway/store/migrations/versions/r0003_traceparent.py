@@ -18,8 +18,3 @@ depends_on = None
 def upgrade() -> None:
     """Add the column."""
     op.add_column("dispatches", sa.Column("traceparent", sa.String(length=55), nullable=True))
-
-
-def downgrade() -> None:
-    """Refuse: a log is never taken back."""
-    raise NotImplementedError("an exchange log is never taken back; restore the backup that goes with the program")
