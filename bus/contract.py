@@ -9,8 +9,8 @@ Promises, whatever the bus:
 * *at least once*: a record stays due until ``done`` was called for it; a subscription that closes or dies before
   that has it delivered again to the next subscription of its group;
 * *groups*: each group receives every record; within one group each record goes to one live subscription at a time;
-* *nothing before it was asked for*: a group sees what is published after its first ``subscribe``, also what comes
-  while no subscription of it is open. A restart-safe bus keeps that across a restart.
+* *nothing missed*: a group sees what is published after its first ``subscribe``, also what comes while no subscription
+  of it is open. A bus that outlives its processes keeps that across a restart, and shows a new group what it still has.
 """
 
 from __future__ import annotations

@@ -19,15 +19,13 @@ class KafkaBus:
     """A process's way to Kafka; see ``bus.contract.Bus``. For one event loop.
 
     Connects when it is first used, so it can be made while Kafka is away. Paths in ``settings`` are relative to
-    ``folder``. With ``from_first`` a group that is new begins at the first record that the brokers still have, which is
-    more than the contract promises. Raises ``KafkaSettingsError``.
+    ``folder``. Raises ``KafkaSettingsError``.
     """
 
-    def __init__(self, settings: KafkaSettings, *, folder: Path, from_first: bool = False) -> None:
+    def __init__(self, settings: KafkaSettings, *, folder: Path) -> None:
         self._connection = Connection(settings, folder)
         self._publisher = KafkaPublisher(self._connection)
         self._subscriptions: set[KafkaSubscription] = set()
-        self._from_first = from_first
         self._closed = False
 
     @property
@@ -51,9 +49,7 @@ class KafkaBus:
     async def subscribe(self, topics: Sequence[str], *, group: str) -> KafkaSubscription:
         """Join ``group`` on ``topics``, most urgent first, and return once the membership stands."""
         self._refuse_if_closed()
-        subscription = KafkaSubscription(
-            self._connection, dict.fromkeys(topics), group=group, from_first=self._from_first
-        )
+        subscription = KafkaSubscription(self._connection, dict.fromkeys(topics), group=group)
         self._subscriptions.add(subscription)
         try:
             await subscription.open()
@@ -86,13 +82,12 @@ class KafkaBus:
 class KafkaSubscription:
     """One member of a group; see ``bus.contract.Subscription``."""
 
-    def __init__(self, connection: Connection, topics: Iterable[str], *, group: str, from_first: bool) -> None:
+    def __init__(self, connection: Connection, topics: Iterable[str], *, group: str) -> None:
         self.group = group
         self._arrival = asyncio.Event()
         self._topics = tuple(topics)
         self._readers = tuple(
-            TopicReader(connection, topic=topic, group=group, from_first=from_first, wake=self._arrival.set)
-            for topic in self._topics
+            TopicReader(connection, topic=topic, group=group, wake=self._arrival.set) for topic in self._topics
         )
         self._closed = False
 

@@ -19,7 +19,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 
 from bus.contract import BusUnavailableError, Received, Record
 from bus.kafka.connection import Connection
-from bus.kafka.groups import begin_group, kafka_group, stop_consumer
+from bus.kafka.groups import kafka_group, stop_consumer
 from bus.kafka.progress import PartitionProgress
 
 _log: Final = structlog.get_logger(__name__)
@@ -35,14 +35,11 @@ _PAUSE: Final = 1.0
 class TopicReader:
     """A member of a group on one topic. ``wake`` is called whenever ``take`` may have something new."""
 
-    def __init__(
-        self, connection: Connection, *, topic: str, group: str, from_first: bool, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, connection: Connection, *, topic: str, group: str, wake: Callable[[], None]) -> None:
         self._connection = connection
         self._settings = connection.settings
         self._topic = topic
         self._kafka_group = kafka_group(group, topic)
-        self._from_first = from_first
         self._wake = wake
         self._consumer: Any = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -108,9 +105,6 @@ class TopicReader:
         return behind + len(self._queue)
 
     async def _join(self) -> None:
-        await begin_group(
-            self._connection, topic=self._topic, kafka_group=self._kafka_group, from_first=self._from_first
-        )
         settings = self._settings
         consumer = self._consumer = AIOKafkaConsumer(
             **self._connection.arguments(),

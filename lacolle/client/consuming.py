@@ -82,7 +82,7 @@ async def consume(
     what ``handle``, ``acknowledge`` and ``refused`` raise, and what ``keys`` do.
     """
     try:
-        bus = KafkaBus(settings, folder=folder, from_first=True)
+        bus = KafkaBus(settings, folder=folder)
     except KafkaSettingsError as error:
         raise ConfigurationError(error.reason) from error
     try:

@@ -92,7 +92,6 @@ _KINDS: Final = {
     "topic": Bilingual(fr="sujet", en="topic"),
     "user": Bilingual(fr="utilisateur", en="user"),
     "right": Bilingual(fr="droit", en="right"),
-    "group": Bilingual(fr="groupe", en="group"),
 }
 _STATES: Final = {
     "there": Bilingual(fr="déjà là", en="there already"),

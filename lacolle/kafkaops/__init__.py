@@ -1,4 +1,4 @@
-"""What ``lacolle ops kafka`` does: topics, users, rights and the beginnings of groups, on brokers that are there.
+"""What ``lacolle ops kafka`` does: topics, users and rights, on brokers that are there.
 
 ``wanted`` says what must be (pure), ``administrator`` speaks to the brokers, ``passwords`` keeps the users' passwords
 in files, ``setup`` compares and acts, ``command`` is one run.

@@ -6,13 +6,13 @@ Calls block; every one raises ``KafkaSetupError`` where the brokers can't be rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, assert_never
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -41,7 +41,7 @@ from lacolle.kafkaops.errors import (
     UNREACHABLE,
     KafkaSetupError,
 )
-from lacolle.kafkaops.wanted import Grant, Start
+from lacolle.kafkaops.wanted import Grant
 from lacolle.secretfiles import read_secret
 from schemas.bilingual import Bilingual
 
@@ -174,39 +174,6 @@ class Administrator:
         for batch in _batches(filters):
             self._all(self._client.delete_acls(batch, request_timeout=self._timeout))
 
-    def begun(self, start: Start, partitions: int) -> bool:
-        """Whether a group has a place in any partition of a topic."""
-        asked = ConsumerGroupTopicPartitions(start.group, [TopicPartition(start.topic, n) for n in range(partitions)])
-        answer = self._coordinated(lambda within: self._client.list_consumer_group_offsets([asked], **within))
-        return any(each.offset >= 0 for each in answer.topic_partitions or ())
-
-    def begin(self, start: Start, partitions: int) -> bool:
-        """Let a group begin at the first record; False where it has members by now, and what they began with stands."""
-        places = [TopicPartition(start.topic, number, 0) for number in range(partitions)]
-        asked = ConsumerGroupTopicPartitions(start.group, places)
-        try:
-            self._coordinated(lambda within: self._client.alter_consumer_group_offsets([asked], **within))
-        except KafkaSetupError as error:
-            if _code(error.__cause__) in _MEMBERS:
-                return False
-            raise
-        return True
-
-    def _coordinated(self, call: Callable[[dict[str, float]], Mapping[Any, Future[Any]]]) -> Any:  # noqa: ANN401 - what a call answers
-        """Return the answer of a group's coordinator.
-
-        The first one that is ever asked for has to be made, and librdkafka asks three times and then no more.
-        """
-        for _ in range(_COORDINATOR_ATTEMPTS - 1):
-            (future,) = call({"request_timeout": _COORDINATOR_WITHIN}).values()
-            try:
-                return future.result()
-            except KafkaException as error:
-                if _code(error) not in _NO_COORDINATOR:
-                    raise self._explained(error) from error
-        (answer,) = self._all(call({"request_timeout": self._timeout})).values()
-        return answer
-
     def _known(self) -> Mapping[str, Any]:
         """Return the brokers' topics; wait no longer than until it is clear why they don't answer."""
         for _ in range(int(self._timeout)):
@@ -321,15 +288,6 @@ def _refused(error: Exception) -> Bilingual:
     return Bilingual(fr=f"Kafka refuse : {told}", en=f"Kafka refuses: {told}")
 
 
-_COORDINATOR_ATTEMPTS: Final = 8
-_COORDINATOR_WITHIN: Final = 3.0
-_NO_COORDINATOR: Final = (
-    KafkaError._TIMED_OUT,  # noqa: SLF001 - librdkafka's own names
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.NOT_COORDINATOR,
-)
-_MEMBERS: Final = (KafkaError.NON_EMPTY_GROUP, KafkaError.UNKNOWN_MEMBER_ID)
 _UNREACHED: Final = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)  # noqa: SLF001 - the same
 _TELLING: Final = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # noqa: SLF001 - the same
 _REASONS: Final[Mapping[int, Bilingual]] = {

@@ -16,13 +16,13 @@ from bus.kafka import TopicSettings
 from lacolle.kafkaops.administrator import Administrator, TopicFound
 from lacolle.kafkaops.errors import KafkaSetupError
 from lacolle.kafkaops.passwords import PasswordFolder
-from lacolle.kafkaops.wanted import Grant, Start, Wanted
+from lacolle.kafkaops.wanted import Grant, Wanted
 from schemas.bilingual import Bilingual
 
 OURS: Final = "lacolle."
 """What the names of all our topics and groups begin with; what others have on the same brokers is not looked at."""
 
-Kind: TypeAlias = Literal["topic", "user", "right", "group"]
+Kind: TypeAlias = Literal["topic", "user", "right"]
 
 
 class State(StrEnum):
@@ -73,7 +73,6 @@ def set_up(administrator: Administrator, wanted: Wanted, settings: TopicSettings
         raise KafkaSetupError(_no_such_user(", ".join(unknown)))
     found = administrator.topics(wanted.topics)
     steps = [*_topics(administrator, wanted.topics, found, settings, choices)]
-    steps += _starts(administrator, wanted.starts, found, settings, choices)
     if choices.passwords is not None:
         steps += _users(administrator, wanted.users, choices.passwords, choices)
         steps += _rights(administrator, wanted, choices)
@@ -116,23 +115,6 @@ def _existing(
         yield Step("topic", topic, State.DIFFERS, ", ".join(differing))
     if not changes and not differing:
         yield Step("topic", topic, State.THERE, f"partitions={found.partitions}")
-
-
-def _starts(
-    administrator: Administrator,
-    starts: Iterable[Start],
-    found: dict[str, TopicFound],
-    settings: TopicSettings,
-    choices: Choices,
-) -> Iterator[Step]:
-    """Let the exchange's groups begin with their topics: what is published before a first member joins is theirs."""
-    for start in starts:
-        topic = found.get(start.topic)
-        partitions = settings.partitions if topic is None else topic.partitions
-        there = topic is not None and administrator.begun(start, partitions)
-        if not there and not choices.plan:
-            there = not administrator.begin(start, partitions)
-        yield Step("group", start.group, State.THERE if there else State.CREATED)
 
 
 def _users(

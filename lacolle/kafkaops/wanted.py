@@ -27,7 +27,6 @@ from bus.topics import (
     DEAD,
     OUTCOMES,
     PARCELS,
-    adapter_group,
     dead_topic,
     parcels_topics,
     partner_groups,
@@ -58,14 +57,6 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """Where a group begins: at the first record of a topic."""
-
-    group: str
-    topic: str
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """All that must be there, in the order in which it is shown.
 
@@ -76,7 +67,6 @@ class Wanted:
     users: tuple[str, ...]
     principals: frozenset[str]
     grants: tuple[Grant, ...]
-    starts: tuple[Start, ...]
 
 
 def receivers(registry: Registry, *, now: datetime) -> tuple[ParticipantId, ...]:
@@ -100,14 +90,6 @@ def wanted(access: AccessSettings, participants: Collection[ParticipantId]) -> W
         users=tuple(name for owner, name in names.items() if owner not in certificates),
         principals=frozenset(names.values()),
         grants=tuple(dict.fromkeys(_grants(access, participants, names))),
-        starts=(
-            Start(kafka_group(GROUP, OUTCOMES), OUTCOMES),
-            *(
-                Start(kafka_group(adapter_group(each), topic), topic)
-                for each in participants
-                for topic in parcels_topics(each)
-            ),
-        ),
     )
 
 

@@ -62,7 +62,7 @@ async def put(guarded: GuardedKafka, topic: str, value: str) -> Record:
 
 async def assert_reads(settings: KafkaSettings, topic: str, record: Record, *, group: str) -> None:
     """See that somebody gets a record in a group."""
-    bus = KafkaBus(settings, folder=Path(), from_first=True)
+    bus = KafkaBus(settings, folder=Path())
     subscription = await bus.subscribe([topic], group=group)
     await read_until(subscription, [(record.key, record.value)])
     await bus.close()
@@ -70,7 +70,7 @@ async def assert_reads(settings: KafkaSettings, topic: str, record: Record, *, g
 
 async def assert_may_not_read(settings: KafkaSettings, topic: str, *, group: str) -> None:
     """See that somebody is refused a topic, or a group."""
-    bus = KafkaBus(settings, folder=Path(), from_first=True)
+    bus = KafkaBus(settings, folder=Path())
     with pytest.raises(KafkaRefusedError, match="does not allow"):
         await bus.subscribe([topic], group=group)
     await bus.close()
