@@ -94,9 +94,12 @@ def relay(stage: Stage, engines: Engines) -> Seen:
         database = engines.postgres.url(_DATABASE)
         count = asyncio.run(prefill(world.folder, database, recipients=recipients, each=_PER_ROUTE))
         stage.say(f"relay: {count:,} dispatches")
-        with running_role(world, "relay") as server:
+        with asyncio.Runner() as runner, ExitStack() as stack:
+            ends = runner.run(_Ends.of(engines.kafka.address, topics))
+            stack.callback(lambda: runner.run(ends.close()))
+            server = stack.enter_context(running_role(world, "relay"))
             spent = _Spent(_pids(engines, relay=server))
-            asyncio.run(_published(engines.kafka.address, topics, count=count))
+            runner.run(ends.reach(count))
             seconds = (system_clock() - _active_since(log_of(world, "relay"))).total_seconds()
             figures = spent.figures("relay", per=count)
     figures = {"relay_dispatches": count, "relay_per_s": round(count / seconds, 1), **figures}
@@ -202,20 +205,42 @@ async def _publish(kafka: Kafka, parcels: Sequence[Record]) -> None:
         await bus.close()
 
 
-async def _published(address: str, topics: Sequence[str], *, count: int) -> None:
-    """Return once topics of one partition each hold so many records; raises ``MeasurementError``."""
-    partitions = [TopicPartition(topic, 0) for topic in topics]
-    consumer = AIOKafkaConsumer(bootstrap_servers=address)
-    await consumer.start()
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            # the broker tells nobody that a topic has grown
-            while (found := sum((await consumer.end_offsets(partitions)).values())) < count:  # noqa: ASYNC110 - see above
-                await asyncio.sleep(_LOOK)
-    finally:
-        await consumer.stop()
-    if found != count:
-        raise MeasurementError(f"{found} records of {count} dispatches")
+class _Ends:
+    """How many records topics of one partition each hold."""
+
+    def __init__(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:  # noqa: ANN401 - aiokafka has no types
+        self._consumer = consumer
+        self._partitions = partitions
+
+    @classmethod
+    async def of(cls, address: str, topics: Sequence[str]) -> _Ends:
+        """Return those of some topics, once their leaders are known: aiokafka asks for one after the other."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=address)
+        await consumer.start()
+        ends = cls(consumer, [TopicPartition(topic, 0) for topic in topics])
+        await ends.count()
+        return ends
+
+    async def count(self) -> int:
+        """Return how many records there are."""
+        return sum((await self._consumer.end_offsets(self._partitions)).values())
+
+    async def reach(self, count: int) -> None:
+        """Return once there are so many; raises ``MeasurementError``."""
+        found = 0
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                # the broker tells nobody that a topic has grown
+                while (found := await self.count()) < count:  # noqa: ASYNC110 - see above
+                    await asyncio.sleep(_LOOK)
+        except TimeoutError:
+            raise MeasurementError(f"{found} of {count} records after {_PATIENCE} s") from None
+        if found != count:
+            raise MeasurementError(f"{found} records of {count} dispatches")
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
 
 
 def _active_since(log: Path) -> datetime:
