@@ -29,6 +29,7 @@ from benchmarks.intake import batches
 from benchmarks.process import ServerDiedError
 from benchmarks.report import circumstances, show, verified
 from benchmarks.stage import Figures, MeasurementError, Scale, Seen, Stage
+from benchmarks.urgent import urgent_lane
 from lacolle.errors import LacolleError
 from lacolle.logs import write_logs
 
@@ -40,6 +41,7 @@ QUICK = Scale(
     log_entries=10_000,
     parcels=1_000,
     dispatches=5_120,
+    backlog=2_000,
     rates=(100,),
     saturate=False,
 )
@@ -51,12 +53,13 @@ FULL = Scale(
     log_entries=1_000_000,
     parcels=10_000,
     dispatches=25_600,
+    backlog=100_000,
     rates=(100, 500),
     saturate=True,
 )
-PARTS = ("sqlite", "delivery", "batch", "postgres", "relay", "adapter", "latency", "log")
+PARTS = ("sqlite", "delivery", "batch", "postgres", "relay", "adapter", "latency", "urgent", "log")
 IN_QUICK = ("sqlite", "delivery", "log")
-KAFKA = ("relay", "adapter", "latency")
+KAFKA = ("relay", "adapter", "latency", "urgent")
 _QUEBEC = timezone(timedelta(hours=-5))
 
 
@@ -124,6 +127,7 @@ class Run:
             "relay": roles.relay,
             "adapter": roles.adapters,
             "latency": roles.end_to_end,
+            "urgent": urgent_lane,
         }[name]
         return measure(self.stage, roles.Engines(self.postgres, kafka))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,21 +37,29 @@ class World:
     partners: tuple[Endpoint, ...]
 
 
-def prepare_exchange(directory: Path, *, delivering: bool, engines: Mapping[str, Any] = MappingProxyType({})) -> World:
+def prepare_exchange(
+    directory: Path,
+    *,
+    delivering: bool,
+    dead: Collection[ParticipantId] = (),
+    engines: Mapping[str, Any] = MappingProxyType({}),
+) -> World:
     """Make a new sample world in an empty directory; ``engines`` are its settings of database and bus.
 
-    Where it is ``delivering``, every partner listens at one HTTPS endpoint; else none is connected yet, and what the
-    exchange accepts is decided, logged and kept for them.
+    Where it is ``delivering``, every partner listens at one HTTPS endpoint, but those that are ``dead``, where nobody
+    does; else none is connected yet, and what the exchange accepts is decided, logged and kept for them.
     """
     port = free_port()
     authority = LocalAuthority(directory / "tls")
     certificate = authority.issue("partners")
     endpoint = Endpoint(port=free_port(), certificate=certificate.chain, private_key=certificate.key)
-    url = f"https://{HOST}:{endpoint.port}/alerts"
+    members = [ParticipantId(entry["participant"]) for entry in participants()]
+    endpoints = dict.fromkeys(members, f"https://{HOST}:{endpoint.port}/alerts")
+    endpoints |= dict.fromkeys(dead, f"https://{HOST}:{free_port()}/alerts")
     options = WorldOptions(
         host=HOST,
         port=port,
-        endpoints={ParticipantId(entry["participant"]): url for entry in participants()} if delivering else {},
+        endpoints=endpoints if delivering else {},
         settings={"limits": _UNLIMITED, "delivery": {"ca_file": str(authority.ca_file)}, **engines},
     )
     world = build_world(directory, options)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,7 +39,7 @@ from gateway.clock import system_clock
 from lacolle.samples import participants
 from schemas.ids import ParticipantId
 
-_DATABASE = "exchange"
+DATABASE = "exchange"
 _RECIPIENT = ParticipantId("us-ny.nysp")
 _PER_ROUTE = 128
 """The relay's window: with no more dispatches on a route, none waits for an outcome."""
@@ -58,7 +58,7 @@ class Engines:
     def settings(self, folder: Path, *, partitions: int | None = None) -> dict[str, Any]:
         """Return an exchange's settings on a fresh database, and on the brokers with topics of so many partitions."""
         told = self.kafka.told() if partitions is None else self.kafka.told(partitions=partitions)
-        return {"store": store_settings(folder, self.postgres.fresh_exchange(_DATABASE)), "bus": {"kafka": told}}
+        return {"store": store_settings(folder, self.postgres.fresh_exchange(DATABASE)), "bus": {"kafka": told}}
 
 
 class _Spent:
@@ -91,7 +91,7 @@ def relay(stage: Stage, engines: Engines) -> Seen:
         world = prepare_exchange(folder, delivering=False, engines=engines.settings(folder, partitions=1))
         stage.say("relay: dispatches and topics")
         engines.kafka.create_topics([OUTCOMES, *topics], partitions=1)
-        database = engines.postgres.url(_DATABASE)
+        database = engines.postgres.url(DATABASE)
         count = asyncio.run(prefill(world.folder, database, recipients=recipients, each=_PER_ROUTE))
         stage.say(f"relay: {count:,} dispatches")
         with asyncio.Runner() as runner, ExitStack() as stack:
@@ -114,7 +114,7 @@ def adapters(stage: Stage, engines: Engines) -> Seen:
     """Measure how many parcels a second one adapters process hands to an HTTPS partner; raises ``MeasurementError``."""
     count = stage.scale.parcels
     with stage.folder("adapter") as folder, ExitStack() as stack:
-        world = _delivering(folder, engines)
+        world = delivering(folder, engines)
         running = stack.enter_context(partner(world.partners))
         stage.say(f"adapter from Kafka: {count:,} parcels")
         asyncio.run(_publish(engines.kafka, list(records(count))))
@@ -138,7 +138,7 @@ def end_to_end(stage: Stage, engines: Engines) -> Seen:
 
 def _at_rate(stage: Stage, engines: Engines, rate: int) -> Seen:
     with stage.folder(f"latency-{rate}") as folder, ExitStack() as stack:
-        world = _delivering(folder, engines)
+        world = delivering(folder, engines)
         submissions = stage.sign(world, per_second=rate, about="missing-person")
         stage.say(f"gateway, relay and adapters at {rate} alerts/s")
         gateway = stack.enter_context(serving_gateway(world, workers=1))
@@ -170,9 +170,9 @@ def _at_rate(stage: Stage, engines: Engines, rate: int) -> Seen:
     return Seen(figures, (line, _spent_table(f"latency_{rate}", figures, "ms an alert")))
 
 
-def _delivering(folder: Path, engines: Engines) -> World:
-    """Return a world whose partners all listen at one endpoint, with its topics."""
-    world = prepare_exchange(folder, delivering=True, engines=engines.settings(folder))
+def delivering(folder: Path, engines: Engines, *, dead: Collection[ParticipantId] = ()) -> World:
+    """Return a world whose partners all listen at one endpoint but those that are dead, with its topics."""
+    world = prepare_exchange(folder, delivering=True, dead=dead, engines=engines.settings(folder))
     members = [ParticipantId(each["participant"]) for each in participants()]
     names = [topic for each in members for topic in (*parcels_topics(each), dead_topic(each))]
     engines.kafka.create_topics([OUTCOMES, *names])

@@ -39,8 +39,8 @@ class Scale:
     """How long to measure: seconds of each window and of its warm-up, how many turns.
 
     ``saturate`` asks for the window that has the exchange deliver at full load; ``parcels`` is how many an adapter
-    alone hands over, ``dispatches`` how many a relay publishes, ``rates`` the alerts a second at which latencies are
-    taken.
+    alone hands over, ``dispatches`` how many a relay publishes, ``backlog`` how many urgent alerts overtake, ``rates``
+    the alerts a second at which latencies are taken.
     """
 
     seconds: float
@@ -50,6 +50,7 @@ class Scale:
     log_entries: int
     parcels: int
     dispatches: int
+    backlog: int
     rates: tuple[int, ...]
     saturate: bool
 
