@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import socket
 import ssl
 from collections import Counter
@@ -124,7 +123,6 @@ def http_server(
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=math.ceil(listen.deadlines.idle),
         timeout_graceful_shutdown=int(grace),
     )
     config.load()

@@ -17,6 +17,7 @@ import structlog
 
 from gateway.settings import Deadlines
 from lacolle.door.places import NoPlaceError, Place, Places, Reason
+from lacolle.door.refusals import refusal
 
 log = structlog.get_logger(__name__)
 
@@ -24,14 +25,7 @@ _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 _REST_SECONDS: Final = 0.5
 _FAREWELL_SECONDS: Final = 1.0
 """How long a client may take to answer the end of TLS; nothing depends on its answer (RFC 8446 section 6.1)."""
-_TURNED_AWAY: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\nretry-after: 5\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n%s"
-)
-_WHY: Final = {
-    Reason.FULL: "Toutes les connexions sont prises. / All connections are taken.\n",
-    Reason.FULL_FOR_ADDRESS: "Trop de connexions depuis votre adresse. / Too many connections from your address.\n",
-}
+_RETRY: Final = ((b"retry-after", b"5"),)
 
 
 class Listener:
@@ -111,8 +105,7 @@ class Listener:
         with connection:
             connection.settimeout(0)
             if self._tls is None:
-                why = _WHY[reason].encode()
                 try:
-                    connection.send(_TURNED_AWAY % (len(why), why))
+                    connection.send(refusal(reason, _RETRY))
                 except OSError:
                     return  # it is closed either way

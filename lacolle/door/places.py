@@ -25,6 +25,9 @@ class Reason(StrEnum):
     HEAD = "head-too-slow"
     BODY = "body-too-slow"
     ANSWER = "answer-not-taken"
+    MALFORMED = "malformed-request"
+    HEAD_TOO_LONG = "head-too-long"
+    PIPELINED = "request-before-the-last-answer"
 
 
 class NoPlaceError(Exception):

@@ -21,23 +21,30 @@ MEBIBYTE = 1024 * 1024
 
 
 class Application:
-    """Answers a request once its body is whole, with as many bytes as its path says; keeps what it was asked."""
+    """Answers with as many bytes as the path says, and keeps what it was asked.
+
+    It ``takes`` so many seconds for it, once it has the body, if it ``waits`` for that.
+    """
 
     def __init__(self) -> None:
         self.scopes: list[dict[str, Any]] = []
+        self.bodies: list[bytes] = []
         self.gone = 0
         self.takes = 0.0
+        self.waits = True
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
         self.scopes.append(scope)
-        more = True
+        body, more = b"", self.waits
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 self.gone += 1
                 return
+            body += message["body"]
             more = message.get("more_body", False)
+        self.bodies.append(body)
         await asyncio.sleep(self.takes)
         size = int(scope["path"].removeprefix("/") or 0)
         headers = [(b"content-length", str(size).encode())]
