@@ -130,10 +130,10 @@ def http_server(
 
 
 def tls_context(chain: Path, key: Path, *, client_ca: Path | None = None, required: bool = False) -> ssl.SSLContext:
-    """Return a server's TLS context, version 1.2 or newer.
+    """Return a server's TLS context, version 1.2 or newer; with ``client_ca`` 1.3 alone.
 
-    With ``client_ca`` (PEM) a client's certificate is verified against it where one comes; ``required`` takes no
-    connection without one. Raises ``OSError``, of which ``ssl.SSLError`` is one.
+    With ``client_ca`` (PEM) a client's certificate is verified against it where one comes, on every connection anew;
+    ``required`` takes no connection without one. Raises ``OSError``, of which ``ssl.SSLError`` is one.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -141,6 +141,6 @@ def tls_context(chain: Path, key: Path, *, client_ca: Path | None = None, requir
     if client_ca is not None:
         context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
-        context.num_tickets = 0  # each connection shows its certificate anew
-        context.options |= ssl.OP_NO_TICKET
+        context.minimum_version = ssl.TLSVersion.TLSv1_3  # 1.2 resumes by session id, too, and has no switch for it
+        context.num_tickets = 0
     return context

@@ -88,6 +88,42 @@ def _first_byte(tls: ssl.SSLContext, port: int) -> bytes:
             return b""
 
 
+async def test_every_connection_shows_its_own(authority: LocalAuthority) -> None:
+    """Where clients show certificates, none resumes an earlier handshake, and TLS 1.2, which could, is not spoken."""
+    client = authority.issue("client")
+    async with standing(tls=server_side(authority)) as there:
+        tls = client_side(authority, client)
+        assert await asyncio.to_thread(_resumed, tls, there.port) is False
+        assert [scope["extensions"][EXTENSION]["der"] for scope in there.app.scopes] == [der(client)] * 2
+        tls.maximum_version = ssl.TLSVersion.TLSv1_2
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await there.connect(tls)
+        assert there.server.ended[Reason.HANDSHAKE] == 1
+
+
+def _resumed(tls: ssl.SSLContext, port: int) -> bool:
+    """Say whether the second of two connections went on with the first one's session."""
+    session = None
+    for _ in range(2):
+        with (
+            socket.create_connection(("127.0.0.1", port)) as sock,
+            tls.wrap_socket(sock, server_hostname="localhost", session=session) as own,
+        ):
+            own.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            own.recv(65_536)
+            session, resumed = own.session, own.session_reused
+    return bool(resumed)
+
+
+async def test_older_tls(authority: LocalAuthority) -> None:
+    """Where no client shows a certificate, TLS 1.2 is spoken."""
+    own = authority.issue("server")
+    tls = client_side(authority, None)
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    async with standing(tls=tls_context(own.chain, own.key)) as there:
+        assert b" 200 " in await ask(there, tls)
+
+
 async def test_half_a_handshake(authority: LocalAuthority) -> None:
     """A handshake that does not end in time is given up, and its place given back."""
     listen = Listen(deadlines=Deadlines(handshake=0.3))
