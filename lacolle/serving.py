@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections import Counter
@@ -24,6 +25,9 @@ BACKLOG: Final = 1024
 _TICKS_A_LOOK: Final = 5
 """uvicorn ticks ten times a second; connections are held against their deadlines at every so many."""
 _TICKS_A_WORD: Final = 100
+_LOOK_SECONDS: Final = 0.5
+_OF_THE_GRACE: Final = 0.5
+"""How much of a stop's time clients may take to send what they began to send, and to take their answers."""
 
 
 class Server(uvicorn.Server):
@@ -32,11 +36,12 @@ class Server(uvicorn.Server):
     ``ended`` counts the connections that were not taken, or ended by the server, by reason.
     """
 
-    def __init__(self, config: uvicorn.Config, *, tls: ssl.SSLContext | None, listen: Listen) -> None:
+    def __init__(self, config: uvicorn.Config, *, tls: ssl.SSLContext | None, listen: Listen, grace: float) -> None:
         super().__init__(config)
         self.ended: Counter[Reason] = Counter()
         self._tls = tls
         self._listen = listen
+        self._hurry = grace * _OF_THE_GRACE
         self._places = Places(
             total=listen.connections.total,
             per_address=listen.connections.per_address,
@@ -67,6 +72,23 @@ class Server(uvicorn.Server):
             self._tell()
         return await super().on_tick(counter)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish the requests in hand. Who drags on sending one, or taking its answer, is ended before the grace is."""
+        hurrying = asyncio.create_task(self._hurry_them())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            hurrying.cancel()
+            self._tell()
+
+    async def _hurry_them(self) -> None:
+        until = asyncio.get_running_loop().time() + self._hurry
+        while True:
+            for connection in self._connections():
+                connection.hurry(until)
+            self._look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
     def _listener(self, bound: socket.socket) -> Listener:
         return Listener(
             bound,
@@ -88,9 +110,11 @@ class Server(uvicorn.Server):
         )
 
     def _look(self) -> None:
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, Connection):
-                connection.expire()
+        for connection in self._connections():
+            connection.expire()
+
+    def _connections(self) -> list[Connection]:
+        return [each for each in self.server_state.connections if isinstance(each, Connection)]
 
     def _count(self, reason: Reason) -> None:
         self.ended[reason] += 1
@@ -123,10 +147,10 @@ def http_server(
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=int(grace),
+        timeout_graceful_shutdown=grace,  # type: ignore[arg-type]  # a number of asyncio's, which need not be whole
     )
     config.load()
-    return Server(config, tls=tls, listen=listen)
+    return Server(config, tls=tls, listen=listen, grace=grace)
 
 
 def tls_context(chain: Path, key: Path, *, client_ca: Path | None = None, required: bool = False) -> ssl.SSLContext:

@@ -64,12 +64,13 @@ class PlainHttp(HttpToolsProtocol):
         """Read on; the first byte after an answer begins the next request, whatever it is."""
         if self.transport.is_closing():
             return
-        if self._over:
-            self.flow.pause_reading()
+        self._kept += len(data)
+        if self._over:  # a little is read and dropped, for TCP's reset would cost the client the answer that is to come
+            if self._kept > HEAD_LIMIT:
+                self.flow.pause_reading()
             return
         if self.stage is Stage.IDLE:
             self.enter(Stage.HEAD)
-        self._kept += len(data)
         try:
             self.parser.feed_data(data)
         except HttpParserError:  # what a callback raised comes as one, too

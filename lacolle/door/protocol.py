@@ -115,6 +115,14 @@ class Connection(PlainHttp):
         self._on_end(reason)
         super().refuse(reason)
 
+    def hurry(self, until: float) -> None:
+        """Take no other request; what the client still sends or takes of this one, it must by ``until``."""
+        self.shutdown()
+        if self.stage is Stage.BODY:
+            self._due = min(self._due, until)
+        if self.flow.write_paused or self.transport.is_closing():
+            self._answer_due = min(self._answer_due, until)
+
     def expire(self) -> None:
         """End the connection where its stage, or its answer, is over time."""
         now = self.loop.time()

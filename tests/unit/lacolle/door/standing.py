@@ -67,13 +67,15 @@ class Standing:
 
 
 @asynccontextmanager
-async def standing(listen: Listen | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[Standing]:
+async def standing(
+    listen: Listen | None = None, tls: ssl.SSLContext | None = None, *, grace: float = 1.0
+) -> AsyncIterator[Standing]:
     """Serve on loopback for as long as the block lasts."""
     app = Application()
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         bound.listen()  # so that who connects before it accepts waits
-        server = http_server(app, tls=tls, grace=1, listen=listen or Listen(deadlines=QUICK))
+        server = http_server(app, tls=tls, grace=grace, listen=listen or Listen(deadlines=QUICK))
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         try:
             yield Standing(server, app, bound.getsockname()[1])

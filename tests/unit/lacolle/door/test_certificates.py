@@ -103,7 +103,7 @@ async def test_every_connection_shows_its_own(authority: LocalAuthority) -> None
 
 def _resumed(tls: ssl.SSLContext, port: int) -> bool:
     """Say whether the second of two connections went on with the first one's session."""
-    session = None
+    session, resumed = None, False
     for _ in range(2):
         with (
             socket.create_connection(("127.0.0.1", port)) as sock,
@@ -111,8 +111,8 @@ def _resumed(tls: ssl.SSLContext, port: int) -> bool:
         ):
             own.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             own.recv(65_536)
-            session, resumed = own.session, own.session_reused
-    return bool(resumed)
+            session, resumed = own.session, bool(own.session_reused)
+    return resumed
 
 
 async def test_older_tls(authority: LocalAuthority) -> None:
