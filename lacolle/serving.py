@@ -47,6 +47,7 @@ class Server(uvicorn.Server):
             per_address=listen.connections.per_address,
             trusted_proxies=listen.trusted_proxies,
         )
+        self._failure: BaseException | None = None
         self._told: Counter[Reason] = Counter()
 
     @property
@@ -58,6 +59,12 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop. Raises what made accepting end before."""
+        await super().serve(sockets)
+        if self._failure is not None:
+            raise self._failure
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept on the owner's sockets."""
@@ -98,6 +105,7 @@ class Server(uvicorn.Server):
             deadlines=self._listen.deadlines,
             backlog=BACKLOG,
             on_end=self._count,
+            on_failure=self._fail,
         )
 
     def _connection(self, place: Place) -> Connection:
@@ -115,6 +123,12 @@ class Server(uvicorn.Server):
 
     def _connections(self) -> list[Connection]:
         return [each for each in self.server_state.connections if isinstance(each, Connection)]
+
+    def _fail(self, error: BaseException) -> None:
+        """Stop: a server that accepts nobody is of no use, and whoever started it must hear of it."""
+        log.error("accepting_failed", error=type(error).__name__)
+        self._failure = error
+        self.should_exit = True
 
     def _count(self, reason: Reason) -> None:
         self.ended[reason] += 1

@@ -8,7 +8,8 @@ stage   from                                        until
 HEAD    the connection, or a request's first byte   the end of its fields; then 408 (RFC 9110, 15.5.9)
 BODY    the end of its fields                       the end of its body; then 408
 WORK    the end of its body                         the answer; that time is the exchange's own
-IDLE    the answer                                  the next request's first byte; then it is closed
+IDLE    the answer                                  the next request's first byte; then it is closed, or
+                                                    before, where another needs the place
 ======  ==========================================  ===================================================
 
 An answer must be taken within a time of its own, counted from when the client first held it up. Deadlines are held
@@ -49,6 +50,7 @@ class Connection(PlainHttp):
         super().__init__(config, server_state, {}, _loop=asyncio.get_running_loop())
         self._deadlines = deadlines
         self._place = place
+        place.give_way = self._give_way
         self._on_end = on_end
         self._due = _NEVER
         self._answer_due = _NEVER
@@ -102,10 +104,12 @@ class Connection(PlainHttp):
         now = self.loop.time()
         match stage:
             case Stage.HEAD:
+                self._place.work()
                 self._due = now + self._deadlines.head
             case Stage.BODY:
                 self._due = now + self._deadlines.body
             case Stage.IDLE:
+                self._place.rest()
                 self._due = now + self._deadlines.idle
             case Stage.WORK:
                 self._due = _NEVER
@@ -146,6 +150,10 @@ class Connection(PlainHttp):
                 self.transport.close()
             case Stage.WORK:
                 self._due = _NEVER
+
+    def _give_way(self) -> None:
+        self._on_end(Reason.GAVE_WAY)
+        self.transport.abort()  # an orderly end would take its time, and the place is another's already
 
     def _take_forwarded(self) -> None:
         if self._place.proxy:

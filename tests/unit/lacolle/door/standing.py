@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.settings import Deadlines, Listen
+from lacolle.certificates import IssuedCertificate, LocalAuthority
 from lacolle.serving import Server, http_server
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -54,16 +55,30 @@ class Application:
 
 @dataclass(frozen=True)
 class Standing:
-    """A server, its application and where it listens."""
+    """A server that serves, and its application."""
 
     server: Server
     app: Application
-    port: int
+    bound: socket.socket
+    serving: asyncio.Task[None]
+
+    @property
+    def port(self) -> int:
+        """Where it listens, on loopback."""
+        return int(self.bound.getsockname()[1])
 
     async def connect(self, tls: ssl.SSLContext | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open a connection to it."""
         name = None if tls is None else "localhost"
         return await asyncio.open_connection("127.0.0.1", self.port, ssl=tls, server_hostname=name)
+
+
+def client_side(authority: LocalAuthority, certificate: IssuedCertificate | None) -> ssl.SSLContext:
+    """Return a client's context."""
+    context = ssl.create_default_context(cafile=authority.ca_file)
+    if certificate is not None:
+        context.load_cert_chain(certificate.chain, certificate.key)
+    return context
 
 
 @asynccontextmanager
@@ -78,7 +93,7 @@ async def standing(
         server = http_server(app, tls=tls, grace=grace, listen=listen or Listen(deadlines=QUICK))
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         try:
-            yield Standing(server, app, bound.getsockname()[1])
+            yield Standing(server, app, bound, serving)
         finally:
             server.should_exit = True
             await serving

@@ -7,7 +7,6 @@ import base64
 import socket
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,7 @@ from lacolle.certificates import IssuedCertificate, LocalAuthority
 from lacolle.door.certificates import MalformedFieldError, forwarded_certificate
 from lacolle.door.places import Reason
 from lacolle.serving import tls_context
-from tests.unit.lacolle.door.standing import Standing, standing
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> LocalAuthority:
-    """Return an authority for servers and clients."""
-    return LocalAuthority(tmp_path / "authority")
+from tests.unit.lacolle.door.standing import Standing, client_side, standing
 
 
 def der(certificate: IssuedCertificate) -> bytes:
@@ -40,14 +33,6 @@ def server_side(authority: LocalAuthority, *, required: bool = False) -> ssl.SSL
     """Return a server's context that verifies clients."""
     own = authority.issue("server")
     return tls_context(own.chain, own.key, client_ca=authority.ca_file, required=required)
-
-
-def client_side(authority: LocalAuthority, certificate: IssuedCertificate | None) -> ssl.SSLContext:
-    """Return a client's context."""
-    context = ssl.create_default_context(cafile=authority.ca_file)
-    if certificate is not None:
-        context.load_cert_chain(certificate.chain, certificate.key)
-    return context
 
 
 async def ask(there: Standing, tls: ssl.SSLContext | None = None, fields: bytes = b"") -> bytes:
