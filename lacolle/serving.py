@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import asyncio
 import socket
 import ssl
 from collections import Counter
@@ -25,6 +25,9 @@ BACKLOG: Final = 1024
 _TICKS_A_LOOK: Final = 5
 """uvicorn ticks ten times a second; connections are held against their deadlines at every so many."""
 _TICKS_A_WORD: Final = 100
+_LOOK_SECONDS: Final = 0.5
+_OF_THE_GRACE: Final = 0.5
+"""How much of a stop's time clients may take to send what they began to send, and to take their answers."""
 
 
 class Server(uvicorn.Server):
@@ -33,16 +36,18 @@ class Server(uvicorn.Server):
     ``ended`` counts the connections that were not taken, or ended by the server, by reason.
     """
 
-    def __init__(self, config: uvicorn.Config, *, tls: ssl.SSLContext | None, listen: Listen) -> None:
+    def __init__(self, config: uvicorn.Config, *, tls: ssl.SSLContext | None, listen: Listen, grace: float) -> None:
         super().__init__(config)
         self.ended: Counter[Reason] = Counter()
         self._tls = tls
         self._listen = listen
+        self._hurry = grace * _OF_THE_GRACE
         self._places = Places(
             total=listen.connections.total,
             per_address=listen.connections.per_address,
             trusted_proxies=listen.trusted_proxies,
         )
+        self._failure: BaseException | None = None
         self._told: Counter[Reason] = Counter()
 
     @property
@@ -54,6 +59,12 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop. Raises what made accepting end before."""
+        await super().serve(sockets)
+        if self._failure is not None:
+            raise self._failure
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept on the owner's sockets."""
@@ -68,6 +79,23 @@ class Server(uvicorn.Server):
             self._tell()
         return await super().on_tick(counter)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish the requests in hand. Who drags on sending one, or taking its answer, is ended before the grace is."""
+        hurrying = asyncio.create_task(self._hurry_them())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            hurrying.cancel()
+            self._tell()
+
+    async def _hurry_them(self) -> None:
+        until = asyncio.get_running_loop().time() + self._hurry
+        while True:
+            for connection in self._connections():
+                connection.hurry(until)
+            self._look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
     def _listener(self, bound: socket.socket) -> Listener:
         return Listener(
             bound,
@@ -77,6 +105,7 @@ class Server(uvicorn.Server):
             deadlines=self._listen.deadlines,
             backlog=BACKLOG,
             on_end=self._count,
+            on_failure=self._fail,
         )
 
     def _connection(self, place: Place) -> Connection:
@@ -89,9 +118,17 @@ class Server(uvicorn.Server):
         )
 
     def _look(self) -> None:
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, Connection):
-                connection.expire()
+        for connection in self._connections():
+            connection.expire()
+
+    def _connections(self) -> list[Connection]:
+        return [each for each in self.server_state.connections if isinstance(each, Connection)]
+
+    def _fail(self, error: BaseException) -> None:
+        """Stop: a server that accepts nobody is of no use, and whoever started it must hear of it."""
+        log.error("accepting_failed", error=type(error).__name__)
+        self._failure = error
+        self.should_exit = True
 
     def _count(self, reason: Reason) -> None:
         self.ended[reason] += 1
@@ -124,18 +161,17 @@ def http_server(
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=math.ceil(listen.deadlines.idle),
-        timeout_graceful_shutdown=int(grace),
+        timeout_graceful_shutdown=grace,  # type: ignore[arg-type]  # a number of asyncio's, which need not be whole
     )
     config.load()
-    return Server(config, tls=tls, listen=listen)
+    return Server(config, tls=tls, listen=listen, grace=grace)
 
 
 def tls_context(chain: Path, key: Path, *, client_ca: Path | None = None, required: bool = False) -> ssl.SSLContext:
-    """Return a server's TLS context, version 1.2 or newer.
+    """Return a server's TLS context, version 1.2 or newer; with ``client_ca`` 1.3 alone.
 
-    With ``client_ca`` (PEM) a client's certificate is verified against it where one comes; ``required`` takes no
-    connection without one. Raises ``OSError``, of which ``ssl.SSLError`` is one.
+    With ``client_ca`` (PEM) a client's certificate is verified against it where one comes, on every connection anew;
+    ``required`` takes no connection without one. Raises ``OSError``, of which ``ssl.SSLError`` is one.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -143,6 +179,6 @@ def tls_context(chain: Path, key: Path, *, client_ca: Path | None = None, requir
     if client_ca is not None:
         context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
-        context.num_tickets = 0  # each connection shows its certificate anew
-        context.options |= ssl.OP_NO_TICKET
+        context.minimum_version = ssl.TLSVersion.TLSv1_3  # 1.2 resumes by session id, too, and has no switch for it
+        context.num_tickets = 0
     return context

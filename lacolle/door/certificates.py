@@ -1,9 +1,6 @@
 """Which client certificate came with a request: this connection's own, or the one that a trusted proxy was shown.
 
-The application finds it in its ASGI scope, under ``extensions``:
-
-``tls``                         ASGI's TLS extension, on TLS connections alone
-``lacolle.client_certificate``  ``{"der": bytes}``, wherever a client certificate was verified for this request
+The application finds it in its ASGI scope, under ``extensions``, as ``lacolle.client_certificate``: ``{"der": bytes}``.
 
 A proxy that ends TLS says in ``Client-Cert`` what it was shown (RFC 9440). It is believed of a trusted hop alone; the
 hop's own certificate then stands for nobody but itself.
@@ -14,9 +11,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import ssl
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from cryptography import x509
 
@@ -26,27 +22,12 @@ FORWARDED: Final = frozenset({CLIENT_CERT, CLIENT_CERT_CHAIN})
 _LONGEST: Final = 16 * 1024
 _BYTES: Final = re.compile(rb" *:([A-Za-z0-9+/]*={0,2}): *")
 """A structured field that is one Byte Sequence (RFC 9651 sections 4.2 and 4.2.7), without parameters."""
-_VERSIONS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 class MalformedFieldError(Exception):
     """A trusted hop's ``Client-Cert`` is not what RFC 9440 says; nothing of it is used."""
-
-
-def tls_extension(connection: ssl.SSLObject) -> tuple[dict[str, Any], bytes | None]:
-    """Return ASGI's TLS extension for a connection, and the client certificate that its handshake verified (DER)."""
-    der = connection.getpeercert(binary_form=True)
-    extension = {
-        "server_cert": None,
-        "client_cert_chain": [] if der is None else [ssl.DER_cert_to_PEM_cert(der)],
-        "client_cert_name": None if der is None else x509.load_der_x509_certificate(der).subject.rfc4514_string(),
-        "client_cert_error": None,
-        "tls_version": _VERSIONS.get(connection.version() or ""),
-        "cipher_suite": None,
-    }
-    return extension, der
 
 
 def forwarded_certificate(headers: Headers) -> bytes | None:

@@ -17,21 +17,33 @@ import structlog
 
 from gateway.settings import Deadlines
 from lacolle.door.places import NoPlaceError, Place, Places, Reason
+from lacolle.door.refusals import refusal
 
 log = structlog.get_logger(__name__)
 
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_OF_ONE_CONNECTION: Final = frozenset(
+    number
+    for number, name in errno.errorcode.items()
+    if name
+    in {
+        "ECONNABORTED",
+        "EHOSTDOWN",
+        "EHOSTUNREACH",
+        "ENETDOWN",
+        "ENETUNREACH",
+        "ENONET",
+        "ENOPROTOOPT",
+        "EOPNOTSUPP",
+        "EPERM",
+        "EPROTO",
+    }
+)
+"""What Linux reports of a connection that is gone before it was accepted, or that a firewall forbids (accept(2))."""
 _REST_SECONDS: Final = 0.5
 _FAREWELL_SECONDS: Final = 1.0
 """How long a client may take to answer the end of TLS; nothing depends on its answer (RFC 8446 section 6.1)."""
-_TURNED_AWAY: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\nretry-after: 5\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n%s"
-)
-_WHY: Final = {
-    Reason.FULL: "Toutes les connexions sont prises. / All connections are taken.\n",
-    Reason.FULL_FOR_ADDRESS: "Trop de connexions depuis votre adresse. / Too many connections from your address.\n",
-}
+_RETRY: Final = ((b"retry-after", b"5"),)
 
 
 class Listener:
@@ -47,18 +59,24 @@ class Listener:
         deadlines: Deadlines,
         backlog: int,
         on_end: Callable[[Reason], None],
+        on_failure: Callable[[BaseException], None],
     ) -> None:
-        """Listen and begin to accept; there must be a running event loop."""
+        """Listen and begin to accept; there must be a running event loop.
+
+        ``on_failure`` is told what made accepting end before ``close``.
+        """
         self._bound = bound
         self._protocol = protocol
         self._places = places
         self._tls = tls
         self._deadlines = deadlines
         self._on_end = on_end
+        self._on_failure = on_failure
         self._greeting: set[asyncio.Task[None]] = set()
         bound.settimeout(0)
         bound.listen(backlog)
         self._accepting = asyncio.create_task(self._accept(), name="accepting")
+        self._accepting.add_done_callback(self._ended)
 
     def close(self) -> None:
         """Accept no more, and let go of those whose handshake is not done. Idempotent."""
@@ -75,10 +93,13 @@ class Listener:
             try:
                 connection, address = await loop.sock_accept(self._bound)
             except OSError as error:
-                if error.errno in _EXHAUSTED:  # as long as there are no descriptors, the backlog waits
-                    log.warning("cannot_accept", error=errno.errorcode[error.errno or 0])
-                    await asyncio.sleep(_REST_SECONDS)
-                continue  # any other is of the one connection, which is gone already
+                if error.errno in _OF_ONE_CONNECTION:
+                    continue
+                if error.errno not in _EXHAUSTED:
+                    raise
+                log.warning("cannot_accept", error=errno.errorcode[error.errno or 0])
+                await asyncio.sleep(_REST_SECONDS)  # as long as there are no descriptors, the backlog waits
+                continue
             try:
                 place = self._places.take(address[0])
             except NoPlaceError as none:
@@ -87,6 +108,11 @@ class Listener:
             greeting = asyncio.create_task(self._greet(connection, place))
             self._greeting.add(greeting)
             greeting.add_done_callback(self._greeting.discard)
+
+    def _ended(self, accepting: asyncio.Task[None]) -> None:
+        error = None if accepting.cancelled() else accepting.exception()
+        if error is not None:
+            self._on_failure(error)
 
     async def _greet(self, connection: socket.socket, place: Place) -> None:
         """Hand a connection to the loop, after its TLS handshake where there is TLS."""
@@ -111,8 +137,7 @@ class Listener:
         with connection:
             connection.settimeout(0)
             if self._tls is None:
-                why = _WHY[reason].encode()
                 try:
-                    connection.send(_TURNED_AWAY % (len(why), why))
+                    connection.send(refusal(reason, _RETRY))
                 except OSError:
                     return  # it is closed either way

@@ -8,7 +8,8 @@ stage   from                                        until
 HEAD    the connection, or a request's first byte   the end of its fields; then 408 (RFC 9110, 15.5.9)
 BODY    the end of its fields                       the end of its body; then 408
 WORK    the end of its body                         the answer; that time is the exchange's own
-IDLE    the answer                                  the next request's first byte; then it is closed
+IDLE    the answer                                  the next request's first byte; then it is closed, or
+                                                    before, where another needs the place
 ======  ==========================================  ===================================================
 
 An answer must be taken within a time of its own, counted from when the client first held it up. Deadlines are held
@@ -20,7 +21,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import Any, Final
 
 from uvicorn.config import Config
@@ -28,24 +28,14 @@ from uvicorn.server import ServerState
 
 from gateway.http.certificates import EXTENSION
 from gateway.settings import Deadlines
-from lacolle.door.certificates import FORWARDED, forwarded_certificate, tls_extension
-from lacolle.door.heads import BoundedHead
+from lacolle.door.certificates import FORWARDED, forwarded_certificate
 from lacolle.door.places import Place, Reason
+from lacolle.door.plain import PlainHttp, Stage
 
 _NEVER: Final = math.inf
-_SLOW_REQUEST: Final = 408
 
 
-class Stage(Enum):
-    """What a connection waits for."""
-
-    HEAD = auto()
-    BODY = auto()
-    WORK = auto()
-    IDLE = auto()
-
-
-class Connection(BoundedHead):
+class Connection(PlainHttp):
     """One client's connection, at its place."""
 
     def __init__(
@@ -60,8 +50,8 @@ class Connection(BoundedHead):
         super().__init__(config, server_state, {}, _loop=asyncio.get_running_loop())
         self._deadlines = deadlines
         self._place = place
+        place.give_way = self._give_way
         self._on_end = on_end
-        self._stage = Stage.HEAD
         self._due = _NEVER
         self._answer_due = _NEVER
         self._extensions: dict[str, Any] = {}
@@ -70,51 +60,30 @@ class Connection(BoundedHead):
         """Begin to wait for a request; what the handshake verified holds for all of them."""
         super().connection_made(transport)
         tls = transport.get_extra_info("ssl_object")
-        if tls is not None:
-            self._extensions["tls"], der = tls_extension(tls)
-            if der is not None and not self._place.proxy:
-                self._extensions[EXTENSION] = {"der": der}
-        self._enter(Stage.HEAD)
+        der = None if tls is None else tls.getpeercert(binary_form=True)
+        if der is not None and not self._place.proxy:
+            self._extensions[EXTENSION] = {"der": der}
+        self.enter(Stage.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place back."""
         self._place.leave()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Read on; the first byte after an answer begins the next request, whatever it is."""
-        if self._stage is Stage.IDLE:
-            self._enter(Stage.HEAD)
-        super().data_received(data)
-
-    def on_message_begin(self) -> None:
-        """Begin a request, also one that is sent before the last one's answer."""
-        super().on_message_begin()
-        if self._stage is Stage.WORK:
-            self._enter(Stage.HEAD)
-        if self._extensions:
-            self.scope["extensions"] = dict(self._extensions)
-
     def on_headers_complete(self) -> None:
         """Hand the request to the application, which never sees a ``Client-Cert`` field, nobody's.
 
-        Raises ``MalformedFieldError``, which the parser turns into a 400.
+        Raises ``NotTakenError`` and ``MalformedFieldError``, which the parser turns into a 400.
         """
+        if self._extensions:
+            self.scope["extensions"] = dict(self._extensions)
         if any(name in FORWARDED for name, _ in self.headers):
             self._take_forwarded()
-        self._enter(Stage.BODY)
         super().on_headers_complete()
 
-    def on_message_complete(self) -> None:
-        """Wait for the answer, or for the next request where it was answered early."""
-        super().on_message_complete()
-        self._enter(Stage.IDLE if self.cycle.response_complete else Stage.WORK)
-
     def on_response_complete(self) -> None:
-        """Wait for the next request, once the last of those at hand is answered."""
+        """Wait for the next request; an answer that the client did not hold up is done with."""
         super().on_response_complete()
-        if self._stage is Stage.WORK and self.cycle.response_complete:
-            self._enter(Stage.IDLE)
         if not self.flow.write_paused:
             self._answer_due = _NEVER
 
@@ -129,6 +98,35 @@ class Connection(BoundedHead):
         if self.cycle.response_complete:
             self._answer_due = _NEVER
 
+    def enter(self, stage: Stage) -> None:
+        """Begin a stage, and its time."""
+        super().enter(stage)
+        now = self.loop.time()
+        match stage:
+            case Stage.HEAD:
+                self._place.work()
+                self._due = now + self._deadlines.head
+            case Stage.BODY:
+                self._due = now + self._deadlines.body
+            case Stage.IDLE:
+                self._place.rest()
+                self._due = now + self._deadlines.idle
+            case Stage.WORK:
+                self._due = _NEVER
+
+    def refuse(self, reason: Reason) -> None:
+        """Count it, and end the connection."""
+        self._on_end(reason)
+        super().refuse(reason)
+
+    def hurry(self, until: float) -> None:
+        """Take no other request; what the client still sends or takes of this one, it must by ``until``."""
+        self.shutdown()
+        if self.stage is Stage.BODY:
+            self._due = min(self._due, until)
+        if self.flow.write_paused or self.transport.is_closing():
+            self._answer_due = min(self._answer_due, until)
+
     def expire(self) -> None:
         """End the connection where its stage, or its answer, is over time."""
         now = self.loop.time()
@@ -141,28 +139,21 @@ class Connection(BoundedHead):
             self._run_out(now)
 
     def _run_out(self, now: float) -> None:
-        match self._stage:
-            case Stage.HEAD | Stage.BODY if self.flow.read_paused:  # it is the exchange that is behind
+        match self.stage:
+            case Stage.BODY if self.flow.read_paused:  # it is the exchange that is behind
                 self._due = now + self._deadlines.body
             case Stage.HEAD:
-                self._on_end(Reason.HEAD)
-                self.refuse(_SLOW_REQUEST)
+                self.refuse(Reason.HEAD)
             case Stage.BODY:
-                self._on_end(Reason.BODY)
-                self._drop_request()
+                self.refuse(Reason.BODY)
             case Stage.IDLE:
                 self.transport.close()
             case Stage.WORK:
                 self._due = _NEVER
 
-    def _drop_request(self) -> None:
-        """Answer 408 in the application's place, which learns that its client is gone."""
-        cycle = self.cycle
-        if not cycle.response_started:
-            cycle.response_started = cycle.response_complete = True
-        cycle.disconnected = True
-        cycle.message_event.set()
-        self.refuse(_SLOW_REQUEST)
+    def _give_way(self) -> None:
+        self._on_end(Reason.GAVE_WAY)
+        self.transport.abort()  # an orderly end would take its time, and the place is another's already
 
     def _take_forwarded(self) -> None:
         if self._place.proxy:
@@ -170,16 +161,3 @@ class Connection(BoundedHead):
             if der is not None:
                 self.scope["extensions"] = {**self._extensions, EXTENSION: {"der": der}}
         self.headers[:] = [(name, value) for name, value in self.headers if name not in FORWARDED]
-
-    def _enter(self, stage: Stage) -> None:
-        self._stage = stage
-        now = self.loop.time()
-        match stage:
-            case Stage.HEAD:
-                self._due = now + self._deadlines.head
-            case Stage.BODY:
-                self._due = now + self._deadlines.body
-            case Stage.IDLE:
-                self._due = now + self._deadlines.idle
-            case Stage.WORK:
-                self._due = _NEVER

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
+import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -161,3 +165,35 @@ def test_behind_a_proxy(behind: ServerProcess, tmp_path_factory: pytest.TempPath
             assert problem_of(proxied.post(agency.sign(alert)), 401) == "signature-not-trusted"
             assert proxied.post(agency.sign(alert), **shown).status_code == 201
             assert proxied.post(agency.sign(alert), **{"Client-Cert": "nonsense"}).status_code == 400
+
+
+def test_a_body_is_never_a_request(behind: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a trusted proxy forwards as one client's body can't speak for another, whatever the head asks for."""
+    certificate = LocalAuthority(tmp_path_factory.mktemp("smuggled")).issue("smuggled")
+    with calling(behind) as agencies:
+        agency = enrol(agencies, "CA-QC", certificates=[digest(certificate)])
+    submission = agency.sign(stolen_vehicle({"sender": agency.participant}))
+    shown = base64.b64encode(der(certificate))
+    inner = _head(b"Client-Cert: :" + shown + b":", len(submission)) + submission
+    address = urlsplit(behind.world.base_url)
+    for asked in (b"Connection: upgrade\r\nUpgrade: x", b"Connection: Upgrade, x\r\nupgrade: h2c"):
+        with socket.create_connection((address.hostname or "", address.port or 0), 5.0, (PROXY, 0)) as sock:
+            sock.sendall(_head(asked, len(inner)))
+            time.sleep(0.2)  # what comes in another read is what a parser might begin anew with
+            with contextlib.suppress(ConnectionError):
+                sock.sendall(inner)
+            assert b" 201 " not in _all_of(sock)
+
+
+def _head(fields: bytes, length: int) -> bytes:
+    lines = (b"POST /v1/alerts HTTP/1.1", b"Host: x", b"Content-Type: application/jose", fields)
+    return b"\r\n".join((*lines, b"Content-Length: %d" % length, b"", b""))
+
+
+def _all_of(sock: socket.socket) -> bytes:
+    received = b""
+    sock.settimeout(1.0)
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        while chunk := sock.recv(65_536):
+            received += chunk
+    return received

@@ -101,6 +101,20 @@ def test_told_why(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert all(b"retry-after: " in each and b"Trop de connexions" in each for each in turned_away)
 
 
+def test_idle_connections_hold_no_place_for_good(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Who holds every connection and asks something now and then keeps nobody out."""
+    settings = {"listen": {"connections": {"total": 4}, "deadlines": {"idle": 600.0}}}
+    with serving_tls(tmp_path_factory.mktemp("full"), settings=settings) as server, contextlib.ExitStack() as stack:
+        target = urlsplit(server.world.base_url)
+        for _ in range(8):  # more than there are, for the fixture has had some
+            sock = socket.create_connection((target.hostname or "", target.port or 0), timeout=5.0)
+            sock = stack.enter_context(server.trust.wrap_socket(sock, server_hostname="localhost"))
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert sock.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        with calling(server) as agencies:
+            assert agencies["ca-qc.sq"].submit(stolen_vehicle()).status_code == 201
+
+
 def _wait_until(holds: Callable[[], bool], *, otherwise: str) -> None:
     until = time.monotonic() + (DEADLINE + LATE) * PATIENCE
     while not holds():

@@ -7,7 +7,6 @@ import base64
 import socket
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,7 @@ from lacolle.certificates import IssuedCertificate, LocalAuthority
 from lacolle.door.certificates import MalformedFieldError, forwarded_certificate
 from lacolle.door.places import Reason
 from lacolle.serving import tls_context
-from tests.unit.lacolle.door.standing import Standing, standing
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> LocalAuthority:
-    """Return an authority for servers and clients."""
-    return LocalAuthority(tmp_path / "authority")
+from tests.unit.lacolle.door.standing import Standing, client_side, standing
 
 
 def der(certificate: IssuedCertificate) -> bytes:
@@ -42,14 +35,6 @@ def server_side(authority: LocalAuthority, *, required: bool = False) -> ssl.SSL
     return tls_context(own.chain, own.key, client_ca=authority.ca_file, required=required)
 
 
-def client_side(authority: LocalAuthority, certificate: IssuedCertificate | None) -> ssl.SSLContext:
-    """Return a client's context."""
-    context = ssl.create_default_context(cafile=authority.ca_file)
-    if certificate is not None:
-        context.load_cert_chain(certificate.chain, certificate.key)
-    return context
-
-
 async def ask(there: Standing, tls: ssl.SSLContext | None = None, fields: bytes = b"") -> bytes:
     """Make one request, and return the line of its answer."""
     reader, writer = await there.connect(tls)
@@ -61,17 +46,13 @@ async def ask(there: Standing, tls: ssl.SSLContext | None = None, fields: bytes 
 
 
 async def test_a_connections_own(authority: LocalAuthority) -> None:
-    """A certificate that the handshake verified is in the scope, as ASGI has it and as its very bytes."""
+    """A certificate that the handshake verified is in the scope, as its very bytes; else nothing is."""
     client = authority.issue("client")
     async with standing(tls=server_side(authority)) as there:
         await ask(there, client_side(authority, client))
         await ask(there, client_side(authority, None))
-    first, second = (scope["extensions"] for scope in there.app.scopes)
-    assert first[EXTENSION] == {"der": der(client)}
-    assert first["tls"]["client_cert_chain"] == [ssl.DER_cert_to_PEM_cert(der(client))]
-    assert (first["tls"]["client_cert_name"], first["tls"]["tls_version"]) == ("CN=client", 0x0304)
-    assert EXTENSION not in second
-    assert second["tls"]["client_cert_chain"] == []
+    first, second = (scope.get("extensions", {}) for scope in there.app.scopes)
+    assert (first, second) == ({EXTENSION: {"der": der(client)}}, {})
 
 
 async def test_required(authority: LocalAuthority) -> None:
@@ -90,6 +71,42 @@ def _first_byte(tls: ssl.SSLContext, port: int) -> bytes:
                 return own.recv(1)  # in TLS 1.3 a client learns only now that it was refused
         except ssl.SSLError:
             return b""
+
+
+async def test_every_connection_shows_its_own(authority: LocalAuthority) -> None:
+    """Where clients show certificates, none resumes an earlier handshake, and TLS 1.2, which could, is not spoken."""
+    client = authority.issue("client")
+    async with standing(tls=server_side(authority)) as there:
+        tls = client_side(authority, client)
+        assert await asyncio.to_thread(_resumed, tls, there.port) is False
+        assert [scope["extensions"][EXTENSION]["der"] for scope in there.app.scopes] == [der(client)] * 2
+        tls.maximum_version = ssl.TLSVersion.TLSv1_2
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await there.connect(tls)
+        assert there.server.ended[Reason.HANDSHAKE] == 1
+
+
+def _resumed(tls: ssl.SSLContext, port: int) -> bool:
+    """Say whether the second of two connections went on with the first one's session."""
+    session, resumed = None, False
+    for _ in range(2):
+        with (
+            socket.create_connection(("127.0.0.1", port)) as sock,
+            tls.wrap_socket(sock, server_hostname="localhost", session=session) as own,
+        ):
+            own.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            own.recv(65_536)
+            session, resumed = own.session, bool(own.session_reused)
+    return resumed
+
+
+async def test_older_tls(authority: LocalAuthority) -> None:
+    """Where no client shows a certificate, TLS 1.2 is spoken."""
+    own = authority.issue("server")
+    tls = client_side(authority, None)
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    async with standing(tls=tls_context(own.chain, own.key)) as there:
+        assert b" 200 " in await ask(there, tls)
 
 
 async def test_half_a_handshake(authority: LocalAuthority) -> None:
@@ -121,7 +138,7 @@ async def test_a_trusted_hops_field(authority: LocalAuthority) -> None:
         await ask(there, tls)
         await ask(there, tls, b"Client-Cert: " + field(der(client)) + b"\r\n")
         assert b" 400 " in await ask(there, tls, b"Client-Cert: x\r\n")
-    first, second = (scope["extensions"] for scope in there.app.scopes)
+    first, second = (scope.get("extensions", {}) for scope in there.app.scopes)
     assert EXTENSION not in first
     assert second[EXTENSION] == {"der": der(client)}
 

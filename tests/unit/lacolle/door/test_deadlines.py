@@ -112,8 +112,8 @@ async def test_the_exchange_takes_its_own_time() -> None:
     async with standing() as there:
         there.app.takes = 1.3
         reader, writer = await there.connect()
-        writer.write(GET * 2)
         for _ in range(2):
+            writer.write(GET)
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
         writer.close()
 

@@ -48,3 +48,34 @@ def test_a_trusted_proxy() -> None:
     assert all(places.take("10.1.2.3").proxy for _ in range(3))
     with pytest.raises(NoPlaceError):
         places.take("10.1.2.3")
+
+
+def test_who_rested_longest_gives_way() -> None:
+    """When all places are taken, who has rested longest gives way, once, and who is in use never does."""
+    places = Places(total=3, per_address=2)
+    ended: list[int] = []
+    first, second, third = (places.take(f"192.0.2.{number}") for number in range(3))
+    for number, place in enumerate((first, second, third)):
+        place.give_way = lambda number=number: ended.append(number)
+        place.rest()
+    first.work()
+    first.rest()
+    third.work()
+    for newcomer in ("192.0.2.7", "192.0.2.8"):
+        places.take(newcomer)
+    assert (ended, places.taken) == ([1, 0], 3)
+    second.leave()
+    second.rest()
+    with pytest.raises(NoPlaceError) as refused:
+        places.take("192.0.2.9")
+    assert (refused.value.reason, places.taken) == (Reason.FULL, 3)
+
+
+def test_nobody_gives_way_in_vain() -> None:
+    """An address that has all the places it may have takes none from others."""
+    places = Places(total=2, per_address=1)
+    places.take("192.0.2.1")
+    places.take("192.0.2.2").rest()
+    with pytest.raises(NoPlaceError) as refused:
+        places.take("192.0.2.1")
+    assert (refused.value.reason, places.taken) == (Reason.FULL_FOR_ADDRESS, 2)
