@@ -106,7 +106,7 @@ class Front:
         )
         services = Services(
             intake=intake,
-            batches=BatchIntake(),
+            batches=BatchIntake(owner_of=registry.owner, longest=settings.limits.body_bytes),
             acknowledgements=Acknowledgements(
                 registry=registry, committer=ledger.committer, clock=around.clock, look=look
             ),
