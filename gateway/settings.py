@@ -113,7 +113,7 @@ class Limits(Section):
     body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     batch_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
     rate_per_second: float = Field(default=50.0, ge=0.001, le=1_000_000)
-    burst: int = Field(default=200, ge=1)
+    burst: int = Field(default=1000, ge=1)
 
 
 class Delivery(Section):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.http.batch import MOST_LINES
 from gateway.section import SettingsError
 from gateway.settings import Settings, read_settings
 from lacolle.folder import create_folder
@@ -24,8 +25,13 @@ def test_the_smallest_file_has_every_default(tmp_path: Path) -> None:
     """An address and a log's name suffice; loopback, limits and delivery have their defaults."""
     read = settings(tmp_path, SMALLEST)
     assert (read.listen.host, read.listen.port, read.listen.tls) == ("127.0.0.1", 8443, None)
-    assert (read.limits.body_bytes, read.limits.rate_per_second, read.limits.burst) == (2_097_152, 50.0, 200)
+    assert (read.limits.body_bytes, read.limits.rate_per_second, read.limits.burst) == (2_097_152, 50.0, 1000)
     assert read.delivery.give_up_after == 259_200
+
+
+def test_a_full_batch_is_within_the_rate(tmp_path: Path) -> None:
+    """Whoever changes nothing can take the largest batch of a participant that has sent nothing before."""
+    assert settings(tmp_path, SMALLEST).limits.burst >= MOST_LINES
 
 
 def test_what_init_writes_is_read(tmp_path: Path) -> None:
