@@ -20,6 +20,7 @@ from gateway.enrol import Enrolment
 from gateway.founding import Founded
 from gateway.health import Check, Condition, Health
 from gateway.hints import Listener
+from gateway.http.bodies import BodyBudget
 from gateway.http.services import Services
 from gateway.identification import Identification
 from gateway.ledger import Ledger
@@ -113,6 +114,7 @@ class Front:
         services = Services(
             intake=intake,
             batches=BatchIntake(owner_of=registry.owner, longest=settings.limits.body_bytes),
+            bodies=BodyBudget(settings.limits.held_bytes),
             acknowledgements=Acknowledgements(
                 identification=identification,
                 committer=ledger.committer,

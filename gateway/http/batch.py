@@ -67,7 +67,6 @@ class _Result:
 async def batch(request: Request) -> Response:
     """Answer a result for each line. Lines that name each other are taken in their order; one never harms another."""
     use, request_id = services(request), problems.new_request_id()
-    lines = _lines(await read_body(request.scope, request.receive, media_type=JOSE_SEQUENCE, limit=use.batch_limit))
     refused: Counter[str] = Counter()
 
     async def result(submission: bytes) -> _Result:
@@ -81,7 +80,10 @@ async def batch(request: Request) -> Response:
             return _refusal(problems.failure_response(request, error, request_id=request_id))
         return _Result(200 if answer.replayed else 201, {"location": f"/v1/alerts/{answer.alert_id}"}, answer.body)
 
-    results = await use.batches.run(lines, result, holds_up=lambda found: found.status in _COME_AGAIN)
+    with use.bodies.share() as share:
+        body = read_body(request.scope, request.receive, media_type=JOSE_SEQUENCE, limit=use.batch_limit, share=share)
+        lines = _lines(await body)
+        results = await use.batches.run(lines, result, holds_up=lambda found: found.status in _COME_AGAIN)
     if refused:  # in one line for all of them: a stranger's thousand would be as many lines from two kilobytes
         log.info("refused_in_batch", problems=dict(refused), lines=len(lines), request_id=request_id)
     return Response(

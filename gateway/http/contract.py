@@ -28,6 +28,7 @@ _SUBMITTED: Final[Refusals] = (
     errors.AlertRefusedError,
     errors.RateLimitedError,
     *_STORED,
+    errors.OverCapacityError,
 )
 
 
@@ -43,7 +44,9 @@ class Terms:
 _READ: Final = Scope.ALERTS_READ
 TERMS: Final[Mapping[tuple[str, str], Terms]] = {
     ("post", "/v1/alerts"): Terms((*_SUBMITTED, errors.IdentifierReusedError), signed="alert+jws"),
-    ("post", "/v1/alerts/batch"): Terms((*_BODY, errors.MalformedSubmissionError), signed="alert+jws"),
+    ("post", "/v1/alerts/batch"): Terms(
+        (*_BODY, errors.MalformedSubmissionError, errors.OverCapacityError), signed="alert+jws"
+    ),
     ("post", "/v1/alerts/preview"): Terms(_SUBMITTED, signed="alert+jws"),
     ("get", "/v1/alerts"): Terms((errors.NotFoundError, errors.InvalidQueryError), scope=_READ),
     ("get", "/v1/alerts/{alert_id}"): Terms((errors.NotFoundError,), scope=_READ),

@@ -93,6 +93,13 @@ PROBLEMS: Final[dict[type[errors.GatewayError], Problem]] = {
             en="The log can't be appended: nothing was accepted",
         ),
     ),
+    errors.OverCapacityError: Problem(
+        503,
+        Bilingual(
+            fr="Trop d'envois volumineux sont en cours : rien n'a été accepté",
+            en="Too many large bodies are in hand: nothing was accepted",
+        ),
+    ),
 }
 """Every error that a request can meet, and its problem. A class that is missing here is a bug, and answers 500."""
 
@@ -184,7 +191,11 @@ _STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}|[0-9]{1,9}")
 
 def _headers(error: errors.GatewayError) -> dict[str, str]:
     match error:
-        case errors.RateLimitedError(retry_after=seconds) | errors.LogUnavailableError(retry_after=seconds):
+        case (
+            errors.RateLimitedError(retry_after=seconds)
+            | errors.LogUnavailableError(retry_after=seconds)
+            | errors.OverCapacityError(retry_after=seconds)
+        ):
             return {"Retry-After": str(max(1, math.ceil(seconds)))}
         case errors.TokenRefusedError(scope=scope, presented=presented, insufficient=insufficient):
             # RFC 6750 section 3.1: who presents no token is told of no error

@@ -15,6 +15,7 @@ from gateway.checks import HasLatest
 from gateway.clock import Clock
 from gateway.enrol import Enrolment
 from gateway.health import Health
+from gateway.http.bodies import BodyBudget
 from gateway.registry import CurrentRegistry
 from gateway.store.engine import Store
 from gateway.tokens import TokenIssuer
@@ -32,6 +33,7 @@ class Services:
 
     intake: Intake
     batches: BatchIntake
+    bodies: BodyBudget
     acknowledgements: Acknowledgements
     enrolment: Enrolment
     tokens: TokenIssuer

@@ -108,6 +108,13 @@ def test_a_cap_below_its_base_is_refused(tmp_path: Path) -> None:
         settings(tmp_path, f"{SMALLEST}delivery: {{retry_base: 5, retry_cap: 1}}\n")
 
 
+@pytest.mark.parametrize("limit", ["body_bytes", "batch_bytes"])
+def test_what_one_may_send_the_process_can_hold(tmp_path: Path, limit: str) -> None:
+    """A largest body that is over what all of them together may hold is a mistake."""
+    with pytest.raises(SettingsError, match="held_bytes"):
+        settings(tmp_path, f"{SMALLEST}limits: {{{limit}: 40000000, held_bytes: 39999999}}\n")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "base_url: [", "a: 1\na: 2\n", "{}\n---\n{}\n"])
 def test_what_is_no_mapping_of_settings_is_refused(tmp_path: Path, text: str) -> None:
     """An empty file, a list, broken YAML, a member that stands twice and two documents are refused with a line."""
