@@ -137,6 +137,7 @@ class Front:
             checkpoints=around.checkpoints,
             health=self.health,
             metrics=None if around.operator else metrics,
+            trusted_proxies=settings.listen.trusted_proxies,
             public_keys=(keys.receipt.public, keys.transport.public),
             body_limit=settings.limits.body_bytes,
             batch_limit=settings.limits.batch_bytes,

@@ -72,7 +72,7 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
     ("get", "/.well-known/oauth-authorization-server"): Terms(),
     ("get", "/healthz"): Terms(),
     ("get", "/readyz"): Terms(),
-    ("get", "/metrics"): Terms(),
+    ("get", "/metrics"): Terms((errors.NotFoundError,)),
 }
 """Every operation of the document."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from typing import cast
 
 from fastapi import Request
@@ -27,7 +28,8 @@ from schemas.tracing import Tracing
 class Services:
     """The use cases and readers that the routes share. ``body_limit`` and ``batch_limit`` are in bytes.
 
-    ``metrics`` is None where the operator has a listener of its own: then the public port says whether, not why.
+    ``metrics`` is None where the operator has a listener of its own: then the public port says whether, not why. What
+    comes from ``trusted_proxies`` is somebody else's.
     ``tracing`` is None where nobody records spans.
     """
 
@@ -42,6 +44,7 @@ class Services:
     checkpoints: HasLatest
     health: Health
     metrics: CollectorRegistry | None
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     public_keys: tuple[PublicKey, ...]
     body_limit: int
     batch_limit: int
