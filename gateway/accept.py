@@ -1,43 +1,30 @@
 """Accepting an alert: everything between the bytes that arrived and the answer that may go out.
 
-    read -> trust -> rate -> parse -> permit -> time -> thread -> decide -> commit
+    identify -> rate -> parse -> permit -> time -> thread -> decide -> commit
 
-Each step is pure or in memory but two: an Update or Cancel reads its thread, and the commit writes. Whatever is refused
-after the signature was verified becomes an entry, whose actor is the key's participant; a stranger's is counted alone,
-so that nobody unknown can make the log grow.
+Each step is pure or in memory but two: an Update or Cancel reads its thread, and the commit writes. What is refused for
+good once its sender is identified becomes an entry, whose actor is the key's participant. What may come again as it is
+(over the rate, or the log can't be appended) is counted alone, and so is what a stranger sends: nobody unknown can make
+the log grow, and nobody at all faster than its rate.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agreements.decide import decide
 from audit.entry import Draft, Kind
 from gateway.clock import Clock
-from gateway.errors import (
-    AlertRefusedError,
-    GatewayError,
-    LogUnavailableError,
-    MalformedSubmissionError,
-    RateLimitedError,
-    UntrustedSignatureError,
-)
-from gateway.following import decided_anew, no_look
+from gateway.errors import AlertRefusedError, GatewayError, LogUnavailableError
+from gateway.following import decided_anew
+from gateway.identification import Identification, Identified
 from gateway.ratelimit import RateLimiter
 from gateway.registry import CurrentRegistry
-from gateway.screening import (
-    UNKNOWN_REFERENCE,
-    check_permission,
-    check_signing_time,
-    check_times,
-    own_references,
-    read_alert,
-)
-from gateway.signatures.beside import Signatures
+from gateway.screening import UNKNOWN_REFERENCE, check_permission, check_times, own_references, read_alert
 from gateway.store.acceptance import AcceptanceWriter, Answer
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
@@ -49,25 +36,8 @@ from schemas.alerts.catalogue import InvalidAlertError, parse_alert
 from schemas.alerts.header import Alert
 from schemas.decisions import Decision
 from schemas.ids import CertificateDigest, ParticipantId
-from schemas.registry import ParticipantStatement
-from schemas.signing.jws import (
-    ALERT,
-    MalformedJwsError,
-    SignatureNotTrustedError,
-    Unverified,
-    read_compact,
-)
+from schemas.signing.jws import ALERT
 from schemas.signing.strict_json import JsonError, parse_json
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """A submission whose signature is a participant's own."""
-
-    participant: ParticipantStatement
-    unverified: Unverified
-    submission: bytes
-    submission_digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +59,25 @@ class Intake:
         self,
         *,
         registry: CurrentRegistry,
+        identification: Identification,
         store: Store,
         committer: Committer,
         acceptances: AcceptanceWriter,
-        signatures: Signatures,
         limiter: RateLimiter,
         clock: Clock,
         give_up_after: timedelta,
         on_refused: Callable[[GatewayError, ParticipantId | None], None],
-        look: Callable[[], Awaitable[None]] = no_look,
     ) -> None:
         self._registry = registry
+        self._identification = identification
         self._store = store
         self._committer = committer
         self._acceptances = acceptances
-        self._signatures = signatures
         self._entries = EntryWriter()
         self._limiter = limiter
         self._clock = clock
         self._give_up_after = give_up_after
         self._on_refused = on_refused
-        self._look = look
 
     async def accept(
         self, submission: bytes, *, certificate: CertificateDigest | None = None, traceparent: str = ""
@@ -118,16 +86,18 @@ class Intake:
 
         ``submission`` is the body as it arrived, ``certificate`` what its connection showed, ``traceparent`` the
         request's trace context or "". Raises ``GatewayError``: each of its classes is one refusal of the wire contract,
-        and where the sender was identified the refusal is an entry before this returns.
+        and where the sender was identified the refusal is an entry before this returns, unless it is
+        ``RateLimitedError`` or ``LogUnavailableError``.
         """
-        return await decided_anew(lambda: self._accept(submission, certificate, traceparent))
-
-    async def _accept(self, submission: bytes, certificate: CertificateDigest | None, traceparent: str) -> Answer:
-        version = self._registry.version
         with self._committer.preparing():
             identified = await self._identify(submission, certificate)
+        return await decided_anew(lambda: self._accept(identified, traceparent))
+
+    async def _accept(self, identified: Identified, traceparent: str) -> Answer:
+        version = self._registry.version
         try:
             with self._committer.preparing():
+                identified = self._identification.confirm(identified)
                 acceptance = _acceptance(await self._consider(identified), traceparent)
             return await self._committer.submit(self._acceptances, acceptance, decided_at=version)
         except AlertRefusedError as refusal:
@@ -137,7 +107,7 @@ class Intake:
                 return earlier
             await self._record_refusal(identified, refusal, decided_at=version)
             raise
-        except (LogUnavailableError, RateLimitedError) as refusal:
+        except LogUnavailableError as refusal:
             self._on_refused(refusal, identified.participant.participant)
             raise
         except GatewayError as refusal:
@@ -152,7 +122,7 @@ class Intake:
         identified = await self._identify(submission, certificate)
         try:
             considered = await self._consider(identified)
-        except (LogUnavailableError, RateLimitedError) as refusal:
+        except LogUnavailableError as refusal:
             self._on_refused(refusal, identified.participant.participant)
             raise
         except GatewayError as refusal:
@@ -162,39 +132,18 @@ class Intake:
         return considered
 
     async def _identify(self, submission: bytes, certificate: CertificateDigest | None) -> Identified:
-        now = self._clock()
+        """Return whose a submission is, and take it from that participant's rate; once, however often it is decided."""
+        sender: ParticipantId | None = None
         try:
-            unverified = read_compact(submission, ALERT)
-            check_signing_time(unverified, now)
-            known = self._registry.registry.trusted_key(unverified.kid, now)
-            if known is None:  # another process may have heard of it
-                await self._look()
-                known = self._registry.registry.trusted_key(unverified.kid, now)
-            if known is not None and not known[0].speaks_over(certificate):
-                known = None  # a stolen key alone is no use from elsewhere, and hears what a stranger hears
-            await self._signatures.verify(unverified, None if known is None else known[1])
-        except MalformedJwsError as error:
-            refusal: GatewayError = MalformedSubmissionError(error.reason)
-            self._on_refused(refusal, None)
-            raise refusal from error
-        except (MalformedSubmissionError, LogUnavailableError) as refused:
-            self._on_refused(refused, None)
+            identified = await self._identification.identify(submission, ALERT, certificate=certificate)
+            sender = identified.participant.participant
+            self._limiter.take(sender, now=time.monotonic())
+        except GatewayError as refusal:
+            self._on_refused(refusal, sender)
             raise
-        except SignatureNotTrustedError as error:
-            refusal = UntrustedSignatureError()
-            self._on_refused(refusal, None)
-            raise refusal from error
-        if known is None:
-            raise UntrustedSignatureError
-        return Identified(
-            participant=known[0],
-            unverified=unverified,
-            submission=submission,
-            submission_digest=hashlib.sha256(submission).digest(),
-        )
+        return identified
 
     async def _consider(self, identified: Identified) -> Considered:
-        self._limiter.take(identified.participant.participant, now=time.monotonic())
         alert = read_alert(identified.unverified.payload)
         check_permission(identified.participant, alert)
         now = self._clock()
@@ -255,8 +204,8 @@ def _acceptance(considered: Considered, traceparent: str) -> Acceptance:
         alert=considered.alert,
         home=identified.participant.jurisdiction,
         kid=identified.unverified.kid,
-        submission=identified.submission,
-        submission_digest=identified.submission_digest,
+        submission=identified.unverified.compact,
+        submission_digest=hashlib.sha256(identified.unverified.compact).digest(),
         payload_digest=hashlib.sha256(identified.unverified.payload).digest(),
         references=own_references(considered.alert),
         thread=considered.thread,
@@ -275,7 +224,7 @@ def _entry(kind: Kind, identified: Identified, content: dict[str, str]) -> Draft
         alert_id=None,
         agreement=None,
         content={
-            "digest": f"sha-256:{identified.submission_digest.hex()}",
+            "digest": f"sha-256:{hashlib.sha256(identified.unverified.compact).hexdigest()}",
             "kid": identified.unverified.kid,
             **content,
         },

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+import time
 
 from pydantic import ValidationError
 
 from gateway.clock import Clock
-from gateway.errors import AlertRefusedError, MalformedSubmissionError, NotFoundError, UntrustedSignatureError
-from gateway.following import decided_anew, no_look
-from gateway.registry import CurrentRegistry
-from gateway.screening import CLOCK_TOLERANCE, check_signing_time
+from gateway.errors import AlertRefusedError, MalformedSubmissionError, NotFoundError
+from gateway.following import decided_anew
+from gateway.identification import Identification, Identified
+from gateway.ratelimit import RateLimiter
+from gateway.screening import CLOCK_TOLERANCE
 from gateway.store.acknowledgements import AcknowledgementWriter, Recorded, SignedAcknowledgement
 from gateway.store.committer import Committer
 from schemas.alerts.catalogue import Fault
@@ -20,14 +20,7 @@ from schemas.bilingual import Bilingual
 from schemas.evidence import Acknowledgement
 from schemas.faults import sentence_for
 from schemas.ids import AlertId, CertificateDigest
-from schemas.signing.jws import (
-    ACKNOWLEDGEMENT,
-    MalformedJwsError,
-    SignatureNotTrustedError,
-    Unverified,
-    read_compact,
-    verify,
-)
+from schemas.signing.jws import ACKNOWLEDGEMENT
 from schemas.signing.strict_json import JsonError, parse_json
 from schemas.timestamps import read_utc
 
@@ -38,14 +31,14 @@ class Acknowledgements:
     def __init__(
         self,
         *,
-        registry: CurrentRegistry,
+        identification: Identification,
         committer: Committer,
+        limiter: RateLimiter,
         clock: Clock,
-        look: Callable[[], Awaitable[None]] = no_look,
     ) -> None:
-        self._look = look
-        self._registry = registry
+        self._identification = identification
         self._committer = committer
+        self._limiter = limiter
         self._clock = clock
         self._writer = AcknowledgementWriter()
 
@@ -54,41 +47,28 @@ class Acknowledgements:
     ) -> tuple[Acknowledgement, Recorded]:
         """Store an acknowledgement and return it with its place in the log; its connection showed ``certificate``.
 
-        Raises ``MalformedSubmissionError``, ``UntrustedSignatureError``, ``AlertRefusedError`` for a document that is
-        not an acknowledgement, and ``NotFoundError`` where the signer has no such delivery of this alert.
+        Raises ``MalformedSubmissionError``, ``UntrustedSignatureError``, ``RateLimitedError``, ``AlertRefusedError``
+        for a document that is not an acknowledgement, and ``NotFoundError`` where the signer has no such delivery of
+        this alert.
         """
-        return await decided_anew(lambda: self._record(alert_id, compact, certificate))
-
-    async def _record(
-        self, alert_id: AlertId, compact: bytes, certificate: CertificateDigest | None
-    ) -> tuple[Acknowledgement, Recorded]:
-        version = self._registry.version
-        try:
-            unverified = read_compact(compact, ACKNOWLEDGEMENT)
-            known = self._registry.registry.trusted_key(unverified.kid, self._clock())
-            if known is None:  # another process may have heard of it
-                await self._look()
-                known = self._registry.registry.trusted_key(unverified.kid, self._clock())
-            if known is not None and not known[0].speaks_over(certificate):
-                known = None
-            word = _parse(verify(unverified, None if known is None else known[1]))
-        except MalformedJwsError as error:
-            raise MalformedSubmissionError(error.reason) from error
-        except SignatureNotTrustedError as error:
-            raise UntrustedSignatureError from error
-        _check_times(unverified, word, self._clock())
-        if known is None or word.participant != known[0].participant or word.alert_id != alert_id:
+        identified = await self._identification.identify(compact, ACKNOWLEDGEMENT, certificate=certificate)
+        self._limiter.take(identified.participant.participant, now=time.monotonic())
+        word = _parse(identified.unverified.payload)
+        if read_utc(word.at) > self._clock() + CLOCK_TOLERANCE:
+            raise AlertRefusedError((_IN_THE_FUTURE,))
+        if word.participant != identified.participant.participant or word.alert_id != alert_id:
             raise NotFoundError
         signed = SignedAcknowledgement(
-            acknowledgement=word, kid=unverified.kid, compact=compact, digest=hashlib.sha256(compact).digest()
+            acknowledgement=word,
+            kid=identified.unverified.kid,
+            compact=compact,
+            digest=hashlib.sha256(compact).digest(),
         )
-        return word, await self._committer.submit(self._writer, signed, decided_at=version)
+        return word, await decided_anew(lambda: self._submit(identified, signed))
 
-
-def _check_times(unverified: Unverified, word: Acknowledgement, now: datetime) -> None:
-    check_signing_time(unverified, now)
-    if read_utc(word.at) > now + CLOCK_TOLERANCE:
-        raise AlertRefusedError((_IN_THE_FUTURE,))
+    async def _submit(self, identified: Identified, signed: SignedAcknowledgement) -> Recorded:
+        confirmed = self._identification.confirm(identified)
+        return await self._committer.submit(self._writer, signed, decided_at=confirmed.version)
 
 
 _IN_THE_FUTURE = Fault(

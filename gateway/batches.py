@@ -1,30 +1,54 @@
 """Accepting many submissions at once: each as if it had come alone, in an order that keeps threads whole.
 
-Lines that name each other, an alert and its Update, two Updates of one alert, the same alert twice, are accepted one
-after the other, as they stand; all others at the same time, up to a number that batches share, so that a submission
-that comes alone waits for no batch. Where a line is to be sent again later, so are those that it holds up: an Update
-never overtakes its alert. What a line names is read before it is verified, for its place in the order alone.
+Lines of one signer that name each other, an alert and its Update, two Updates of one alert, the same alert twice, are
+accepted one after the other, as they stand; all others at the same time, up to a number that batches share, so that a
+submission that comes alone waits for no batch. Where a line is to be sent again later, so are those that it holds up:
+an Update never overtakes its alert. What a line names is read before it is verified, for its place in the order alone;
+so it counts among the lines of the same signer, and nobody can hold up another's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import binascii
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import orjson
 
+from schemas.ids import KeyId, ParticipantId
+from schemas.signing.jws import ALERT, MalformedJwsError, Unverified, read_compact
+
 AT_ONCE: Final = 256
 """How many lines of all batches together are being accepted at any time."""
+MOST_REFERENCES: Final = 1_024
+"""What an alert may refer to at most; one with more will be refused, and so is held up by nothing."""
+A_TURN: Final = 256 * 1024
+"""Bytes of lines that are read before others have a turn of the loop."""
 
 ResultT = TypeVar("ResultT")
 
 
-class BatchIntake:
-    """Runs batches. ``at_once`` bounds the lines in hand, of all batches together."""
+@dataclass(frozen=True, slots=True)
+class Name:
+    """An alert as a line names it, CAP's ``sender,identifier``; it counts for the line's ``signer`` alone."""
 
-    def __init__(self, *, at_once: int = AT_ONCE) -> None:
+    signer: str
+    alert: str
+
+
+class BatchIntake:
+    """Runs batches. ``at_once`` bounds the lines in hand, of all batches together.
+
+    ``owner_of`` says whose a key is or was, None for a key that nobody is known to have. A line of more than
+    ``longest`` bytes is not looked into.
+    """
+
+    def __init__(
+        self, *, owner_of: Callable[[KeyId], ParticipantId | None], longest: int, at_once: int = AT_ONCE
+    ) -> None:
+        self._owner_of = owner_of
+        self._longest = longest
         self._places = asyncio.Semaphore(at_once)
 
     async def run(
@@ -48,21 +72,45 @@ class BatchIntake:
                     results.update(dict.fromkeys(places[number:], result))
                     return
 
+        named = await self.names(submissions)
         async with asyncio.TaskGroup() as group:
-            for places in threads(submissions):
+            for places in threads(named):
                 group.create_task(in_order(places))
         return [results[place] for place in range(len(submissions))]
 
+    async def names(self, submissions: Sequence[bytes]) -> list[tuple[Name, ...]]:
+        """Return the alerts that each submission names, itself first; none where it can't be read."""
+        found: list[tuple[Name, ...]] = []
+        read = 0
+        for submission in submissions:
+            found.append(self._names(submission))
+            read += len(submission)
+            if read >= A_TURN:
+                read = 0
+                await asyncio.sleep(0)
+        return found
 
-def threads(submissions: Sequence[bytes]) -> list[list[int]]:
-    """Return the submissions' places, those in one list that name an alert in common, each list in their order."""
-    leaders: list[int] = list(range(len(submissions)))
-    first: dict[str, int] = {}
-    for place, submission in enumerate(submissions):
-        for name in _names(submission):
+    def _names(self, submission: bytes) -> tuple[Name, ...]:
+        if len(submission) > self._longest:
+            return ()
+        try:
+            unverified = read_compact(submission, ALERT)
+        except MalformedJwsError:
+            return ()
+        # another process may have heard of a key that this one has not: it stands for whoever signs with it
+        signer = self._owner_of(unverified.kid) or f"key {unverified.kid}"
+        return tuple(Name(signer, alert) for alert in _alerts_in(unverified))
+
+
+def threads(named: Sequence[Iterable[Name]]) -> list[list[int]]:
+    """Return the places of lines, those in one list that name an alert in common, each list in their order."""
+    leaders: list[int] = list(range(len(named)))
+    first: dict[Name, int] = {}
+    for place, names in enumerate(named):
+        for name in names:
             _join(leaders, first.setdefault(name, place), place)
     found: dict[int, list[int]] = {}
-    for place in range(len(submissions)):
+    for place in range(len(named)):
         found.setdefault(_leader(leaders, place), []).append(place)
     return list(found.values())
 
@@ -79,23 +127,22 @@ def _join(leaders: list[int], one: int, other: int) -> None:
     leaders[second] = first
 
 
-def _names(submission: bytes) -> Iterable[str]:
-    """Return the alerts that a submission names, itself first, as ``sender,identifier``; none where it can't be read.
+def _alerts_in(unverified: Unverified) -> Iterable[str]:
+    """Return the alerts of its own sender that an alert names, itself first; threads have no others (decision 5).
 
     References are CAP's ``sender,identifier,sent``.
     """
-    segments = submission.split(b".", 2)
-    if len(segments) < 2:  # noqa: PLR2004 - a header and a payload
-        return
     try:
-        document = orjson.loads(binascii.a2b_base64(segments[1].translate(_FROM_URL) + b"=="))
-    except ValueError:  # of which binascii.Error and JSONDecodeError are two
+        document = orjson.loads(unverified.payload)
+    except orjson.JSONDecodeError:
         return
-    if isinstance(document, dict):
-        yield f"{document.get('sender')},{document.get('identifier')}"
-        references = document.get("references")
-        for each in references if isinstance(references, list) else ():
-            yield str(each).rpartition(",")[0]
-
-
-_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+    if not isinstance(document, dict):
+        return
+    sender, identifier, references = (document.get(member) for member in ("sender", "identifier", "references"))
+    if not isinstance(sender, str) or not isinstance(identifier, str):
+        return
+    yield f"{sender},{identifier}"
+    if isinstance(references, list) and len(references) <= MOST_REFERENCES:
+        for each in references:
+            if isinstance(each, str) and each.startswith(f"{sender},"):
+                yield each.rpartition(",")[0]

@@ -80,6 +80,19 @@ class LogUnavailableError(GatewayError):
         self.retry_after = retry_after
 
 
+class OverCapacityError(GatewayError):
+    """The process has as many bytes of large bodies in hand as it may; nothing was stored.
+
+    ``retry_after`` is in seconds.
+    """
+
+    name = "over-capacity"
+
+    def __init__(self, retry_after: float = 1.0) -> None:
+        super().__init__("too many bytes of large bodies are in hand")
+        self.retry_after = retry_after
+
+
 class NotFoundError(GatewayError):
     """Absent, or another jurisdiction's: the two are one answer."""
 

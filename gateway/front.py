@@ -20,11 +20,14 @@ from gateway.enrol import Enrolment
 from gateway.founding import Founded
 from gateway.health import Check, Condition, Health
 from gateway.hints import Listener
+from gateway.http.bodies import BodyBudget
 from gateway.http.services import Services
+from gateway.identification import Identification
 from gateway.ledger import Ledger
 from gateway.metrics import IntakeMetrics, LedgerMetrics
 from gateway.ratelimit import Rate, RateLimiter
 from gateway.receipts import ReceiptSigner
+from gateway.registry import CurrentRegistry
 from gateway.settings import Settings
 from gateway.signatures.beside import SignatureProcess
 from gateway.store.acceptance import AcceptanceWriter
@@ -32,7 +35,7 @@ from gateway.store.committer import Batch
 from gateway.store.placing import Acceptance
 from gateway.tokens import TokenIssuer
 from schemas.ids import AlertId, KeyId
-from schemas.signing.keys import PublicKey, SigningKey
+from schemas.signing.keys import SigningKey
 from schemas.tracing import Tracing
 
 log = structlog.get_logger(__name__)
@@ -81,8 +84,11 @@ class Front:
         metrics: CollectorRegistry,
         around: Surroundings,
     ) -> None:
-        registry, look = founded.registry, founded.follower.look
+        registry, rate = founded.registry, Rate(settings.limits.rate_per_second, settings.limits.burst)
         self._signatures = SignatureProcess(keys.receipt)
+        identification = Identification(
+            registry=registry, signatures=self._signatures, clock=around.clock, look=founded.follower.look
+        )
         self.metrics = metrics
         self.health = Health(
             (
@@ -98,33 +104,40 @@ class Front:
         intake = _intake(
             settings,
             ledger=ledger,
-            founded=founded,
-            key=keys.receipt.public,
-            signatures=self._signatures,
+            registry=registry,
+            identification=identification,
+            signer=ReceiptSigner(keys.receipt.public, self._signatures, origin=settings.origin),
+            limiter=RateLimiter(rate),
             counts=counts,
             around=around,
         )
         services = Services(
             intake=intake,
-            batches=BatchIntake(),
+            batches=BatchIntake(owner_of=registry.owner, longest=settings.limits.body_bytes),
+            bodies=BodyBudget(settings.limits.held_bytes),
             acknowledgements=Acknowledgements(
-                registry=registry, committer=ledger.committer, clock=around.clock, look=look
+                identification=identification,
+                committer=ledger.committer,
+                limiter=RateLimiter(rate),
+                clock=around.clock,
             ),
             enrolment=Enrolment(registry=registry, committer=ledger.committer, clock=around.clock),
             tokens=TokenIssuer(
                 issuer=settings.base_url,
                 key=keys.receipt,
                 registry=registry,
+                identification=identification,
                 committer=ledger.committer,
+                limiter=RateLimiter(rate),
                 clock=around.clock,
                 randomness=around.randomness,
-                look=look,
             ),
             registry=registry,
             store=ledger.store,
             checkpoints=around.checkpoints,
             health=self.health,
             metrics=None if around.operator else metrics,
+            trusted_proxies=settings.listen.trusted_proxies,
             public_keys=(keys.receipt.public, keys.transport.public),
             body_limit=settings.limits.body_bytes,
             batch_limit=settings.limits.batch_bytes,
@@ -164,14 +177,13 @@ def _intake(
     settings: Settings,
     *,
     ledger: Ledger,
-    founded: Founded,
-    key: PublicKey,
-    signatures: SignatureProcess,
+    registry: CurrentRegistry,
+    identification: Identification,
+    signer: ReceiptSigner,
+    limiter: RateLimiter,
     counts: IntakeMetrics,
     around: Surroundings,
 ) -> Intake:
-    registry = founded.registry
-
     def trusted(kid: KeyId, batch: Batch) -> bool:
         return registry.within(batch).trusted_key(kid, batch.now) is not None
 
@@ -181,18 +193,17 @@ def _intake(
 
     return Intake(
         registry=registry,
+        identification=identification,
         store=ledger.store,
         committer=ledger.committer,
         acceptances=AcceptanceWriter(
-            ReceiptSigner(key, signatures, origin=settings.origin),
+            signer,
             trusted=trusted,
             on_routed=around.hints.routed,
             on_stored=stored,
         ),
-        signatures=signatures,
-        limiter=RateLimiter(Rate(settings.limits.rate_per_second, settings.limits.burst)),
+        limiter=limiter,
         clock=around.clock,
         give_up_after=timedelta(seconds=settings.delivery.give_up_after),
         on_refused=counts.refused,
-        look=founded.follower.look,
     )

@@ -15,7 +15,7 @@ from agreements.signed import VerifiedAgreement
 from agreements.snapshot import Snapshot
 from agreements.succession import ConflictingVersionsError
 from gateway.errors import StatementRefusedError
-from schemas.ids import JurisdictionCode, ParticipantId
+from schemas.ids import JurisdictionCode, KeyId, ParticipantId
 from schemas.registry import Jurisdiction, ParticipantStatement, Registry, Role, StatementError, VerifiedStatement
 
 
@@ -79,6 +79,11 @@ class CurrentRegistry:
         """Return the statement that stands for a participant; None for an unknown one."""
         known = self._registry.participants.get(participant)
         return None if known is None else known.statement
+
+    def owner(self, kid: KeyId) -> ParticipantId | None:
+        """Return whose a key is or once was, trusted or not; None for one that nobody ever registered."""
+        owner = self._registry.owners.get(kid)
+        return None if owner is None else owner[0]
 
     @property
     def receivers(self) -> list[ParticipantStatement]:

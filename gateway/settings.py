@@ -108,12 +108,28 @@ class Listen(Section):
 
 
 class Limits(Section):
-    """What one participant, or one request, may take: the largest submission, and the largest batch of them."""
+    """What one participant, or one request, may take: the largest submission, and the largest batch of them.
+
+    ``held_bytes`` is what all requests of a process may hold together, of bodies that are not small.
+    """
 
     body_bytes: int = Field(default=2 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     batch_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
+    held_bytes: int = Field(default=128 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024 * 1024)
     rate_per_second: float = Field(default=50.0, ge=0.001, le=1_000_000)
-    burst: int = Field(default=200, ge=1)
+    burst: int = Field(default=1000, ge=1)
+
+    @model_validator(mode="after")
+    def _one_of_each_at_least(self) -> Self:
+        if self.held_bytes < max(self.body_bytes, self.batch_bytes):
+            raise BrokenRuleError(
+                Bilingual(
+                    fr="held_bytes est inférieur à body_bytes ou à batch_bytes : ce qui est permis ne pourrait être "
+                    "reçu.",
+                    en="held_bytes is below body_bytes or batch_bytes: what is allowed could not be taken.",
+                )
+            )
+        return self
 
 
 class Delivery(Section):

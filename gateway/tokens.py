@@ -8,7 +8,8 @@ that key is revoked or ends, so does the token. Asked for over mutual TLS, it is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,8 +18,10 @@ from typing import Any, TypeGuard
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.clock import Clock
-from gateway.errors import TokenRefusedError
-from gateway.following import decided_anew, no_look
+from gateway.errors import MalformedSubmissionError, TokenRefusedError, UntrustedSignatureError
+from gateway.following import decided_anew
+from gateway.identification import Identification, Identified
+from gateway.ratelimit import RateLimiter
 from gateway.registry import CurrentRegistry
 from gateway.store.committer import Committer
 from gateway.store.entries import AssertionWriter, SpentAssertion
@@ -103,16 +106,18 @@ class TokenIssuer:
         issuer: str,
         key: SigningKey,
         registry: CurrentRegistry,
+        identification: Identification,
         committer: Committer,
+        limiter: RateLimiter,
         clock: Clock,
         randomness: Callable[[int], bytes],
-        look: Callable[[], Awaitable[None]] = no_look,
     ) -> None:
-        self._look = look
         self.issuer = issuer
         self._key = key
         self._registry = registry
+        self._identification = identification
         self._committer = committer
+        self._limiter = limiter
         self._clock = clock
         self._randomness = randomness
         self._assertions = AssertionWriter()
@@ -129,48 +134,31 @@ class TokenIssuer:
 
         Where the request's connection showed a ``certificate``, the token is bound to it (RFC 8705 section 3). No
         ``scopes`` means all that its roles allow. Raises ``OAuthError``: ``invalid_client`` for every fault of the
-        assertion, one answer for all, and ``invalid_scope``; ``LogUnavailableError`` where its use can't be recorded.
+        assertion, one answer for all, and ``invalid_scope``; ``RateLimitedError``; ``LogUnavailableError`` where its
+        use can't be recorded.
         """
-        return await decided_anew(
-            lambda: self._issue(assertion=assertion, scopes=scopes, client_id=client_id, certificate=certificate)
-        )
-
-    async def _issue(
-        self,
-        *,
-        assertion: bytes,
-        scopes: tuple[str, ...],
-        client_id: str | None,
-        certificate: CertificateDigest | None,
-    ) -> AccessToken:
-        now, version = self._clock(), self._registry.version
+        now = self._clock()
         try:
-            participant, kid, claims = self._authenticate(assertion, now, certificate)
-        except OAuthError:  # another process may have heard of the key
-            await self._look()
-            if self._registry.version == version:
-                raise
-            participant, kid, claims = self._authenticate(assertion, now, certificate)
-        if client_id not in (None, participant.participant):
+            identified = await self._identification.identify(assertion, ASSERTION, certificate=certificate)
+        except (MalformedSubmissionError, UntrustedSignatureError) as error:
+            raise _invalid_client() from error
+        participant = identified.participant.participant
+        self._limiter.take(participant, now=time.monotonic())
+        spent = self._spent(identified, now)
+        if client_id not in (None, participant):
             raise _invalid_client()
-        granted = _grant(participant, scopes)
-        spent = SpentAssertion(
-            digest=hashlib.sha256(f"{participant.participant}\n{claims['jti']}".encode()).digest(),
-            expires_ms=(int(claims["exp"]) + CLOCK_SKEW_SECONDS) * 1000,
-        )
-        if not await self._committer.submit(self._assertions, spent, decided_at=version):
-            raise _invalid_client()
+        granted = await decided_anew(lambda: self._grant(identified, spent, scopes))
         issued = int(now.timestamp())
         claims_of_token = _Claims(
             iss=self.issuer,
             aud=self.issuer,
-            sub=participant.participant,
-            client_id=participant.participant,
+            sub=participant,
+            client_id=participant,
             iat=issued,
             exp=issued + TOKEN_SECONDS,
             jti=self._randomness(16).hex(),
             scope=" ".join(granted),
-            assertion_kid=kid,
+            assertion_kid=identified.unverified.kid,
             cnf=None if certificate is None else _Confirmation(thumbprint=_thumbprint(certificate)),
         )
         payload = canonical_plain_bytes(claims_of_token.model_dump(by_alias=True, exclude_none=True))
@@ -203,20 +191,29 @@ class TokenIssuer:
             raise TokenRefusedError(scope=scope, insufficient=True)
         return known[0]
 
-    def _authenticate(
-        self, assertion: bytes, now: datetime, certificate: CertificateDigest | None
-    ) -> tuple[ParticipantStatement, KeyId, dict[str, Any]]:
+    async def _grant(self, identified: Identified, spent: SpentAssertion, scopes: tuple[str, ...]) -> tuple[Scope, ...]:
         try:
-            unverified = read_compact(assertion, ASSERTION)
-            known = self._registry.registry.trusted_key(unverified.kid, now)
-            if known is not None and not known[0].speaks_over(certificate):
-                known = None
-            claims = parse_json(verify(unverified, None if known is None else known[1]))
-        except (MalformedJwsError, SignatureNotTrustedError, JsonError) as error:
+            confirmed = self._identification.confirm(identified)
+        except UntrustedSignatureError as error:
             raise _invalid_client() from error
-        if known is None or not isinstance(claims, dict) or not self._acceptable(claims, known[0].participant, now):
+        granted = _allowed(confirmed.participant, scopes)
+        if not await self._committer.submit(self._assertions, spent, decided_at=confirmed.version):
             raise _invalid_client()
-        return known[0], unverified.kid, claims
+        return granted
+
+    def _spent(self, identified: Identified, now: datetime) -> SpentAssertion:
+        """Return what is remembered of an assertion. Raises ``OAuthError`` where its claims are not acceptable."""
+        participant = identified.participant.participant
+        try:
+            claims: Any = parse_json(identified.unverified.payload)
+        except JsonError as error:
+            raise _invalid_client() from error
+        if not isinstance(claims, dict) or not self._acceptable(claims, participant, now):
+            raise _invalid_client()
+        return SpentAssertion(
+            digest=hashlib.sha256(f"{participant}\n{claims['jti']}".encode()).digest(),
+            expires_ms=(int(claims["exp"]) + CLOCK_SKEW_SECONDS) * 1000,
+        )
 
     def _acceptable(self, claims: dict[str, Any], participant: ParticipantId, now: datetime) -> bool:
         """Say whether the claims are RFC 7523 section 3's: this client, this server alone, once, and soon over."""
@@ -258,7 +255,7 @@ def _is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _grant(participant: ParticipantStatement, wanted: tuple[str, ...]) -> tuple[Scope, ...]:
+def _allowed(participant: ParticipantStatement, wanted: tuple[str, ...]) -> tuple[Scope, ...]:
     allowed = {Scope.ALERTS_READ}
     if Role.AUDITOR in participant.roles:
         allowed.add(Scope.LOG_READ)

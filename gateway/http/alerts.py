@@ -52,8 +52,9 @@ async def submission_answer(
     use: Services, scope: AsgiScope, receive: Receive
 ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Return the status, the headers (ASGI's) and the body that answer a submission. Raises ``GatewayError``."""
-    submission = await read_body(scope, receive, media_type=JOSE, limit=use.body_limit)
-    answer = await accept(use, scope, submission)
+    with use.bodies.share() as share:
+        submission = await read_body(scope, receive, media_type=JOSE, limit=use.body_limit, share=share)
+        answer = await accept(use, scope, submission)
     headers = [
         (b"location", b"/v1/alerts/" + answer.alert_id.encode("ascii")),
         (b"content-length", str(len(answer.body)).encode("ascii")),
@@ -66,8 +67,9 @@ async def submission_answer(
 async def preview(request: Request) -> Response:
     """Answer every decision with its reason. Nothing is stored or sent; the log records that a preview was asked."""
     use = services(request)
-    submission = await read_body(request.scope, request.receive, media_type=JOSE, limit=use.body_limit)
-    considered = await use.intake.preview(submission, certificate=shown_certificate(request.scope))
+    with use.bodies.share() as share:
+        submission = await read_body(request.scope, request.receive, media_type=JOSE, limit=use.body_limit, share=share)
+        considered = await use.intake.preview(submission, certificate=shown_certificate(request.scope))
     return json_answer(_preview_document(considered))
 
 

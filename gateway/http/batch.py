@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import orjson
+import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -18,6 +20,7 @@ from gateway.http.traced import accept
 from schemas.bilingual import Bilingual
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+log = structlog.get_logger(__name__)
 
 JOSE_SEQUENCE: Final = "application/jose-seq"
 NDJSON: Final = "application/x-ndjson"
@@ -63,22 +66,29 @@ class _Result:
 )
 async def batch(request: Request) -> Response:
     """Answer a result for each line. Lines that name each other are taken in their order; one never harms another."""
-    use = services(request)
-    body = await read_body(request.scope, request.receive, media_type=JOSE_SEQUENCE, limit=use.batch_limit)
+    use, request_id = services(request), problems.new_request_id()
+    refused: Counter[str] = Counter()
 
     async def result(submission: bytes) -> _Result:
         try:
-            if len(submission) > use.body_limit:
-                return _refusal(problems.problem_response(request, BodyTooLargeError(use.body_limit)))
+            _check_length(submission, use.body_limit)
             answer = await accept(use, request.scope, submission)
         except GatewayError as refusal:
-            return _refusal(problems.problem_response(request, refusal))
+            refused[refusal.name] += 1
+            return _refusal(problems.unlogged_response(request, refusal, request_id=request_id))
         except Exception as error:  # noqa: BLE001 - one line's error is not its neighbours'
-            return _refusal(problems.failure_response(request, error))
+            return _refusal(problems.failure_response(request, error, request_id=request_id))
         return _Result(200 if answer.replayed else 201, {"location": f"/v1/alerts/{answer.alert_id}"}, answer.body)
 
-    results = await use.batches.run(_lines(body), result, holds_up=lambda found: found.status in _COME_AGAIN)
-    return Response(b"".join(each.line() for each in results), media_type=NDJSON)
+    with use.bodies.share() as share:
+        body = read_body(request.scope, request.receive, media_type=JOSE_SEQUENCE, limit=use.batch_limit, share=share)
+        lines = _lines(await body)
+        results = await use.batches.run(lines, result, holds_up=lambda found: found.status in _COME_AGAIN)
+    if refused:  # in one line for all of them: a stranger's thousand would be as many lines from two kilobytes
+        log.info("refused_in_batch", problems=dict(refused), lines=len(lines), request_id=request_id)
+    return Response(
+        b"".join(each.line() for each in results), media_type=NDJSON, headers={problems.REQUEST_ID: request_id}
+    )
 
 
 def _lines(body: bytes) -> list[bytes]:
@@ -87,6 +97,11 @@ def _lines(body: bytes) -> list[bytes]:
     if not body or len(lines) > MOST_LINES:
         raise MalformedSubmissionError(_NO_BATCH)
     return lines
+
+
+def _check_length(submission: bytes, limit: int) -> None:
+    if len(submission) > limit:
+        raise BodyTooLargeError(limit)
 
 
 def _refusal(answer: Response) -> _Result:

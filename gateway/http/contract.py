@@ -28,6 +28,7 @@ _SUBMITTED: Final[Refusals] = (
     errors.AlertRefusedError,
     errors.RateLimitedError,
     *_STORED,
+    errors.OverCapacityError,
 )
 
 
@@ -43,12 +44,15 @@ class Terms:
 _READ: Final = Scope.ALERTS_READ
 TERMS: Final[Mapping[tuple[str, str], Terms]] = {
     ("post", "/v1/alerts"): Terms((*_SUBMITTED, errors.IdentifierReusedError), signed="alert+jws"),
-    ("post", "/v1/alerts/batch"): Terms((*_BODY, errors.MalformedSubmissionError), signed="alert+jws"),
+    ("post", "/v1/alerts/batch"): Terms(
+        (*_BODY, errors.MalformedSubmissionError, errors.OverCapacityError), signed="alert+jws"
+    ),
     ("post", "/v1/alerts/preview"): Terms(_SUBMITTED, signed="alert+jws"),
     ("get", "/v1/alerts"): Terms((errors.NotFoundError, errors.InvalidQueryError), scope=_READ),
     ("get", "/v1/alerts/{alert_id}"): Terms((errors.NotFoundError,), scope=_READ),
     ("post", "/v1/alerts/{alert_id}/acknowledgements"): Terms(
-        (*_SIGNED, errors.NotFoundError, errors.AlertRefusedError, *_STORED), signed="acknowledgement+jws"
+        (*_SIGNED, errors.NotFoundError, errors.AlertRefusedError, errors.RateLimitedError, *_STORED),
+        signed="acknowledgement+jws",
     ),
     ("post", "/v1/statements"): Terms(
         (*_BODY, errors.StatementRefusedError, *_STORED), signed="authority-statement+jws"
@@ -63,12 +67,12 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
     ("get", "/v1/log/proofs/consistency"): Terms((errors.NotFoundError, errors.InvalidQueryError)),
     ("get", "/log/checkpoint"): Terms((errors.NotFoundError,)),
     ("get", "/log/tile/{path}"): Terms((errors.NotFoundError,)),
-    ("post", "/oauth/token"): Terms((*_BODY, *_STORED)),
+    ("post", "/oauth/token"): Terms((*_BODY, errors.RateLimitedError, *_STORED)),
     ("get", "/.well-known/jwks.json"): Terms(),
     ("get", "/.well-known/oauth-authorization-server"): Terms(),
     ("get", "/healthz"): Terms(),
     ("get", "/readyz"): Terms(),
-    ("get", "/metrics"): Terms(),
+    ("get", "/metrics"): Terms((errors.NotFoundError,)),
 }
 """Every operation of the document."""
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
 import orjson
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -59,11 +63,27 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics", summary="Metrics in Prometheus' text format")
 async def metrics(request: Request) -> Response:
-    """Answer every metric of the process; 404 where the operator has a listener of its own for them."""
+    """Answer every metric of the process, to whoever asks from this machine; 404 to everyone else.
+
+    404 to all where the operator has a listener of its own for them.
+    """
     use = services(request)
-    if use.metrics is None:
+    if use.metrics is None or not is_from_here(request, use.trusted_proxies):
         raise NotFoundError
     return metrics_answer(use.metrics, await use.health.report())
+
+
+_PASSED_ON: Final = frozenset({"forwarded", "x-forwarded-for", "via"})
+
+
+def is_from_here(request: Request, proxies: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Say whether a request was made on this machine: its peer is, and is no proxy that speaks for another."""
+    if request.client is None or not _PASSED_ON.isdisjoint(request.headers.keys()):
+        return False
+    address = ip_address(request.client.host)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback and not any(address in network for network in proxies)
 
 
 @router.get("/.well-known/jwks.json", summary="The exchange's public keys")

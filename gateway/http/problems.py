@@ -27,6 +27,7 @@ from schemas.bilingual import Bilingual, Language, preferred_language
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+REQUEST_ID: Final = "X-Request-Id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,13 @@ PROBLEMS: Final[dict[type[errors.GatewayError], Problem]] = {
             en="The log can't be appended: nothing was accepted",
         ),
     ),
+    errors.OverCapacityError: Problem(
+        503,
+        Bilingual(
+            fr="Trop d'envois volumineux sont en cours : rien n'a été accepté",
+            en="Too many large bodies are in hand: nothing was accepted",
+        ),
+    ),
 }
 """Every error that a request can meet, and its problem. A class that is missing here is a bug, and answers 500."""
 
@@ -104,6 +112,11 @@ _PARAMETER: Final = Bilingual(
     fr="un paramètre de la requête manque ou n'a pas la forme attendue",
     en="a parameter of the query is missing or not of the expected form",
 )
+
+
+def new_request_id() -> str:
+    """Return the id of a request that is refused."""
+    return str(uuid.uuid4())
 
 
 def problem_of(error: errors.GatewayError) -> Problem:
@@ -120,7 +133,14 @@ def problem_of_kind(kind: type[errors.GatewayError]) -> Problem:
 
 
 def problem_response(request: Request, error: errors.GatewayError) -> Response:
-    """Return the HTTP answer to a refusal."""
+    """Return the HTTP answer to a refusal, and log it."""
+    answer = unlogged_response(request, error, request_id=new_request_id())
+    log.info("refused", problem=error.name, status=answer.status_code, request_id=answer.headers[REQUEST_ID])
+    return answer
+
+
+def unlogged_response(request: Request, error: errors.GatewayError, *, request_id: str) -> Response:
+    """Return the HTTP answer to a refusal that is one of many under a request's id, and logged with them."""
     problem = problem_of(error)
     language = preferred_language(request.headers.get("accept-language"))
     status = 403 if isinstance(error, errors.TokenRefusedError) and error.insufficient else problem.status
@@ -132,6 +152,7 @@ def problem_response(request: Request, error: errors.GatewayError) -> Response:
         language=language,
         members=_members(error, language),
         headers=_headers(error),
+        request_id=request_id,
     )
 
 
@@ -170,7 +191,11 @@ _STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}|[0-9]{1,9}")
 
 def _headers(error: errors.GatewayError) -> dict[str, str]:
     match error:
-        case errors.RateLimitedError(retry_after=seconds) | errors.LogUnavailableError(retry_after=seconds):
+        case (
+            errors.RateLimitedError(retry_after=seconds)
+            | errors.LogUnavailableError(retry_after=seconds)
+            | errors.OverCapacityError(retry_after=seconds)
+        ):
             return {"Retry-After": str(max(1, math.ceil(seconds)))}
         case errors.TokenRefusedError(scope=scope, presented=presented, insufficient=insufficient):
             # RFC 6750 section 3.1: who presents no token is told of no error
@@ -191,9 +216,8 @@ def _respond(
     language: Language,
     members: dict[str, Any],
     headers: dict[str, str],
+    request_id: str,
 ) -> Response:
-    request_id = str(uuid.uuid4())
-    log.info("refused", problem=name, status=status, request_id=request_id)
     body = {
         "type": f"{request.app.state.problem_base}/{name}",
         "title": title.in_language(language),
@@ -205,7 +229,7 @@ def _respond(
         orjson.dumps(body),
         status_code=status,
         media_type=MEDIA_TYPE,
-        headers={"X-Request-Id": request_id, "Content-Language": language, **headers},
+        headers={REQUEST_ID: request_id, "Content-Language": language, **headers},
     )
 
 
@@ -227,10 +251,20 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _METHOD_NOT_ALLOWED: Final = 405
 
 
-def failure_response(request: Request, error: Exception) -> Response:
-    """Return the HTTP answer to an error that nobody foresaw; it tells nothing but its request's id."""
-    log.error("internal_error", error=type(error).__name__, exc_info=error)
-    return _respond(request, "internal-error", title=_INTERNAL.title, status=500, language="en", members={}, headers={})
+def failure_response(request: Request, error: Exception, *, request_id: str | None = None) -> Response:
+    """Return the HTTP answer to an error that nobody foresaw, and log it; it tells nothing but its request's id."""
+    request_id = request_id or new_request_id()
+    log.error("internal_error", error=type(error).__name__, request_id=request_id, exc_info=error)
+    return _respond(
+        request,
+        "internal-error",
+        title=_INTERNAL.title,
+        status=500,
+        language="en",
+        members={},
+        headers={},
+        request_id=request_id,
+    )
 
 
 def install(app: FastAPI) -> None:
@@ -246,14 +280,17 @@ def install(app: FastAPI) -> None:
     async def plain(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
+        name, request_id = _NAMES.get(error.status_code, "http-error"), new_request_id()
+        log.info("refused", problem=name, status=error.status_code, request_id=request_id)
         return _respond(
             request,
-            _NAMES.get(error.status_code, "http-error"),
+            name,
             title=_TITLES.get(error.status_code, _INTERNAL.title),
             status=error.status_code,
             language=preferred_language(request.headers.get("accept-language")),
             members={},
             headers={**(error.headers or {}), **_allow(request, error.status_code)},
+            request_id=request_id,
         )
 
     async def failed(request: Request, error: Exception) -> Response:

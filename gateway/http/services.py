@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from typing import cast
 
 from fastapi import Request
@@ -15,6 +16,7 @@ from gateway.checks import HasLatest
 from gateway.clock import Clock
 from gateway.enrol import Enrolment
 from gateway.health import Health
+from gateway.http.bodies import BodyBudget
 from gateway.registry import CurrentRegistry
 from gateway.store.engine import Store
 from gateway.tokens import TokenIssuer
@@ -26,12 +28,14 @@ from schemas.tracing import Tracing
 class Services:
     """The use cases and readers that the routes share. ``body_limit`` and ``batch_limit`` are in bytes.
 
-    ``metrics`` is None where the operator has a listener of its own: then the public port says whether, not why.
+    ``metrics`` is None where the operator has a listener of its own: then the public port says whether, not why. What
+    comes from ``trusted_proxies`` is somebody else's.
     ``tracing`` is None where nobody records spans.
     """
 
     intake: Intake
     batches: BatchIntake
+    bodies: BodyBudget
     acknowledgements: Acknowledgements
     enrolment: Enrolment
     tokens: TokenIssuer
@@ -40,6 +44,7 @@ class Services:
     checkpoints: HasLatest
     health: Health
     metrics: CollectorRegistry | None
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     public_keys: tuple[PublicKey, ...]
     body_limit: int
     batch_limit: int

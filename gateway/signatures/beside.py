@@ -7,6 +7,9 @@ loop goes over together; one submission alone goes at once.
 
 The process is started again where it ends by itself. Whoever waits then is refused as where the log can't be
 appended: nothing was stored, and the same submission may come again.
+
+A signature without a key to hold it against goes the same way as every other, against a key that nobody has: how long
+the answer takes does not tell which keys are registered.
 """
 
 from __future__ import annotations
@@ -23,8 +26,9 @@ import structlog
 
 from gateway.errors import LogUnavailableError
 from gateway.signatures import process
+from schemas.ids import KeyId
 from schemas.signing.algorithms import SIGNATURE_BYTES
-from schemas.signing.jws import SignatureNotTrustedError, Unverified, fitting
+from schemas.signing.jws import SignatureNotTrustedError, Unverified, fits
 from schemas.signing.keys import PublicKey, SigningKey
 
 log = structlog.get_logger(__name__)
@@ -33,7 +37,10 @@ AT_ONCE: Final = 8
 """Items that one answer is for: enough to pay for the way, few enough to keep both processes in work."""
 RESTART_AFTER: Final = 0.2
 """Seconds before a process that ended by itself is started again."""
+ENDS_WITHIN: Final = 5.0
+"""Seconds that the process has to end by itself before it is killed."""
 _VERDICT_BYTES: Final = 1
+_NOBODY: Final = KeyId("nobody")
 
 
 class Signatures(Protocol):
@@ -56,6 +63,7 @@ class SignatureProcess:
         self._verifying = _Channel(_VERDICT_BYTES)
         self._signing = _Channel(SIGNATURE_BYTES)
         self._process: asyncio.subprocess.Process | None = None
+        self._nobody = {alg: SigningKey.generate(_NOBODY, alg).public.encoded for alg in process.ALGORITHMS}
 
     @property
     def available(self) -> bool:
@@ -64,9 +72,11 @@ class SignatureProcess:
 
     async def verify(self, unverified: Unverified, key: PublicKey | None) -> bytes:
         """Return the payload. Raises ``SignatureNotTrustedError``, and ``LogUnavailableError`` without a process."""
-        key = fitting(unverified, key)
-        item = process.to_verify(key.alg, key.encoded, unverified.signature, unverified.signing_input)
-        if await self._verifying.ask(item) != b"\x01":
+        if len(unverified.signature) != SIGNATURE_BYTES:
+            raise SignatureNotTrustedError
+        encoded = key.encoded if fits(key, unverified) else self._nobody[unverified.alg]
+        item = process.to_verify(unverified.alg, encoded, unverified.signature, unverified.signing_input)
+        if await self._verifying.ask(item) != b"\x01" or not fits(key, unverified):
             raise SignatureNotTrustedError
         return unverified.payload
 
@@ -108,11 +118,18 @@ class SignatureProcess:
                 log.error("signature_process_ended", status=status)
                 await asyncio.sleep(RESTART_AFTER)
 
-    async def close(self) -> None:
-        """Let the process end, and wait until it has."""
+    async def close(self, *, within: float = ENDS_WITHIN) -> None:
+        """Let the process end, and wait until it has; ``within`` so many seconds, or else it is killed."""
         self._verifying.close()
         self._signing.close()
-        if self._process is not None:
+        if self._process is None:
+            return
+        try:
+            async with asyncio.timeout(within):
+                await self._process.wait()
+        except TimeoutError:
+            log.warning("signature_process_killed")
+            self._process.kill()
             await self._process.wait()
 
 

@@ -2,7 +2,8 @@
 
 It is given two sockets, one for what is to be verified and one for what is to be signed, so that a receipt never waits
 behind submissions; each has a thread, and the key to sign with comes first on its own. It ends when the gateway closes
-them, which the gateway's own end does too; a signal to the whole group of processes is the gateway's to answer.
+them, which the gateway's own end does too, and as soon as either thread ends, however that came: half of it is no use.
+A signal to the whole group of processes is the gateway's to answer.
 
 On either socket, big-endian: a request is the length of a group in four bytes and then its items, each behind its own
 length in four bytes. The answer has the same number of bytes for each item, and the order of the items.
@@ -18,6 +19,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from threading import Thread
 from typing import BinaryIO, Final
@@ -82,14 +84,22 @@ def _sign_all(channel: socket.socket) -> None:
                 channel.sendall(b"".join(map(sign, _items(framed))))
 
 
+def _until_either_ends(serve: Callable[[socket.socket], None], own: socket.socket, other: socket.socket) -> None:
+    try:
+        serve(own)
+    finally:
+        with suppress(OSError):  # it has ended itself
+            other.shutdown(socket.SHUT_RDWR)
+
+
 def main() -> None:
     """Serve the two sockets whose descriptors are the arguments, until they are closed."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     verifying, signing = (socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:3])
-    thread = Thread(target=_sign_all, args=(signing,), daemon=True)
+    thread = Thread(target=_until_either_ends, args=(_sign_all, signing, verifying), daemon=True)
     thread.start()
-    _verify_all(verifying)
+    _until_either_ends(_verify_all, verifying, signing)
     thread.join()
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeGuard
 
 import orjson
 
@@ -117,21 +117,22 @@ def verify(unverified: Unverified, key: PublicKey | None) -> bytes:
     ``key`` is what the caller's registry trusts under the header's ``kid``, ``None`` where it trusts none. Raises
     ``SignatureNotTrustedError`` for that, for another algorithm than the key's, and for a wrong signature alike.
     """
-    if not fitting(unverified, key).verify(unverified.signing_input, unverified.signature):
+    if not fits(key, unverified) or not key.verify(unverified.signing_input, unverified.signature):
         raise SignatureNotTrustedError
     return unverified.payload
 
 
-def fitting(unverified: Unverified, key: PublicKey | None) -> PublicKey:
-    """Return the key that is to verify a JWS, if there is one and it can; nothing is verified by that.
+def fits(key: PublicKey | None, unverified: Unverified) -> TypeGuard[PublicKey]:
+    """Say whether there is a key and it is the one that a JWS names; nothing is verified by that.
 
-    For those who have the signature checked elsewhere. Raises ``SignatureNotTrustedError``.
+    For those who have the signature checked elsewhere.
     """
-    if key is None or key.kid != unverified.kid or key.alg != unverified.alg:
-        raise SignatureNotTrustedError
-    if len(unverified.signature) != SIGNATURE_BYTES:
-        raise SignatureNotTrustedError
-    return key
+    return (
+        key is not None
+        and key.kid == unverified.kid
+        and key.alg == unverified.alg
+        and len(unverified.signature) == SIGNATURE_BYTES
+    )
 
 
 def sign_compact(payload: bytes, *, key: SigningKey, profile: JwsProfile, iat: int | None = None) -> bytes:

@@ -105,6 +105,20 @@ def test_what_is_no_batch(sq: Agency) -> None:
     assert problem_of(sq.post(sq.sign(stolen_vehicle()), BATCH), 415) == "unsupported-media-type"
 
 
+def test_a_batch_is_one_line_of_the_log(standing: ServerProcess, sq: Agency) -> None:
+    """However many of its lines are refused, the operator's log has one line for them, by the id that they answer."""
+    before = standing.log_file.read_text(encoding="utf-8").count("\n")
+    answer = post_batch(sq, b"x\n" * 999 + sq.sign(stolen_vehicle({"status": "x"})))
+    bodies = [json.loads(line)["body"] for line in answer.content.splitlines()]
+    request_id = answer.headers["x-request-id"]
+    assert {body["instance"] for body in bodies} == {request_id}
+    written = standing.log_file.read_text(encoding="utf-8").splitlines()[before:]
+    (told,) = [json.loads(line) for line in written if request_id in line]
+    assert (told["event"], told["lines"]) == ("refused_in_batch", 1000)
+    assert told["problems"] == {"malformed-submission": 999, "invalid-alert": 1}
+    assert not [line for line in written if json.loads(line)["event"] == "refused"]
+
+
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Return an exchange that lets a participant send few alerts."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from tests.acceptance.agency import ALERTS, Agencies, members, problem_of
 from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.conftest import ServerProcess, calling, reading_log, serving
 from tests.acceptance.independent import Key
+from tests.patience import PATIENCE
 
 BURST = 4
 
@@ -89,3 +94,34 @@ def test_log_unavailable(strict: ServerProcess, callers: Agencies) -> None:
     accepted = sender.post(submission)
     assert accepted.status_code == 201
     reading_log(strict, callers).holding(members(accepted)["log_index"], within=2.0)
+
+
+def test_bodies_in_hand_are_bounded_together(tmp_path: Path) -> None:
+    """Whoever leaves large bodies unfinished keeps others from sending large ones meanwhile, and from nothing else."""
+    limits = {"limits": {"body_bytes": 100_000, "batch_bytes": 100_000, "held_bytes": 150_000}}
+    with serving(tmp_path, settings=limits) as server, calling(server) as agencies:
+        sq, large = agencies["ca-qc.sq"], b"A" * 90_000
+        with closing(_unfinished(server, large)):
+            refused = until_status(lambda: sq.post(large), 503)
+            assert problem_of(refused, 503) == "over-capacity"
+            assert int(refused.headers["retry-after"]) >= 1
+            assert sq.submit(stolen_vehicle()).status_code == 201
+        until_status(lambda: sq.post(large), 400)
+
+
+def _unfinished(server: ServerProcess, body: bytes) -> socket.socket:
+    """Return a connection over which a body arrived, but for its last byte."""
+    address = urlsplit(server.world.base_url)
+    connection = socket.create_connection((address.hostname, address.port or 80))
+    head = f"POST {ALERTS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/jose\r\nContent-Length: {len(body) + 1}"
+    connection.sendall(head.encode() + b"\r\n\r\n" + body)
+    return connection
+
+
+def until_status(ask: Callable[[], httpx2.Response], status: int) -> httpx2.Response:
+    """Return the first answer of a status."""
+    end = time.monotonic() + 5 * PATIENCE
+    while (answer := ask()).status_code != status:
+        assert time.monotonic() < end, answer.text
+        time.sleep(0.02)
+    return answer

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.agency import Agencies, Agency, members
+from tests.acceptance.agency import Agencies, Agency, members, problem_of
 from tests.acceptance.alerts import stolen_vehicle
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "openapi.json"
@@ -56,6 +56,12 @@ def test_metrics(sq: Agency) -> None:
         assert line.startswith("#") or len(line.rsplit(" ", 1)) == 2
     assert alert["identifier"] not in after
     assert sq.key.kid not in after
+
+
+def test_metrics_are_the_operator_s(agencies: Agencies) -> None:
+    """Where a proxy passes on another's question there are no metrics, in the words for what is not there at all."""
+    passed_on = agencies.http.get("/metrics", headers={"X-Forwarded-For": "203.0.113.7"})
+    assert problem_of(passed_on, 404) == "not-found"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/log/checkpoint", "/v1/schemas"])

@@ -21,7 +21,10 @@ from sqlalchemy import Row, select, text
 from audit.entry import Draft, Kind
 from audit.log import initialise
 from audit.tables import log_entries
+from gateway.identification import Identification
+from gateway.ratelimit import Rate, RateLimiter
 from gateway.receipts import ReceiptSigner
+from gateway.registry import CurrentRegistry
 from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.committer import Batch, Committer
 from gateway.store.dispatches import Route
@@ -257,6 +260,16 @@ class InPlace:
     async def sign(self, messages: Sequence[bytes]) -> list[bytes]:
         """Return the receipt key's signature over each message."""
         return [RECEIPT_KEY.sign(message) for message in messages]
+
+
+def identification(ground: Ground, registry: CurrentRegistry) -> Identification:
+    """Return who finds out whose a signature is, by a registry and the ground's clock."""
+    return Identification(registry=registry, signatures=InPlace(), clock=ground.clock)
+
+
+def unlimited() -> RateLimiter:
+    """Return a limit that nobody meets."""
+    return RateLimiter(Rate(per_second=1e6, burst=1_000_000))
 
 
 async def accepted(ground: Ground, *items: Acceptance) -> Sequence[AlertId]:

@@ -17,15 +17,17 @@ from gateway.errors import (
     GatewayError,
     MalformedSubmissionError,
     NotFoundError,
+    RateLimitedError,
     UntrustedSignatureError,
 )
+from gateway.ratelimit import Rate, RateLimiter
 from gateway.registry import CurrentRegistry
 from gateway.store.tables import acknowledgements
 from schemas.ids import AlertId, KeyId
 from schemas.registry import Registry, read_statement
 from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, sign_compact
 from schemas.signing.keys import SigningKey
-from tests.unit.gateway.ground import START, Ground, acceptance, accepted, permit
+from tests.unit.gateway.ground import START, Ground, acceptance, accepted, identification, permit, unlimited
 from tests.unit.gateway.test_registry import QC, SPVM, jurisdiction, registered
 
 IAT = int(START.timestamp())
@@ -62,11 +64,21 @@ class Desk:
 @pytest.fixture
 async def desk(ground: Ground) -> Desk:
     """Return a desk with one delivery to Montréal's police."""
+    return await open_desk(ground, unlimited())
+
+
+async def open_desk(ground: Ground, limiter: RateLimiter) -> Desk:
+    """Return a desk with one delivery to Montréal's police."""
     pinned = {QC: jurisdiction()}
     registry = CurrentRegistry(Registry.of(pinned, [read_statement(registered(KEY), pinned)]), [])
     (alert_id,) = await accepted(ground, acceptance("A-1", permit(SPVM)))
     (row,) = await ground.dispatches()
-    taking = Acknowledgements(registry=registry, committer=ground.committer, clock=ground.clock)
+    taking = Acknowledgements(
+        identification=identification(ground, registry),
+        committer=ground.committer,
+        limiter=limiter,
+        clock=ground.clock,
+    )
     return Desk(ground, taking, alert_id, row.delivery_id)
 
 
@@ -142,7 +154,6 @@ async def test_a_fault_is_named_by_its_place(desk: Desk) -> None:
 
 async def test_a_key_that_does_not_count_is_not_heard(desk: Desk) -> None:
     """An unknown key, another key under a known name, and a key past its end are one answer."""
-    word = desk.word()
     payload = orjson.dumps({"alert_id": desk.alert_id})
     unknown = SigningKey.generate(KeyId("nobody"), "ES256")
     double = SigningKey.generate(KEY.kid, "ES256")
@@ -151,6 +162,24 @@ async def test_a_key_that_does_not_count_is_not_heard(desk: Desk) -> None:
             await desk.acknowledgements.record(
                 desk.alert_id, sign_compact(payload, key=each, profile=ACKNOWLEDGEMENT, iat=IAT)
             )
-    desk.ground.clock.advance(timedelta(days=2).total_seconds())
+    late = timedelta(days=2).total_seconds()
+    desk.ground.clock.advance(late)
     with pytest.raises(UntrustedSignatureError):
-        await desk.acknowledgements.record(desk.alert_id, word)
+        await desk.acknowledgements.record(
+            desk.alert_id, sign_compact(payload, key=KEY, profile=ACKNOWLEDGEMENT, iat=IAT + int(late))
+        )
+
+
+async def test_beyond_its_rate_a_participant_is_told_to_come_again(ground: Ground) -> None:
+    """Whatever it says in words of its own costs, a repetition too; a forger in its name spends nothing of it."""
+    desk = await open_desk(ground, RateLimiter(Rate(per_second=0.001, burst=2)))
+    forged = sign_compact(b"{}", key=SigningKey.generate(KEY.kid, "ES256"), profile=ACKNOWLEDGEMENT, iat=IAT)
+    for _ in range(3):
+        with pytest.raises(UntrustedSignatureError):
+            await desk.acknowledgements.record(desk.alert_id, forged)
+    await desk.acknowledgements.record(desk.alert_id, desk.word())
+    with pytest.raises(AlertRefusedError):
+        await desk.acknowledgements.record(desk.alert_id, desk.word(status="perhaps"))
+    with pytest.raises(RateLimitedError):
+        await desk.acknowledgements.record(desk.alert_id, desk.word(status="read"))
+    assert await desk.kept() == ["received"]

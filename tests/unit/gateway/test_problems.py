@@ -26,6 +26,7 @@ ANY_ERROR: tuple[errors.GatewayError, ...] = (
     errors.AlertRefusedError((Fault("/info/0/event", "missing", REASON),)),
     errors.RateLimitedError(2.1),
     errors.LogUnavailableError(),
+    errors.OverCapacityError(),
     errors.NotFoundError(),
     errors.TokenRefusedError(scope="alerts:read"),
     errors.BodyTooLargeError(1024),
@@ -107,6 +108,7 @@ def test_whoever_is_to_come_again_is_told_when() -> None:
         (errors.RateLimitedError(2.1), "3"),
         (errors.RateLimitedError(0.01), "1"),
         (errors.LogUnavailableError(), "1"),
+        (errors.OverCapacityError(), "1"),
     ):
         assert answered(error)[0].headers["retry-after"] == seconds
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.http.batch import MOST_LINES
 from gateway.section import SettingsError
 from gateway.settings import Settings, read_settings
 from lacolle.folder import create_folder
@@ -24,8 +25,13 @@ def test_the_smallest_file_has_every_default(tmp_path: Path) -> None:
     """An address and a log's name suffice; loopback, limits and delivery have their defaults."""
     read = settings(tmp_path, SMALLEST)
     assert (read.listen.host, read.listen.port, read.listen.tls) == ("127.0.0.1", 8443, None)
-    assert (read.limits.body_bytes, read.limits.rate_per_second, read.limits.burst) == (2_097_152, 50.0, 200)
+    assert (read.limits.body_bytes, read.limits.rate_per_second, read.limits.burst) == (2_097_152, 50.0, 1000)
     assert read.delivery.give_up_after == 259_200
+
+
+def test_a_full_batch_is_within_the_rate(tmp_path: Path) -> None:
+    """Whoever changes nothing can take the largest batch of a participant that has sent nothing before."""
+    assert settings(tmp_path, SMALLEST).limits.burst >= MOST_LINES
 
 
 def test_what_init_writes_is_read(tmp_path: Path) -> None:
@@ -100,6 +106,13 @@ def test_a_cap_below_its_base_is_refused(tmp_path: Path) -> None:
     """Retries whose longest delay is shorter than their first are a mistake."""
     with pytest.raises(SettingsError, match="retry_cap"):
         settings(tmp_path, f"{SMALLEST}delivery: {{retry_base: 5, retry_cap: 1}}\n")
+
+
+@pytest.mark.parametrize("limit", ["body_bytes", "batch_bytes"])
+def test_what_one_may_send_the_process_can_hold(tmp_path: Path, limit: str) -> None:
+    """A largest body that is over what all of them together may hold is a mistake."""
+    with pytest.raises(SettingsError, match="held_bytes"):
+        settings(tmp_path, f"{SMALLEST}limits: {{{limit}: 40000000, held_bytes: 39999999}}\n")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "base_url: [", "a: 1\na: 2\n", "{}\n---\n{}\n"])

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import LogUnavailableError
+from gateway.signatures import process
 from gateway.signatures.beside import AT_ONCE, SignatureProcess
 from schemas.ids import KeyId
 from schemas.signing.algorithms import Algorithm
 from schemas.signing.jws import ALERT, SignatureNotTrustedError, Unverified, read_compact, sign_compact
 from schemas.signing.keys import SigningKey
+from tests.patience import PATIENCE
 
 ALGORITHMS: tuple[Algorithm, ...] = ("ES256", "Ed25519")
 RECEIPT_KEY = SigningKey.generate(KeyId("exchange:receipt"), "Ed25519")
@@ -128,4 +133,56 @@ async def test_it_ends_with_whoever_started_it() -> None:
         for each in (signal.SIGINT, signal.SIGTERM):
             os.kill(child, each)
         assert await signatures.verify(submission("b", key=key), key.public) == b"b"
+    assert child not in children()
+
+
+@pytest.mark.parametrize("alg", ALGORITHMS)
+async def test_a_stranger_s_signature_is_verified_too(alg: Algorithm) -> None:
+    """Where there is no key, or one of the other algorithm, the process is asked all the same: time tells nothing."""
+    key = SigningKey.generate(KeyId("ca-qc.sq:1"), alg)
+    other = SigningKey.generate(key.kid, ALGORITHMS[1 - ALGORITHMS.index(alg)])
+    before = set(children())
+    async with running() as signatures:
+        (child,) = set(children()) - before
+        os.kill(child, signal.SIGSTOP)
+        asked = [
+            asyncio.create_task(signatures.verify(submission("a", key=key), known)) for known in (None, other.public)
+        ]
+        await asyncio.sleep(0.1)
+        assert not any(each.done() for each in asked)
+        os.kill(child, signal.SIGCONT)
+        results = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(result) for result in results] == [SignatureNotTrustedError] * 2
+
+
+@pytest.mark.parametrize("broken", [0, 1], ids=["verifying", "signing"])
+def test_either_half_ends_the_other(broken: int) -> None:
+    """Where one of its threads fails, the whole process ends, so that another is started in its place."""
+    ours, theirs = zip(socket.socketpair(), socket.socketpair(), strict=True)
+    descriptors = [end.fileno() for end in theirs]
+    child = subprocess.Popen(
+        [sys.executable, "-m", process.__name__, *map(str, descriptors)], pass_fds=descriptors, stderr=subprocess.PIPE
+    )
+    for end in theirs:
+        end.close()
+    try:
+        ours[broken].sendall(process.group([b"\x01\x03bad"]))
+        _, told = child.communicate(timeout=10 * PATIENCE)
+    finally:
+        child.kill()
+        child.communicate()
+        for end in ours:
+            end.close()
+    assert b"ValueError" in told
+
+
+async def test_closing_waits_for_no_process_that_hangs() -> None:
+    """A process that does not end by itself is killed after its time."""
+    before = set(children())
+    signatures = SignatureProcess(RECEIPT_KEY)
+    await signatures.start()
+    (child,) = set(children()) - before
+    os.kill(child, signal.SIGSTOP)
+    async with asyncio.timeout(10 * PATIENCE):
+        await signatures.close(within=0.1)
     assert child not in children()

@@ -11,14 +11,15 @@ import orjson
 import pytest
 
 from gateway.enrol import Enrolment
-from gateway.errors import LogUnavailableError, TokenRefusedError
+from gateway.errors import LogUnavailableError, RateLimitedError, TokenRefusedError
+from gateway.ratelimit import Rate, RateLimiter
 from gateway.registry import CurrentRegistry
 from gateway.tokens import OAuthError, Scope, TokenIssuer
 from schemas.ids import KeyId
 from schemas.registry import Registry, read_statement
 from schemas.signing.jws import ACCESS_TOKEN, ASSERTION, RECEIPT, sign_compact
 from schemas.signing.keys import SigningKey
-from tests.unit.gateway.ground import START, Ground
+from tests.unit.gateway.ground import START, Ground, identification, unlimited
 from tests.unit.gateway.test_registry import QC, SPVM, jurisdiction, registered, revoked
 
 ISSUER = "https://exchange.example"
@@ -55,6 +56,11 @@ class Counter:
 @pytest.fixture
 async def counter(ground: Ground) -> Counter:
     """Return a counter over an empty store."""
+    return open_counter(ground, unlimited())
+
+
+def open_counter(ground: Ground, limiter: RateLimiter) -> Counter:
+    """Return a counter over an empty store."""
     pinned = {QC: jurisdiction()}
     statements = [
         registered(KEY),
@@ -65,7 +71,9 @@ async def counter(ground: Ground) -> Counter:
         issuer=ISSUER,
         key=TOKEN_KEY,
         registry=registry,
+        identification=identification(ground, registry),
         committer=ground.committer,
+        limiter=limiter,
         clock=ground.clock,
         randomness=bytes,
     )
@@ -222,3 +230,19 @@ async def test_without_the_store_no_token(counter: Counter) -> None:
     counter.ground.committer.close()
     with pytest.raises(LogUnavailableError):
         await counter.token()
+
+
+async def test_beyond_its_rate_a_participant_gets_no_token(ground: Ground) -> None:
+    """Only what it signed counts, and what another signs counts for another."""
+    counter = open_counter(ground, RateLimiter(Rate(per_second=0.001, burst=2)))
+    for _ in range(3):
+        with pytest.raises(OAuthError):
+            await counter.token(assertion(key=SigningKey.generate(KEY.kid, "Ed25519")))
+    await counter.token(assertion(jti="1"))
+    with pytest.raises(OAuthError):
+        await counter.token(assertion(jti="1"))
+    with pytest.raises(RateLimitedError):
+        await counter.token(assertion(jti="2"))
+    assert (
+        counter.read(await counter.token(assertion(key=AUDITOR_KEY, iss="ca-qc.cai", sub="ca-qc.cai"))) == "ca-qc.cai"
+    )

@@ -1,0 +1,179 @@
+"""Accepting: identified once and counted once, however often it is decided, and logged where it is refused for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import orjson
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.accept import Intake
+from gateway.enrol import Enrolment
+from gateway.errors import (
+    AlertRefusedError,
+    GatewayError,
+    LogUnavailableError,
+    RateLimitedError,
+    UntrustedSignatureError,
+)
+from gateway.identification import Identification
+from gateway.ratelimit import Rate, RateLimiter
+from gateway.registry import CurrentRegistry
+from schemas.ids import KeyId, ParticipantId
+from schemas.registry import Registry, read_statement
+from schemas.signing.jws import ALERT, Unverified, sign_compact
+from schemas.signing.keys import PublicKey, SigningKey
+from tests.unit.gateway.ground import START, Ground, InPlace, acceptances, stolen_vehicle
+from tests.unit.gateway.test_registry import QC, SPVM, jurisdiction, registered, revoked
+
+KEY = SigningKey.generate(KeyId(f"{SPVM}:1"), "Ed25519")
+
+
+class Counting(InPlace):
+    """Signatures in place that counts what it verifies, and lets something happen after each."""
+
+    def __init__(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        self.verified = 0
+        self.meanwhile = meanwhile
+
+    async def verify(self, unverified: Unverified, key: PublicKey | None) -> bytes:
+        """Return the payload. Raises ``SignatureNotTrustedError``."""
+        self.verified += 1
+        payload = await super().verify(unverified, key)
+        self.meanwhile()
+        return payload
+
+
+@dataclass(slots=True)
+class Restless:
+    """A registry that moves on while a batch is being written, some times more."""
+
+    registry: CurrentRegistry
+    moves: int
+
+    @property
+    def version(self) -> int:
+        """How far it has come."""
+        return self.registry.version
+
+    async def refresh(self, _connection: AsyncConnection) -> None:
+        """Move on, unless it has come to rest."""
+        if self.moves > 0:
+            self.moves -= 1
+            self.registry.version += 1
+
+
+@dataclass(slots=True)
+class Desk:
+    """Where one police service's alerts are accepted."""
+
+    ground: Ground
+    registry: CurrentRegistry
+    signatures: Counting
+    intake: Intake
+    refused: list[tuple[str, ParticipantId | None]] = field(default_factory=list)
+
+
+def open_desk(ground: Ground, rate: Rate) -> Desk:
+    """Return a desk over an empty store, at which a participant has a rate."""
+    pinned = {QC: jurisdiction()}
+    registry = CurrentRegistry(Registry.of(pinned, [read_statement(registered(KEY), pinned)]), [])
+    refused: list[tuple[str, ParticipantId | None]] = []
+
+    def hear(error: GatewayError, participant: ParticipantId | None) -> None:
+        refused.append((error.name, participant))
+
+    signatures = Counting()
+    intake = Intake(
+        registry=registry,
+        identification=Identification(registry=registry, signatures=signatures, clock=ground.clock),
+        store=ground.store,
+        committer=ground.committer,
+        acceptances=acceptances(),
+        limiter=RateLimiter(rate),
+        clock=ground.clock,
+        give_up_after=timedelta(days=3),
+        on_refused=hear,
+    )
+    return Desk(ground, registry, signatures, intake, refused)
+
+
+def submission(identifier: str, *, key: SigningKey = KEY, status: str = "Actual") -> bytes:
+    """Return an alert of Montréal's police, signed."""
+    payload = orjson.dumps(stolen_vehicle(identifier, sender=SPVM, status=status))
+    return sign_compact(payload, key=key, profile=ALERT, iat=int(START.timestamp()))
+
+
+ONCE = Rate(per_second=0.001, burst=1)
+
+
+async def test_what_is_decided_anew_costs_once(ground: Ground) -> None:
+    """While the registry moves under it a submission is decided again, but neither counted nor verified again."""
+    desk = open_desk(ground, ONCE)
+    ground.committer.standing = standing = Restless(desk.registry, moves=4)
+    answer = await desk.intake.accept(submission("A-1"))
+    assert (answer.replayed, standing.moves, desk.signatures.verified) == (False, 0, 1)
+    with pytest.raises(RateLimitedError):
+        await desk.intake.accept(submission("A-2"))
+
+
+async def test_a_registry_that_never_rests_is_no_reason_to_go_on_for_ever(ground: Ground) -> None:
+    """In the end the sender is told to come again, and nothing is stored."""
+    desk = open_desk(ground, ONCE)
+    ground.committer.standing = Restless(desk.registry, moves=1000)
+    with pytest.raises(LogUnavailableError):
+        await desk.intake.accept(submission("A-1"))
+    assert await ground.entries() == []
+
+
+async def test_a_key_that_is_revoked_meanwhile(ground: Ground) -> None:
+    """A signature that was verified a moment before its key was revoked is refused, which the log shows."""
+    desk = open_desk(ground, ONCE)
+    pinned = {QC: jurisdiction()}
+
+    def revoke() -> None:
+        desk.registry.follow(desk.registry.version + 1, [read_statement(revoked(KEY), pinned)], [])
+
+    desk.signatures.meanwhile = revoke
+    with pytest.raises(UntrustedSignatureError):
+        await desk.intake.accept(submission("A-1"))
+    assert [(entry["kind"], entry["content"]["problem"]) for entry in await ground.entries()] == [
+        ("refused", "signature-not-trusted")
+    ]
+
+
+async def test_what_may_come_again_is_no_entry(ground: Ground) -> None:
+    """An identified sender's refusal for good is an entry; over its rate, and a stranger's, are counted alone."""
+    desk = open_desk(ground, ONCE)
+    with pytest.raises(AlertRefusedError):
+        await desk.intake.accept(submission("A-1", status="x"))
+    with pytest.raises(RateLimitedError):
+        await desk.intake.accept(submission("A-2"))
+    with pytest.raises(RateLimitedError):
+        await desk.intake.preview(submission("A-3"))
+    with pytest.raises(UntrustedSignatureError):
+        await desk.intake.accept(submission("A-4", key=SigningKey.generate(KeyId("nobody:1"), "Ed25519")))
+    assert [entry["content"]["problem"] for entry in await ground.entries()] == ["invalid-alert"]
+    assert desk.refused == [
+        ("invalid-alert", SPVM),
+        ("rate-limited", SPVM),
+        ("rate-limited", SPVM),
+        ("signature-not-trusted", None),
+    ]
+
+
+async def test_a_participant_that_registers_meanwhile_is_heard(ground: Ground) -> None:
+    """A key that this process has not heard of is looked for once more before its signature is refused."""
+    pinned = {QC: jurisdiction()}
+    registry = CurrentRegistry(Registry.of(pinned, []), [])
+    enrolment = Enrolment(registry=registry, committer=ground.committer, clock=ground.clock)
+
+    async def look() -> None:
+        await enrolment.record(registered(KEY))
+
+    identification = Identification(registry=registry, signatures=InPlace(), clock=ground.clock, look=look)
+    found = await identification.identify(submission("A-1"), ALERT, certificate=None)
+    assert (found.participant.participant, found.version) == (SPVM, registry.version)
