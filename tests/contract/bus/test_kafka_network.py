@@ -163,7 +163,7 @@ async def test_a_call_that_was_cancelled_is_not_sent_later(bus: KafkaBus, topic:
 
 
 async def test_a_producer_that_is_given_up_leaves_no_connection(bus: KafkaBus, topic: str, proxy: Proxy) -> None:
-    """Ended with a request under way that nobody answers, it is closed at once: its connections and what renews them."""
+    """Ended with a request under way that nobody answers, it is closed at once, with its connections."""
     await bus.publish(numbered(topic, "key", 0))
     current = bus._publisher._current
     assert current is not None
