@@ -19,8 +19,8 @@ the transport takes too long                   Deferred, ``timed out``
 the writer or the transport breaks             Deferred, ``adapter fault``
 =============================================  ====================================================
 
-A record that can't be read goes to the partner's dead topic, with the reason. The bus being away is waited out, with
-the outcome in hand.
+A record that can't be read, or on which the worker itself breaks, goes to the partner's dead topic with the reason: no
+record ends the worker, for it would end the next one too. The bus being away is waited out, with the outcome in hand.
 """
 
 from __future__ import annotations
@@ -175,20 +175,27 @@ class _LaneWorker:
     ) -> None:
         if after is not None:
             await asyncio.wait({after})
-        reply = await self._reply_to(received.record)
+        reply = await self._reply_or_dead(received.record)
         await self._persistently(partial(self._bus.publish, reply))
         try:
             await subscription.done(received)
         except BusUnavailableError:
             self._log.warning("done_not_taken")  # so the record comes again, and the partner knows its delivery id
 
-    async def _reply_to(self, record: Record) -> Record:
+    async def _reply_or_dead(self, record: Record) -> Record:
         """Return what the bus is told of a record: the outcome of its parcel, or that it is dead."""
         try:
-            parcel = read_parcel(record)
+            return await self._reply_to(record)
         except MalformedRecordError as error:
-            self._log.error("record_dead", reason=error.reason)
-            return dead_record(record, participant=self._partner.participant, reason=error.reason)
+            reason = error.reason
+        except Exception as error:  # noqa: BLE001 - a record that ends the worker would end the next worker too
+            reason = f"adapter fault: {type(error).__name__}"  # alone: a message may repeat the parcel
+        self._log.error("record_dead", reason=reason)
+        return dead_record(record, participant=self._partner.participant, reason=reason)
+
+    async def _reply_to(self, record: Record) -> Record:
+        """Return the outcome of a record's parcel. Raises ``MalformedRecordError``."""
+        parcel = read_parcel(record)
         began = asyncio.get_running_loop().time()
         with self._tracing.span("deliver", parent=parcel.traceparent, alert_id=parcel.alert_id) as traceparent:
             outcome = await self._hand_over(replace(parcel, traceparent=traceparent))

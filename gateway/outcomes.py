@@ -134,5 +134,8 @@ def _report_in(received: Received) -> OutcomeReport | None:
     try:
         return read_outcome(received.record)
     except MalformedRecordError as error:
-        log.warning("outcome_unreadable", reason=str(error))
-        return None
+        reason = error.reason
+    except Exception as error:  # noqa: BLE001 - a record that ends this relay would end every standby after it
+        reason = type(error).__name__  # alone: a message may repeat the report
+    log.warning("outcome_unreadable", reason=reason)
+    return None

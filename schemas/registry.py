@@ -7,12 +7,13 @@ A jurisdiction's authority signs statements: *participant* (this agency, these k
 * A participant's newer statement replaces its older one whole; an older or equally old one is never taken again.
 * A ``kid`` names one key of one participant, for good; a revocation is for good too.
 * A key is trusted from its ``from`` until, and not at, its ``until``; the same goes for the statement around it.
+* A key of a replaced statement is trusted no more. What it signed before the newer statement was signed stays its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -228,7 +229,7 @@ class CurrentParticipant:
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A key that a participant's current statement holds; trusted from ``first`` until, and not at, ``end``."""
+    """A key that a participant's statement holds or held; its own from ``first`` until, and not at, ``end``."""
 
     holder: ParticipantStatement
     key: PublicKey
@@ -240,7 +241,8 @@ class HeldKey:
 class Registry:
     """What all verified statements together say. Build it with ``of``.
 
-    ``keys`` holds the current statements' keys by ``kid``; ``owners`` whose every key is, or ever was.
+    ``keys`` holds the current statements' keys by ``kid``; ``owners`` whose every key is, or ever was. ``superseded``
+    holds the keys of replaced statements, each as long as it counted; nothing new is accepted by them.
     """
 
     jurisdictions: Mapping[JurisdictionCode, Jurisdiction]
@@ -248,6 +250,7 @@ class Registry:
     keys: Mapping[KeyId, HeldKey]
     owners: Mapping[KeyId, tuple[ParticipantId, PublicKey]]
     revoked: Mapping[KeyId, datetime]
+    superseded: Mapping[KeyId, tuple[HeldKey, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def of(
@@ -285,6 +288,29 @@ class Registry:
             return None
         return held.holder, held.key
 
+    def key_at(self, kid: KeyId, at: datetime) -> tuple[ParticipantStatement, PublicKey] | None:
+        """Return whose a key was at an instant that may be long past, and the key: by the statement that counted then.
+
+        None for one that is unknown or was not valid then, and for one that is revoked, whenever that was: who holds a
+        key that its owner lost can date what he signs with it as he likes.
+        """
+        if kid in self.revoked:
+            return None
+        now = self.keys.get(kid)
+        for held in (*(() if now is None else (now,)), *self.superseded.get(kid, ())):
+            if held.first <= at < held.end:
+                return held.holder, held.key
+        return None
+
+    def superseded_of(self, participant: ParticipantId) -> tuple[HeldKey, ...]:
+        """Return the keys of a participant's replaced statements, but for revoked ones, in the order of their names."""
+        return tuple(
+            held
+            for kid in sorted(self.superseded.keys() - self.revoked.keys())
+            for held in self.superseded[kid]
+            if held.holder.participant == participant
+        )
+
     def _with_participant(self, statement: ParticipantStatement, issued_at: datetime) -> Registry:
         current = self.participants.get(statement.participant)
         if current is not None and issued_at <= current.issued_at:
@@ -300,7 +326,15 @@ class Registry:
             ),
             keys=MappingProxyType({**others, **{key.kid: _held(key, statement) for key in statement.keys}}),
             owners=MappingProxyType({**self.owners, **owned}),
+            superseded=self.superseded if current is None else self._superseded_by(statement, issued_at),
         )
+
+    def _superseded_by(self, newer: ParticipantStatement, issued_at: datetime) -> Mapping[KeyId, tuple[HeldKey, ...]]:
+        superseded = dict(self.superseded)
+        for kid, held in self.keys.items():
+            if held.holder.participant == newer.participant and held.first < (end := min(held.end, issued_at)):
+                superseded[kid] = (*superseded.get(kid, ()), replace(held, end=end))
+        return MappingProxyType(superseded)
 
     def _with_revocation(self, revocation: KeyRevocation) -> Registry:
         owner = self.owners.get(revocation.kid)

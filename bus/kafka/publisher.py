@@ -5,6 +5,10 @@ refuse every later one (KIP-98); so whatever error a *batch* ends with is fatal 
 producer still holds is failed, its connections are closed, and the next call opens a new one: nothing of the old can
 reach the broker after something of the new. Errors that pass by themselves (no leader, too few replicas in sync) are
 waited out inside the producer, for as long as the call allows.
+
+A call that ends before its records are acknowledged, out of time or cancelled, ends its producer too, at once: left in
+the queue they would be sent whenever the brokers come back, once for each time that the caller had tried, and also for
+a caller that has lost the right to speak since. What was on its way by then can't be called back.
 """
 
 from __future__ import annotations
@@ -96,9 +100,10 @@ class KafkaPublisher:
             if sent:
                 await asyncio.wait(sent)
         finally:
+            if not all(future.done() for future in sent):
+                self._give_up(opened)
             for future in sent:
-                if not future.done():
-                    future.add_done_callback(_look_at)
+                future.add_done_callback(_look_at)
         failed = [error for future in sent if (error := future.exception()) is not None]
         refused = [error for error in unsent if error is not None]
         if failed or not all(isinstance(error, _PASSING) for error in refused):
@@ -121,15 +126,23 @@ class KafkaPublisher:
             if self._closed:
                 raise BusUnavailableError("the bus is closed")
             if self._current is not None and self._current.broken:
-                _log.warning("producer_rebuilt")
-                self._ending = asyncio.create_task(_end(self._current, flush_within=0))
-                self._current = None
+                self._give_up(self._current)
             if self._ending is not None:
                 await asyncio.shield(self._ending)  # also where the call that began it has run out of time
                 self._ending = None
             if self._current is None:
                 self._current = await self._start()
             return self._current
+
+    def _give_up(self, opened: _Open) -> None:
+        """End a producer, with all it holds; the next call waits for that and opens another."""
+        opened.broken = True
+        if self._current is not opened:
+            return  # another call has ended it
+        _log.warning("producer_given_up")
+        _drop_all(opened.producer)
+        self._current = None
+        self._ending = asyncio.create_task(_end(opened, flush_within=0))
 
     async def _start(self) -> _Open:
         largest = self._settings.topics.max_record_bytes
@@ -153,14 +166,26 @@ class KafkaPublisher:
 
 async def _end(opened: _Open, *, flush_within: float) -> None:
     """Close a producer, and wait so many seconds for what it still holds; the rest fails."""
-    stopping = asyncio.ensure_future(opened.producer.stop())
-    await asyncio.wait([stopping], timeout=flush_within)
-    if not stopping.done():
-        # An idempotent producer retries for ever, and its stop() waits for that: nothing public ends it.
-        opened.producer._message_accumulator.fail_all(errors.KafkaError("closed"))  # noqa: SLF001 - see above
-        await asyncio.wait([stopping])
+    producer = opened.producer
+    stopping = asyncio.ensure_future(producer.stop())
+    try:
+        await asyncio.wait([stopping], timeout=flush_within)
+        if not stopping.done():
+            # An idempotent producer retries for ever, and its stop() waits for that: nothing public ends it.
+            _drop_all(producer)
+            await producer.client.close()  # which ends what is on its way: nobody waits for its answer any more
+            await asyncio.wait([stopping])
+    finally:
+        await producer.client.close()  # stop() does not reach it where a request of a dropped batch ends in an error
     if not stopping.cancelled() and (error := stopping.exception()) is not None:
-        _log.warning("producer_not_closed", error=type(error).__name__)
+        _log.info("producer_stopped_halfway", error=type(error).__name__)
+
+
+def _drop_all(producer: AIOKafkaProducer) -> None:
+    """Fail what a producer holds, and have it send none of that any more."""
+    accumulator = producer._message_accumulator  # noqa: SLF001 - nothing public drops what is queued
+    accumulator.fail_all(errors.KafkaError("closed"))
+    accumulator._batches.clear()  # noqa: SLF001 - a batch that failed is sent all the same while it is queued
 
 
 def _look_at(future: asyncio.Future[Any]) -> None:

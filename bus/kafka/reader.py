@@ -73,8 +73,7 @@ class TopicReader:
         progress = self._progress[got.partition]
         progress.handed_out(got.offset)
         self._settled.clear()
-        record = Record(topic=got.topic, key=got.key, value=got.value, headers=got.headers)
-        return Received(record, (self, progress, got.offset))
+        return Received(_record(got), (self, progress, got.offset))
 
     def done(self, progress: PartitionProgress, offset: int) -> None:
         """Say that a record is done. Raises ``BusUnavailableError`` where its partition was taken away."""
@@ -226,6 +225,12 @@ class TopicReader:
     def _look_whether_settled(self) -> None:
         if all(progress.settled for progress in self._progress.values()):
             self._settled.set()
+
+
+def _record(got: Any) -> Record:  # noqa: ANN401 - aiokafka has no types
+    """Return the contract's record, which has no nulls; on Kafka key, value and a header's value may be null."""
+    headers = tuple((name, b"" if value is None else value) for name, value in got.headers)
+    return Record(topic=got.topic, key=got.key or b"", value=got.value or b"", headers=headers)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -14,7 +16,9 @@ from gateway.http.bodies import read_body
 from gateway.http.services import services
 from gateway.tokens import Scope
 from schemas.alerts.catalogue import alert_types, json_schema
-from schemas.ids import AlertType
+from schemas.ids import AlertType, ParticipantId
+from schemas.registry import Registry
+from schemas.timestamps import utc_text
 
 router = APIRouter(prefix="/v1", tags=["registry"])
 
@@ -47,8 +51,20 @@ async def jurisdictions(request: Request) -> Response:
 async def participants(request: Request) -> Response:
     """Answer every participant as its jurisdiction's authority stated it."""
     bearer(request, Scope.ALERTS_READ)
-    known = services(request).registry.registry.participants
-    return json_answer({"participants": [known[each].statement.model_dump(mode="json") for each in sorted(known)]})
+    registry = services(request).registry.registry
+    return json_answer({"participants": [_participant(registry, each) for each in sorted(registry.participants)]})
+
+
+def _participant(registry: Registry, participant: ParticipantId) -> dict[str, Any]:
+    """Return a participant's statement, and the keys of replaced ones, for what they signed while they counted."""
+    superseded = [
+        {"jwk": dict(held.key.jwk), "from": utc_text(held.first), "until": utc_text(held.end)}
+        for held in registry.superseded_of(participant)
+    ]
+    return {
+        **registry.participants[participant].statement.model_dump(mode="json"),
+        "superseded_keys": superseded,
+    }
 
 
 @router.post(

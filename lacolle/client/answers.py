@@ -149,10 +149,15 @@ class PublishedKey(_Answer):
 
 
 class Participant(_Answer):
-    """Who takes part, as its authority stated it, between ``first`` and ``end``."""
+    """Who takes part, as its authority stated it, between ``first`` and ``end``.
+
+    ``superseded_keys`` are those of statements that were replaced, as long as each counted: whatever the present one
+    says, what they signed then is the participant's.
+    """
 
     participant: ParticipantField
     keys: tuple[PublishedKey, ...]
+    superseded_keys: tuple[PublishedKey, ...] = ()
     first: Annotated[datetime, Field(alias="from")]
     end: Annotated[datetime, Field(alias="until")]
 

@@ -51,7 +51,7 @@ class ConsumedAlert:
 def trusted_copy(parcel: Parcel, keys: SenderKeys) -> ConsumedAlert:
     """Return the alert in a parcel, now that its sender is known to have signed it.
 
-    Raises ``CopyNotTrustedError``, and what ``keys`` raise where they can't be asked.
+    Raises ``CopyNotTrustedError``, and what ``keys`` raise where they don't know yet.
     """
     if parcel.content_type != _ORIGINAL:
         raise CopyNotTrustedError(_NOT_THE_ORIGINAL, name=parcel.delivery_id)
@@ -90,10 +90,10 @@ def _its_own(document: JsonValue, parcel: Parcel, owner: ParticipantId | None) -
 
 
 _NOT_SIGNED: Final = Bilingual(
-    fr="Aucune clé de l'expéditeur connue ici n'a signé cette alerte : n'y donnez pas suite, et demandez à "
-    "l'exploitant de la plateforme et à l'autorité de l'expéditeur si la clé a changé.",
-    en="No key of the sender's that is known here signed this alert: do not act on it, and ask the exchange's "
-    "operator and the sender's authority whether the key has changed.",
+    fr="La clé nommée n'a pas signé cette alerte, ou est révoquée : n'y donnez pas suite, et avisez l'exploitant de la "
+    "plateforme et l'autorité de l'expéditeur.",
+    en="The key that is named did not sign this alert, or is revoked: do not act on it, and tell the exchange's "
+    "operator and the sender's authority.",
 )
 _ANOTHER: Final = Bilingual(
     fr="L'alerte est signée, mais n'est pas celle que l'envoi annonce (expéditeur, type ou statut) : n'y donnez pas "

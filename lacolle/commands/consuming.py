@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from bus.kafka import KafkaSettings
-    from lacolle.client.consuming import Hands, RefusedCopy
+    from lacolle.client.consuming import Hands, RefusedCopy, Trouble
     from lacolle.client.copies import ConsumedAlert
     from lacolle.client.senders import SenderKeys
 
@@ -110,6 +110,7 @@ class _Display:
         return Hands(
             handle=self._show,
             refused=self._refuse,
+            troubled=self._tell,
             acknowledge=None if self.status is None else self._acknowledge,
         )
 
@@ -119,6 +120,15 @@ class _Display:
     async def _refuse(self, refused: RefusedCopy) -> None:
         self.refusals += 1
         typer.echo(f"{refused.name}: {self.voice.words(refused.reason)}", err=True)
+
+    async def _tell(self, trouble: Trouble) -> None:
+        if not trouble.waits:
+            self.refusals += 1
+        consequence = _WAITS if trouble.waits else _NOT_ACKNOWLEDGED
+        typer.echo(
+            f"{trouble.name}: {self.voice.words(consequence)} {self.voice.words(trouble.reason)}",
+            err=True,
+        )
 
     def _acknowledge(self, alert: ConsumedAlert) -> None:
         if self.status is not None:
@@ -138,7 +148,7 @@ def _keys(statements: Path | None, client: Client) -> SenderKeys:
         return ListedKeys(client.participants, monotonic=MACHINE.monotonic)
     from lacolle.commands.registry import read_registry  # noqa: PLC0415 - the same
 
-    return StatedKeys(read_registry(statements))
+    return StatedKeys(lambda: read_registry(statements), monotonic=MACHINE.monotonic)
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:
@@ -184,4 +194,9 @@ def _lines(alert: ConsumedAlert) -> Lines:
     yield f"  {alert.alert_id} {alert.delivery_id}"
 
 
+_WAITS: Final = Bilingual(fr="en attente, rien n'est perdu.", en="waits, nothing is lost.")
+_NOT_ACKNOWLEDGED: Final = Bilingual(
+    fr="traitée, mais la plateforme refuse l'accusé de réception.",
+    en="handled, but the exchange refuses the acknowledgement.",
+)
 _EXERCISE: Final = Bilingual(fr="EXERCICE OU ESSAI", en="EXERCISE OR TEST")

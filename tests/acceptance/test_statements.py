@@ -70,6 +70,23 @@ def test_a_newer_statement_replaces(agencies: Agencies) -> None:
     assert agency.post(agency.sign(alert, agency.keys[1])).status_code == 201
 
 
+def test_what_a_replaced_key_signed_can_still_be_verified(agencies: Agencies) -> None:
+    """The registry lists a replaced statement's keys apart, up to the newer one's signature, and revoked ones never."""
+    agency = enrol(agencies, "CA-QC")
+    [entry] = registered(agencies, agency.participant)
+    assert entry["superseded_keys"] == []
+    time.sleep(1.0)
+    newer = participant_statement(agency.participant, [window(Key.new(f"{agency.participant}:9"))])
+    assert post_statement(agencies, stated(agencies.authority("CA-QC"), newer)).status_code == 201
+    [entry] = registered(agencies, agency.participant)
+    superseded = {each["jwk"]["kid"]: each for each in entry["superseded_keys"]}
+    assert superseded.keys() == {key.kid for key in agency.keys}
+    assert all(each["from"] < each["until"] <= instant() for each in superseded.values())
+    revoke(agencies, agency, agency.keys[0])
+    [entry] = registered(agencies, agency.participant)
+    assert agency.keys[0].kid not in {each["jwk"]["kid"] for each in entry["superseded_keys"]}
+
+
 def test_an_older_statement_does_not(agencies: Agencies) -> None:
     """A statement that is older than the one that stands, or the same again, changes nothing."""
     agency = enrol(agencies, "CA-QC")

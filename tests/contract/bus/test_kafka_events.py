@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import confluent_kafka
@@ -15,7 +16,16 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from adapters.formats import native
 from adapters.worker import Partner, Worker, WorkerSettings
 from bus.contract import Record
-from bus.events import DEAD_REASON, DEAD_TOPIC, read_parcel, write_outcome, write_parcel
+from bus.events import (
+    DEAD_REASON,
+    DEAD_TOPIC,
+    OUTCOME_TYPE,
+    MalformedRecordError,
+    read_outcome,
+    read_parcel,
+    write_outcome,
+    write_parcel,
+)
 from bus.kafka import KafkaBus
 from bus.topics import OUTCOMES, dead_topic, parcels_topics
 from schemas.ids import ParticipantId
@@ -169,4 +179,60 @@ async def test_only_kafka_bus_positions_are_done(kafka_address: str, recipient: 
     received = await subscription.receive()
     with pytest.raises(TypeError):
         await subscription.done(replace(received, position=1))
+    await bus.close()
+
+
+def put_elsewhere(address: str, *records: dict[str, Any]) -> None:
+    """Put records on Kafka by librdkafka, which takes nulls where our own bus has none to give."""
+    producer = confluent_kafka.Producer({"bootstrap.servers": address})
+    for record in records:
+        producer.produce(**record)
+    assert producer.flush(PATIENCE) == 0
+
+
+async def test_nulls_hold_nobody_back(kafka_address: str, recipient: ParticipantId) -> None:
+    """A record without key, value or a header's value is read as empty there: it is buried, and what follows goes on.
+
+    A good parcel but for its key is no parcel either, and an outcome without a value is malformed.
+    """
+    bus = bus_of(settings_for(kafka_address))
+    urgent, _routine = topics = parcels_topics(recipient)
+    outcomes_topic = f"{OUTCOMES}.{recipient}"
+    await bus.create_topics([*topics, dead_topic(recipient), OUTCOMES, outcomes_topic])
+    sent = replace(parcel_to(recipient), deadline=datetime(2200, 1, 1, tzinfo=UTC))
+    headers = list(write_parcel(sent, origin=ORIGIN).headers)
+    nulls: list[dict[str, Any]] = [
+        {"value": b"no key", "headers": headers},
+        {"key": b"no value", "headers": headers},
+        {"key": b"null header", "value": b"value", "headers": [("ce_specversion", None)]},
+        {},
+    ]
+    await asyncio.to_thread(put_elsewhere, kafka_address, *({"topic": urgent, **each} for each in nulls))
+    await bus.publish(write_parcel(sent, origin=ORIGIN))
+    transport = answering(Delivered("http 200"))
+    partner = Partner(participant=recipient, write=native, transport=transport)
+    worker = Worker(partner, bus=bus, settings=WorkerSettings(origin=ORIGIN), now=lambda: datetime.now(tz=UTC))
+    graveyard = await bus.subscribe([dead_topic(recipient)], group="operator")
+    running = asyncio.create_task(worker.run())
+    async with asyncio.timeout(PATIENCE):
+        buried = [(await graveyard.receive()).record for _ in nulls]
+        while transport.handed != [sent.delivery_id]:  # noqa: ASYNC110 - what it waits for is nobody's event
+            await asyncio.sleep(0.01)
+    worker.stop()
+    await running
+    assert sorted((each.key, each.value) for each in buried) == [
+        (b"", b""),
+        (b"", b"no key"),
+        (b"no value", b""),
+        (b"null header", b"value"),
+    ]
+    tombstone = {
+        "topic": outcomes_topic,
+        "key": b"key",
+        "headers": [("ce_specversion", b"1.0"), ("ce_type", OUTCOME_TYPE.encode())],
+    }
+    await asyncio.to_thread(put_elsewhere, kafka_address, tombstone)
+    outcomes = await bus.subscribe([outcomes_topic], group="g")
+    with pytest.raises(MalformedRecordError):
+        read_outcome((await outcomes.receive()).record)
     await bus.close()

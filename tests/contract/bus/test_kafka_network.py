@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from bus.contract import BusUnavailableError
+from bus.contract import BusUnavailableError, Record
 from bus.kafka import KafkaBus
-from tests.contract.bus.kafka_records import bus_of, numbered, publish_persistently, read_until
+from bus.kafka.publisher import _end
+from tests.contract.bus.kafka_records import PATIENCE, bus_of, numbered, publish_persistently, read_until
 from tests.servers.kafka import TestKafka, settings_for
 from tests.servers.proxy import Proxy, proxying
 
@@ -121,3 +122,58 @@ async def test_closing_does_not_wait_for_a_broker_that_is_silent(bus: KafkaBus, 
     started = time.monotonic()
     await bus.close()
     assert time.monotonic() - started < DELIVERY + 4 * REQUEST + SLACK
+
+
+async def values_on(bus: KafkaBus, topic: str) -> list[bytes]:
+    """Return what is on a topic, up to a record that this puts there last."""
+    await asyncio.sleep(1.0)  # in which whatever was still queued would have been sent
+    subscription = await bus.subscribe([topic], group=f"reader.{uuid4()}")
+    last = Record(topic, b"key", b"last", ())
+    await publish_persistently(bus, last)
+    found: list[bytes] = []
+    async with asyncio.timeout(PATIENCE):
+        while last.value not in found:
+            found.append((await subscription.receive()).record.value)
+    return found
+
+
+@pytest.mark.parametrize("fault", ["silence", "refuse"])
+async def test_refused_records_do_not_pile_up(bus: KafkaBus, topic: str, proxy: Proxy, fault: str) -> None:
+    """However often a record was refused while the broker was away, one copy of it at most appears once it is back."""
+    await bus.publish(Record(topic, b"key", b"first", ()))
+    getattr(proxy, fault)()
+    for _ in range(3):
+        await refused_within(bus, topic)
+    proxy.mend()
+    found = await values_on(bus, topic)
+    assert found.count(numbered(topic, "lost", 0).value) <= 1
+
+
+async def test_a_call_that_was_cancelled_is_not_sent_later(bus: KafkaBus, topic: str, proxy: Proxy) -> None:
+    """Who lost the right to speak while the broker was away, and was cancelled, is not heard once it is back."""
+    await bus.publish(numbered(topic, "key", 0))
+    proxy.refuse()
+    speaking = asyncio.create_task(bus.publish(numbered(topic, "key", 1)))
+    await asyncio.sleep(0.2)
+    speaking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await speaking
+    proxy.mend()
+    assert await values_on(bus, topic) == [numbered(topic, "key", 0).value, b"last"]
+
+
+async def test_a_producer_that_is_given_up_leaves_no_connection(bus: KafkaBus, topic: str, proxy: Proxy) -> None:
+    """Ended with a request under way that nobody answers, it is closed at once, with its connections."""
+    await bus.publish(numbered(topic, "key", 0))
+    current = bus._publisher._current
+    assert current is not None
+    proxy.silence()
+    speaking = asyncio.create_task(refused_within(bus, topic))
+    await asyncio.sleep(0.2)
+    started = time.monotonic()
+    await _end(current, flush_within=0)
+    assert time.monotonic() - started < REQUEST / 2
+    client = current.producer.client
+    assert client._sync_task is None
+    assert not any(connection.connected() for connection in client._conns.values())
+    await speaking

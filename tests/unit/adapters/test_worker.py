@@ -136,6 +136,28 @@ async def test_a_record_that_cannot_be_read_is_buried(exchange: Exchange) -> Non
     assert await exchange.nothing_left()
 
 
+async def test_a_record_on_which_the_worker_breaks_is_buried(exchange: Exchange) -> None:
+    """What raises beside the transport buries its record, with the error's kind alone, and the next one goes on."""
+    dead = await exchange.bus.subscribe([dead_topic(NYSP)], group="operator")
+
+    def observe(handled: Parcel, _report: OutcomeReport, _seconds: float) -> None:
+        if handled.delivery_id == parcel(1).delivery_id:
+            raise ArithmeticError(BODY.decode())
+
+    partner = Partner(NYSP, native, answering(Delivered("http 200")))
+    worker = Worker(partner, bus=exchange.bus, settings=SETTINGS, now=lambda: NOON, observe=observe)
+    running = asyncio.create_task(worker.run())
+    await exchange.send(parcel(1), parcel(2))
+    (report,) = await exchange.reports(1)
+    async with asyncio.timeout(PATIENCE):
+        buried = (await dead.receive()).record
+    worker.stop()
+    await running
+    assert report.delivery_id == parcel(2).delivery_id
+    assert dict(buried.headers)[DEAD_REASON] == b"adapter fault: ArithmeticError"
+    assert await exchange.nothing_left()
+
+
 async def test_a_redelivery_is_handed_over_again(exchange: Exchange) -> None:
     """The same delivery id again is handed over again: it is the partner who deduplicates."""
     hands = answering(Delivered("http 200"))

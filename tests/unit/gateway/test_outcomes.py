@@ -101,6 +101,16 @@ async def test_a_report_becomes_a_state_and_evidence(ground: Ground) -> None:
     assert (await ground.kinds())[-1] == "delivered"
 
 
+async def test_what_reading_breaks_on_is_dropped(ground: Ground) -> None:
+    """A record that no reader was made for, as no bus of ours brings, ends neither this relay nor the next."""
+    (report,) = await reports(ground, 1)
+    null = replace(write_outcome(report, origin=ORIGIN), value=None)  # type: ignore[arg-type]  # what no bus of ours gives
+    async with recording(ground) as at_work:
+        await at_work.bus.publish(null)
+        await at_work.report(report)
+        assert (await at_work.next()).state == DELIVERED
+
+
 async def test_reports_share_transactions(ground: Ground) -> None:
     """Many reports wait for one transaction together instead of one after the other."""
     before = await reports(ground, 40)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from lacolle.client.answers import Participant
-from lacolle.client.senders import ListedKeys, StatedKeys
+from lacolle.client.senders import ListedKeys, SenderUnknownError, StatedKeys
 from schemas.ids import JurisdictionCode, KeyId, ParticipantId
 from schemas.registry import CurrentParticipant, HeldKey, ParticipantStatement, Registry
 from schemas.signing.keys import SigningKey
@@ -17,51 +20,33 @@ SQ = ParticipantId("ca-qc.sq")
 KEY = SigningKey.generate(KeyId("ca-qc.sq:1"), "Ed25519")
 
 
-def participant(*, key: SigningKey = KEY, unknown_kind: bool = False) -> Participant:
+def participant(
+    *,
+    key: SigningKey = KEY,
+    unknown_kind: bool = False,
+    until: datetime = NOON + HOUR,
+    superseded: tuple[dict[str, Any], ...] = (),
+) -> Participant:
     """Return what the exchange lists of the Sûreté: a key from eleven to one, in a statement until two."""
-    window = {"from": (NOON - HOUR).isoformat(), "until": (NOON + HOUR).isoformat()}
+    window = {"from": (NOON - HOUR).isoformat(), "until": until.isoformat()}
     keys: list[dict[str, Any]] = [{"jwk": dict(key.public.jwk), **window}]
     if unknown_kind:
         keys.insert(0, {"jwk": {"kty": "OKP", "crv": "Ed448", "kid": "new", "x": "AAAA"}, **window})
     return Participant.model_validate(
-        {"participant": SQ, "keys": keys, **window, "until": (NOON + 2 * HOUR).isoformat(), "roles": ["sender"]}
+        {
+            "participant": SQ,
+            "keys": keys,
+            "superseded_keys": superseded,
+            **window,
+            "until": (until + HOUR).isoformat(),
+            "roles": ["sender"],
+        }
     )
 
 
-def test_a_listed_key_counts_while_it_was_valid() -> None:
-    """It is its owner's from its beginning until, and not at, its end; one of an unknown kind beside it is no harm."""
-    keys = ListedKeys(lambda: (participant(unknown_kind=True),), monotonic=lambda: 0.0)
-    for at, counts in ((-HOUR, True), (timedelta(), True), (HOUR, False), (-HOUR - timedelta(seconds=1), False)):
-        assert (keys.find(KEY.kid, at=NOON + at) == (SQ, KEY.public)) is counts
-        assert (keys.find(KEY.kid, at=NOON + at) is None) is not counts
-    assert keys.find(KeyId("new"), at=NOON) is None
-
-
-def test_the_exchange_is_asked_again_for_an_unknown_key() -> None:
-    """A key that was registered since is found, and strangers can't have the exchange asked for each of their keys."""
-    listed: list[Participant] = []
-    asked: list[float] = []
-    clock = [0.0]
-
-    def ask() -> tuple[Participant, ...]:
-        asked.append(clock[0])
-        return tuple(listed)
-
-    keys = ListedKeys(ask, monotonic=lambda: clock[0])
-    assert keys.find(KEY.kid, at=NOON) is None
-    listed.append(participant())
-    clock[0] = 29.0
-    assert keys.find(KEY.kid, at=NOON) is None
-    clock[0] = 30.0
-    assert keys.find(KEY.kid, at=NOON) == (SQ, KEY.public)
-    clock[0] = 90.0
-    assert keys.find(KEY.kid, at=NOON) == (SQ, KEY.public)
-    assert asked == [0.0, 30.0]
-
-
-def test_a_stated_key_that_was_revoked_never_counts() -> None:
-    """It counts where its statement and its window say, and not at all once revoked: whoever found it can date."""
-    statement = ParticipantStatement.model_validate(
+def statement() -> ParticipantStatement:
+    """Return the Sûreté's statement."""
+    return ParticipantStatement.model_validate(
         {
             "statement": "participant",
             "participant": SQ,
@@ -75,20 +60,102 @@ def test_a_stated_key_that_was_revoked_never_counts() -> None:
             "until": "2027-01-01T00:00:00Z",
         }
     )
+
+
+class Exchange:
+    """Lists what it is told to, at the time that it is told."""
+
+    def __init__(self, *listed: Participant) -> None:
+        self.listed = listed
+        self.time = 0.0
+        self.asked: list[float] = []
+        self.keys = ListedKeys(self._participants, monotonic=lambda: self.time)
+
+    def _participants(self) -> tuple[Participant, ...]:
+        self.asked.append(self.time)
+        return self.listed
+
+    def knows(self, key: SigningKey, at: datetime) -> bool:
+        """Say whether the key is the Sûreté's, as far as is known."""
+        try:
+            return self.keys.find(key.kid, at=at) == (SQ, key.public)
+        except SenderUnknownError:
+            return False
+
+
+def test_a_listed_key_counts_while_it_was_valid() -> None:
+    """It is its owner's from its beginning until, and not at, its end; one of an unknown kind beside it is no harm."""
+    exchange = Exchange(participant(unknown_kind=True))
+    for at, counts in ((-HOUR, True), (timedelta(), True), (HOUR, False), (-HOUR - timedelta(seconds=1), False)):
+        assert exchange.knows(KEY, NOON + at) is counts
+    with pytest.raises(SenderUnknownError) as unknown:
+        exchange.keys.find(KeyId("new"), at=NOON)
+    assert unknown.value.reason.fr != unknown.value.reason.en
+
+
+def test_the_exchange_is_asked_again_for_an_unknown_key() -> None:
+    """A key that was registered a moment ago is found; strangers' keys don't each make it ask."""
+    exchange = Exchange()
+    assert not exchange.knows(KEY, NOON)
+    exchange.listed = (participant(),)
+    exchange.time = 0.9
+    assert not exchange.knows(KEY, NOON)
+    exchange.time = 1.0
+    assert exchange.knows(KEY, NOON)
+    exchange.time = 90.0
+    assert exchange.knows(KEY, NOON)
+    assert exchange.asked == [0.0, 1.0]
+
+
+def test_a_renewed_key_is_asked_for_again() -> None:
+    """The same key under a statement that lasts longer counts for a consumer that has run since before."""
+    exchange = Exchange(participant())
+    assert exchange.knows(KEY, NOON)
+    exchange.listed = (participant(until=NOON + 9 * HOUR),)
+    exchange.time = 1e6
+    assert exchange.knows(KEY, NOON + 5 * HOUR)
+
+
+def test_a_superseded_key_counts_for_what_it_signed() -> None:
+    """Whatever the present statement says: what the key signed until then is its owner's, and nothing later.
+
+    So is what the present key signed while an older statement held it.
+    """
+    next_key = SigningKey.generate(KeyId("ca-qc.sq:2"), "Ed25519")
+    before = {"from": (NOON - 9 * HOUR).isoformat(), "until": (NOON - 2 * HOUR).isoformat()}
+    superseded = tuple({"jwk": dict(key.public.jwk), **before} for key in (KEY, next_key))
+    exchange = Exchange(participant(key=next_key, superseded=superseded))
+    for key in (KEY, next_key):
+        assert exchange.knows(key, NOON - 3 * HOUR)
+        assert not exchange.knows(key, NOON - 2 * HOUR)
+    assert exchange.knows(next_key, NOON)
+    assert not exchange.knows(KEY, NOON)
+
+
+def test_a_stated_key_that_was_revoked_never_counts() -> None:
+    """It counts where its statement and its window say, and not at all once revoked: whoever found it can date."""
     registry = Registry(
         jurisdictions={},
-        participants={SQ: CurrentParticipant(statement, NOON)},
-        keys={KEY.kid: HeldKey(statement, KEY.public, NOON - HOUR, NOON + HOUR)},
+        participants={SQ: CurrentParticipant(statement(), NOON)},
+        keys={KEY.kid: HeldKey(statement(), KEY.public, NOON - HOUR, NOON + HOUR)},
         owners={KEY.kid: (SQ, KEY.public)},
         revoked={},
     )
-    assert StatedKeys(registry).find(KEY.kid, at=NOON) == (SQ, KEY.public)
-    assert StatedKeys(registry).find(KEY.kid, at=NOON + HOUR) is None
-    revoked = Registry(
-        jurisdictions={},
-        participants=registry.participants,
-        keys=registry.keys,
-        owners=registry.owners,
-        revoked={KEY.kid: NOON + HOUR / 2},
-    )
-    assert StatedKeys(revoked).find(KEY.kid, at=NOON) is None
+    revoked = replace(registry, revoked={KEY.kid: NOON + HOUR / 2})
+    keys = StatedKeys(lambda: registry, monotonic=lambda: 0.0)
+    assert keys.find(KEY.kid, at=NOON) == (SQ, KEY.public)
+    with pytest.raises(SenderUnknownError):
+        keys.find(KEY.kid, at=NOON + HOUR)
+    assert StatedKeys(lambda: revoked, monotonic=lambda: 0.0).find(KEY.kid, at=NOON) is None
+
+
+def test_statements_are_read_again_for_an_unknown_key() -> None:
+    """A statement that was added to the folder since counts without a restart; so do keys that it replaces."""
+    empty = Registry(jurisdictions={}, participants={}, keys={}, owners={}, revoked={})
+    held = HeldKey(statement(), KEY.public, NOON - HOUR, NOON)
+    read, time = [empty], [0.0]
+    keys = StatedKeys(lambda: read[0], monotonic=lambda: time[0])
+    with pytest.raises(SenderUnknownError):
+        keys.find(KEY.kid, at=NOON - HOUR)
+    read[0], time[0] = replace(empty, superseded={KEY.kid: (held,)}), 1.0
+    assert keys.find(KEY.kid, at=NOON - HOUR) == (SQ, KEY.public)

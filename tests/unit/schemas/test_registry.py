@@ -383,3 +383,34 @@ def test_a_jurisdiction_needs_a_code_a_name_and_an_authority(changes: dict[str, 
     document = PINNED[JurisdictionCode("CA-QC")].model_dump(mode="json")
     with pytest.raises(ValidationError):
         Jurisdiction.model_validate({**document, **changes})
+
+
+def test_a_replaced_key_keeps_what_it_signed() -> None:
+    """A key of a replaced statement is trusted for nothing new, and known for what it signed until then.
+
+    So is the same key's older window where the newer statement holds it for a later one.
+    """
+    older = verified(participant(keys=[key_entry(SQ), key_entry(SQ_NEXT)]), at=T0)
+    newer = verified(participant(keys=[key_entry(SQ_NEXT, start=T0 + 9 * DAY)]), at=T0 + DAY)
+    known = registry(older, newer)
+    for kid in (SQ.kid, SQ_NEXT.kid):
+        assert known.trusted_key(kid, T0) is None
+        assert known.trusted_key(kid, T0 + DAY) is None
+        assert known.key_at(kid, T0 + DAY) is None
+        found = known.key_at(kid, T0 + DAY - MS)
+        assert found is not None
+        assert found[0].participant == "ca-qc.sq"
+    assert known.key_at(SQ_NEXT.kid, T0 + 9 * DAY) == known.trusted_key(SQ_NEXT.kid, T0 + 9 * DAY) is not None
+    assert known.key_at(SQ.kid, T0 - MS) is None
+    assert [(held.key.kid, held.end) for held in known.superseded_of(ParticipantId("ca-qc.sq"))] == [
+        (SQ.kid, T0 + DAY),
+        (SQ_NEXT.kid, T0 + DAY),
+    ]
+
+
+def test_a_replaced_key_that_is_revoked_signed_nothing() -> None:
+    """Whoever found it can date what he signs; so it is listed no more and known for no instant."""
+    newer = verified(participant(keys=[key_entry(SQ_NEXT)]), at=T0 + DAY)
+    revoked = registry(verified(participant()), newer).with_statement(verified(revocation(), at=T0 + 2 * DAY))
+    assert revoked.key_at(SQ.kid, T0) is None
+    assert revoked.superseded_of(ParticipantId("ca-qc.sq")) == ()
