@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
@@ -16,6 +17,7 @@ from lacolle.commands.databases import Database, DatabaseAuthorities, DatabaseTl
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError
 from lacolle.commands.voice import Voice
+from lacolle.passwordfolder import PasswordFolder
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, JurisdictionField
 
@@ -107,9 +109,19 @@ def roles(
         list[str] | None,
         typer.Option("--auditor", help="A login to make that reads one jurisdiction's log: US-NY=auditor_ny."),
     ] = None,
+    passwords: Annotated[
+        Path | None,
+        typer.Option("--passwords", metavar="DIR", help="Where the new logins' passwords are written, mode 0600."),
+    ] = None,
 ) -> None:
-    """Make the roles of an exchange and its auditors, and print the new logins' passwords, once."""
+    """Make the roles of an exchange and its auditors; passwords of new logins are in files, and nowhere else."""
     auditors = [_auditor(written) for written in auditor or ()]
+    folder = None if passwords is None else PasswordFolder(passwords)
+
+    def new_password(name: str) -> str:
+        if folder is None:
+            raise InputError(_no_folder(name))
+        return folder.password(name)
 
     async def act(store: Any) -> dict[str, str | None]:  # noqa: ANN401 - as above
         from gateway.store import roles as made  # noqa: PLC0415 - as above
@@ -119,10 +131,16 @@ def roles(
             raise InputError(_NO_ROLES)
         async with schema.reached(store.writer) as connection:
             await made.create_groups(connection)
-            logins = {name: await made.create_exchange_login(connection, name) for name in exchange or ()}
+            made_now = [
+                name
+                for name in exchange or ()
+                if await made.create_exchange_login(connection, name, new_password=new_password) is not None
+            ]
             for jurisdiction, name in auditors:
-                logins[name] = await made.create_auditor_login(connection, name, jurisdiction)
-        return logins
+                login = await made.create_auditor_login(connection, name, jurisdiction, new_password=new_password)
+                made_now += [] if login is None else [name]
+        files = {name: None if folder is None else str(folder.file(name)) for name in made_now}
+        return {name: files.get(name) for name in (*(exchange or ()), *(name for _, name in auditors))}
 
     logins = _run(Database(database, password_file, tls, ca_file), act)
     voice.answer({"logins": logins}, [_ROLES_MADE, *(_login(*login) for login in logins.items())])
@@ -157,19 +175,25 @@ def _auditor(written: str) -> tuple[JurisdictionCode, str]:
     return jurisdiction, name
 
 
-def _login(name: str, password: str | None) -> Bilingual:
-    if password is None:
+def _login(name: str, file: str | None) -> Bilingual:
+    if file is None:
         return Bilingual(
             fr=f"{name} : existait déjà, garde son mot de passe", en=f"{name}: was there, keeps its password"
         )
-    return Bilingual(fr=f"{name} : mot de passe {password}", en=f"{name}: password {password}")
+    return Bilingual(fr=f"{name} : créé; mot de passe dans {file}", en=f"{name}: made; its password is in {file}")
+
+
+def _no_folder(name: str) -> Bilingual:
+    return Bilingual(
+        fr=f"{name} n'existe pas encore : indiquez avec --passwords le dossier où écrire son mot de passe, ou créez-le "
+        "d'abord vous-même (CREATE ROLE … LOGIN; pour une plateforme, BYPASSRLS en plus).",
+        en=f"{name} does not exist yet: name the folder for its password with --passwords, or make it yourself first "
+        "(CREATE ROLE … LOGIN; for an exchange, BYPASSRLS as well).",
+    )
 
 
 _NOT_ALLOWED: Final = "42501"
-_ROLES_MADE: Final = Bilingual(
-    fr="Les rôles sont faits. Conservez les mots de passe : ils ne seront pas montrés de nouveau.",
-    en="The roles are made. Keep the passwords: they are not shown again.",
-)
+_ROLES_MADE: Final = Bilingual(fr="Les rôles sont faits.", en="The roles are made.")
 _NO_ROLES: Final = Bilingual(
     fr="SQLite n'a pas de rôles : indiquez une base PostgreSQL.", en="SQLite has no roles: name a PostgreSQL database."
 )

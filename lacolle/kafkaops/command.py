@@ -20,9 +20,9 @@ from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, read_registry
 from lacolle.kafkaops.administrator import Administrator
 from lacolle.kafkaops.errors import KafkaSetupError
-from lacolle.kafkaops.passwords import PasswordFolder
 from lacolle.kafkaops.setup import Choices, Step, set_up
 from lacolle.kafkaops.wanted import receivers, wanted
+from lacolle.passwordfolder import PasswordFolder
 from lacolle.yamlfiles import read_yaml
 from schemas.bilingual import Bilingual
 

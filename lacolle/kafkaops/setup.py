@@ -15,8 +15,8 @@ from typing import Final, Literal, TypeAlias
 from bus.kafka import TopicSettings
 from lacolle.kafkaops.administrator import Administrator, TopicFound
 from lacolle.kafkaops.errors import KafkaSetupError
-from lacolle.kafkaops.passwords import PasswordFolder
 from lacolle.kafkaops.wanted import Grant, Wanted
+from lacolle.passwordfolder import PasswordFolder
 from schemas.bilingual import Bilingual
 
 OURS: Final = "lacolle."
@@ -123,9 +123,10 @@ def _users(
     known = administrator.users()
     for user in users:
         file = str(passwords.file(user))
-        if user in choices.renew and user in known:
+        if user in known and (user in choices.renew or passwords.awaits(user)):
             if not choices.plan:
-                administrator.set_password(user, passwords.renewed(user))
+                administrator.set_password(user, passwords.next_password(user))
+                passwords.settle(user)
             yield Step("user", user, State.CHANGED, file)
         elif user in known:
             yield Step("user", user, State.THERE, file if passwords.holds(user) else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from gateway.store.engine import open_postgres
 from gateway.store.schema import head_revision, prepare
 from lacolle.cli import application
-from lacolle.secretfiles import write_secret
+from lacolle.secretfiles import read_secret, write_secret
 from tests.servers.postgres import Postgres
 
 
@@ -43,8 +44,8 @@ def refused(*arguments: str, language: str = "en") -> str:
     return " ".join(result.stderr.split())
 
 
-def test_a_database_is_brought_up_and_its_roles_made(postgres: Postgres, database: str) -> None:
-    """After three commands a gateway can start with the login that was made for it."""
+def test_a_database_is_brought_up_and_its_roles_made(postgres: Postgres, database: str, tmp_path: Path) -> None:
+    """After three commands a gateway can start with the login that was made for it; its password is in a file."""
     owner, name = postgres.url_of(database), f"gateway_{secrets.token_hex(3)}"
     head = head_revision()
     assert said("current", "--database", owner) == {"revision": None, "needed": head, "current": False}
@@ -52,12 +53,26 @@ def test_a_database_is_brought_up_and_its_roles_made(postgres: Postgres, databas
     assert said("upgrade", "--database", owner) == {"before": head, "revision": head}
     assert said("current", "--database", owner)["current"]
     made = ("roles", "--database", owner, "--exchange", name, "--auditor", f"US-NY=auditor_{name}")
-    logins = said(*made)["logins"]
-    assert set(logins) == {name, f"auditor_{name}"}
+    assert "--passwords" in refused(*made)  # nothing is printed that would stand in a log
+    folder = tmp_path / "passwords"
+    logins = said(*made, "--passwords", str(folder))["logins"]
+    assert logins == {each: str(folder / f"{each}.password") for each in (name, f"auditor_{name}")}
     assert said(*made)["logins"] == dict.fromkeys(logins)
-    asyncio.run(_start(postgres.url_of(database, role=name, password=logins[name])))
+    assert {stat.S_IMODE(Path(file).stat().st_mode) for file in logins.values()} == {0o600}
+    own = postgres.url_of(database, role=name, password=read_secret(Path(logins[name])))
+    asyncio.run(_start(own))
     # only the owner makes roles, or tables
-    assert "owner" in refused("roles", "--database", postgres.url_of(database, role=name, password=logins[name]))
+    assert "owner" in refused("roles", "--database", own)
+
+
+def test_a_password_file_that_is_there_is_taken(postgres: Postgres, database: str, tmp_path: Path) -> None:
+    """A run that ended before the login was made left its password; the next one gives the login that, as it stands."""
+    name, odd = f"gateway_{secrets.token_hex(3)}", "it's: a 100% \\odd one"
+    write_secret(tmp_path / f"{name}.password", odd)
+    owner = postgres.url_of(database)
+    said("upgrade", "--database", owner)
+    said("roles", "--database", owner, "--exchange", name, "--passwords", str(tmp_path))
+    asyncio.run(_start(postgres.url_of(database, role=name, password=odd)))
 
 
 def test_the_password_may_be_in_a_file(postgres: Postgres, database: str, tmp_path: Path) -> None:

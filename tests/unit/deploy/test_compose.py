@@ -169,5 +169,13 @@ def test_a_second_run_changes_nothing(local: Path) -> None:
     assert {path: path.read_bytes() for path in local.rglob("*") if path.is_file()} == before
 
 
+def test_no_password_is_an_argument() -> None:
+    """What starts a database reads passwords within the program that needs them: everybody sees its arguments."""
+    script = (DEPLOY / "postgres" / "exchange-login.sh").read_text(encoding="utf-8")
+    command, _, fed = script.partition("<<'SQL'")
+    assert "cat" not in command.partition("set -eu")[2]
+    assert "/run/secrets/database_exchange" in fed
+
+
 def _certificate(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
