@@ -12,13 +12,17 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import make_url
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from audit.note import LogSigner
 from gateway.store.engine import open_postgres
 from gateway.store.schema import head_revision, prepare
 from lacolle.cli import application
 from lacolle.secretfiles import read_secret, write_secret
+from schemas.ids import KeyId
+from schemas.signing.keys import SigningKey
 from tests.servers.postgres import Postgres
+from tests.unit.gateway.ground import NYSP, ORIGIN, Ground, acceptance, accepted, permit
 
 
 @pytest.fixture
@@ -114,3 +118,37 @@ def test_what_can_not_be_done_is_said(tmp_path: Path, language: str) -> None:
     ]
     assert not any("secret-word" in each or "Traceback" in each for each in told)
     assert len(set(told)) == 4
+
+
+def _verified(*arguments: str) -> Result:
+    return CliRunner().invoke(application(), ["log", "verify", "--json", *arguments])
+
+
+async def test_a_log_on_postgresql_verifies(on_postgres: Ground, postgres_database: str, tmp_path: Path) -> None:
+    """After a restore the operator verifies the database, with its password in a file; a changed row is found."""
+    await accepted(on_postgres, acceptance("A-1", permit(NYSP)))
+    place = make_url(postgres_database)
+    write_secret(tmp_path / "password", str(place.password))
+    bare = postgres_database.replace(f":{place.password}@", "@")
+    named = ("--database", bare, "--password-file", str(tmp_path / "password"))
+    key = ("--log-key", _VKEY)
+    done = await asyncio.to_thread(_verified, *named, *key)
+    assert done.exit_code == 0, done.output
+    assert orjson.loads(done.stdout)["log_size"] == 2
+    await on_postgres.tamper("ALTER TABLE log_entries DISABLE TRIGGER ALL")
+    await on_postgres.tamper("UPDATE log_entries SET kind = 'refused'")
+    assert (await asyncio.to_thread(_verified, *named, *key)).exit_code == 1
+
+
+def test_a_log_that_cannot_be_read_is_said(postgres: Postgres, database: str) -> None:
+    """A server that is away, and a database of something else, are named as such."""
+    key = ("--log-key", _VKEY, "--lang", "en")
+    away = _verified("--database", "postgresql://someone:secret-word@127.0.0.1:1/exchange", *key)
+    other = _verified("--database", postgres.url_of(database), *key)
+    for done, reason in ((away, "does not answer"), (other, "not the database of an exchange")):
+        assert done.exit_code == 1
+        assert reason in " ".join(done.stderr.split())
+        assert "secret-word" not in done.stderr
+
+
+_VKEY = LogSigner(ORIGIN, SigningKey.generate(KeyId("log"), "Ed25519")).vkey
