@@ -17,35 +17,54 @@ from schemas.faults import BrokenRuleError
 def _database(url: str) -> str:
     try:
         parts = urlsplit(url)
-        secret = parts.password is not None or "password" in parse_qs(parts.query)
+        members = set(parse_qs(parts.query, keep_blank_values=True))
     except ValueError:
         raise BrokenRuleError(_NOT_A_DATABASE) from None
-    if secret:
+    if parts.password is not None or "password" in members:
         raise BrokenRuleError(SECRET_IN_SETTINGS)
+    if members - {"host", "port"}:
+        raise BrokenRuleError(_TOO_MUCH_OF_A_DATABASE)
     if parts.scheme != "postgresql" or not parts.path.strip("/"):
         raise BrokenRuleError(_NOT_A_DATABASE)
     return url
 
 
 class StoreSettings(Section):
-    """The database: PostgreSQL at ``url``, or SQLite in the file ``sqlite``; neither is SQLite in ``files.data``."""
+    """The database: PostgreSQL at ``url``, or SQLite in the file ``sqlite``; neither is SQLite in ``files.data``.
+
+    ``tls`` is how PostgreSQL is reached: ``verify`` takes no server without a certificate for its name, of an authority
+    of ``ca_file`` or of the system; ``none`` is in the clear. Without it only a server on this machine is.
+    """
 
     url: Annotated[str, AfterValidator(_database)] | None = None
     password_file: str | None = None
+    tls: Literal["verify", "none"] | None = None
+    ca_file: str | None = None
     sqlite: str | None = None
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
-        if self.sqlite is not None and (self.url is not None or self.password_file is not None):
+        of_postgres = {"password_file": self.password_file, "tls": self.tls, "ca_file": self.ca_file}
+        given = sorted(name for name, value in of_postgres.items() if value is not None)
+        if self.sqlite is not None and (self.url is not None or given):
             raise BrokenRuleError(
                 Bilingual(
-                    fr="sqlite ne va ni avec url ni avec password_file : une plateforme n'a qu'une base de données.",
-                    en="sqlite goes with neither url nor password_file: an exchange has one database.",
+                    fr="sqlite ne va ni avec url ni avec ce qui concerne PostgreSQL (password_file, tls, ca_file) : "
+                    "une plateforme n'a qu'une base de données.",
+                    en="sqlite goes with neither url nor what concerns PostgreSQL (password_file, tls, ca_file): an "
+                    "exchange has one database.",
                 )
             )
-        if self.password_file is not None and self.url is None:
+        if given and self.url is None:
             raise BrokenRuleError(
-                Bilingual(fr="password_file ne va pas sans url.", en="password_file does not go without url.")
+                Bilingual(fr=f"{given[0]} ne va pas sans url.", en=f"{given[0]} does not go without url.")
+            )
+        if self.tls == "none" and self.ca_file is not None:
+            raise BrokenRuleError(
+                Bilingual(
+                    fr="ca_file ne va pas avec tls: none : rien ne serait vérifié.",
+                    en="ca_file does not go with tls: none: nothing would be verified.",
+                )
             )
         return self
 
@@ -98,4 +117,10 @@ def _holds_secret(given: object) -> bool:
 _NOT_A_DATABASE: Final = Bilingual(
     fr="Il faut une adresse comme postgresql://lacolle@base.example:5432/lacolle, sans mot de passe.",
     en="This must be an address such as postgresql://lacolle@database.example:5432/lacolle, without a password.",
+)
+_TOO_MUCH_OF_A_DATABASE: Final = Bilingual(
+    fr="Après le point d'interrogation, l'adresse n'admet que host et port; ce qui touche à TLS (sslmode, sslrootcert) "
+    "se règle par store.tls et store.ca_file.",
+    en="After its question mark the address takes host and port alone; what concerns TLS (sslmode, sslrootcert) is set "
+    "by store.tls and store.ca_file.",
 )

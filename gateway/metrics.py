@@ -13,12 +13,14 @@ from prometheus_client.registry import Collector
 
 from gateway.errors import GatewayError
 from gateway.health import Condition, Report
-from gateway.store.dispatches import DELIVERED, Settled
+from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, REFUSED, Route, Settled
 from gateway.store.placing import Acceptance
 from schemas.decisions import Lane
 from schemas.ids import ParticipantId, instant_ms_of
 from schemas.parcels import OutcomeReport
 
+_COME_TO = (PENDING, DELIVERED, REFUSED, EXPIRED)
+"""The states that deliveries are counted by."""
 _LATENCIES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600)
 
 
@@ -83,6 +85,7 @@ class RelayMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
+        self._seen: set[Route] = set()
         self._settled = Counter(
             "lacolle_deliveries",
             "Deliveries by recipient, lane and the state they came to; a deferral counts as pending",
@@ -112,6 +115,10 @@ class RelayMetrics:
         if not outcome.changed:
             return
         recipient, lane = outcome.route.recipient, outcome.route.lane
+        if outcome.route not in self._seen:
+            self._seen.add(outcome.route)
+            for state in _COME_TO:  # from zero, so that the first of a state is an increase
+                self._settled.labels(recipient=recipient, lane=lane, state=state)
         self._settled.labels(recipient=recipient, lane=lane, state=outcome.state).inc()
         if report is not None and outcome.state == DELIVERED:
             seconds = report.at.timestamp() - instant_ms_of(report.alert_id) / 1000

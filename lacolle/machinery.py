@@ -17,11 +17,12 @@ from gateway.checks import bus_here
 from gateway.health import WORKS, Check, Condition, Finding
 from gateway.leadership import Leadership
 from gateway.settings import Settings
+from gateway.store.address import postgres_address
 from gateway.store.contest import PostgresLeadership
 from gateway.store.engine import Store, open_postgres, open_sqlite
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder
-from lacolle.secretfiles import read_secret, with_password
+from lacolle.secretfiles import read_secret
 from schemas.bilingual import Bilingual
 
 
@@ -121,7 +122,9 @@ def _postgres(folder: ExchangeFolder) -> tuple[Store, Leadership]:
     if store.url is None:
         raise ConfigurationError(_NOT_SHARED)
     password = None if store.password_file is None else read_secret(folder.path / store.password_file)
-    return open_postgres(with_password(store.url, password)), PostgresLeadership(store.url, password=password)
+    authorities = None if store.ca_file is None else folder.path / store.ca_file
+    address = postgres_address(store.url, password=password, tls=store.tls, ca_file=authorities)
+    return open_postgres(address), PostgresLeadership(address)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import os
 import stat
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlsplit
 
 from lacolle.errors import ConfigurationError
 from schemas.bilingual import Bilingual
@@ -42,15 +41,6 @@ def read_secret(path: Path) -> str:
     if not secret or len(content) > _LONGEST or "\n" in secret or "\x00" in secret:
         raise ConfigurationError(_no_secret(path))
     return secret
-
-
-def with_password(url: str, password: str | None) -> str:
-    """Return a database's address with a password in it, as the driver takes it; it is never shown or logged."""
-    if password is None:
-        return url
-    parts = urlsplit(url)
-    user, at, place = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user}:{quote(password, safe='')}{at or '@'}{place}").geturl()
 
 
 def _open_to_all(path: Path) -> Bilingual:

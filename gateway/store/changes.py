@@ -13,10 +13,10 @@ from typing import Final
 
 import asyncpg
 import structlog
-from sqlalchemy.engine import URL
 
 from audit.log import read_head
 from gateway.errors import LogUnavailableError
+from gateway.store.address import Connection, PostgresAddress
 from gateway.store.engine import Store, is_unavailable
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,7 @@ CHANNEL: Final = "lacolle_log"
 POLL: Final = 0.5
 """Seconds between two looks where nobody says anything."""
 _CONNECTS_WITHIN: Final = 5.0
+_NO_PRIMARY: Final = asyncpg.TargetServerAttributeNotMatched
 
 
 async def log_sizes(store: Store, *, poll: float = POLL) -> AsyncIterator[int]:
@@ -35,12 +36,12 @@ async def log_sizes(store: Store, *, poll: float = POLL) -> AsyncIterator[int]:
     through, and on SQLite. Goes on while the database is away. Never ends by itself.
     """
     grown, seen = asyncio.Event(), -1
-    listening: asyncpg.Connection[asyncpg.Record] | None = None
+    listening: Connection | None = None
     try:
         while True:
             grown.clear()
-            if store.shared and (listening is None or listening.is_closed()):
-                listening = await _listen(store.reader.url, grown)
+            if store.address is not None and (listening is None or listening.is_closed()):
+                listening = await _listen(store.address, grown)
             size = await _size(store)
             if size is not None and size > seen:
                 seen = size
@@ -53,15 +54,12 @@ async def log_sizes(store: Store, *, poll: float = POLL) -> AsyncIterator[int]:
             listening.terminate()
 
 
-async def _listen(url: URL, grown: asyncio.Event) -> asyncpg.Connection[asyncpg.Record] | None:
-    place = url.set(drivername="postgresql").render_as_string(hide_password=False)
+async def _listen(address: PostgresAddress, grown: asyncio.Event) -> Connection | None:
     try:
-        connection = await asyncpg.connect(
-            place, timeout=_CONNECTS_WITHIN, server_settings={"application_name": "lacolle listens"}
-        )
+        connection = await address.connect(settings={"application_name": "lacolle listens"}, within=_CONNECTS_WITHIN)
         connection.add_termination_listener(lambda _connection: grown.set())
         await connection.add_listener(CHANNEL, lambda *_told: grown.set())
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, _NO_PRIMARY, OSError, TimeoutError) as error:
         if not is_unavailable(error):
             raise
         log.warning("database_unavailable")

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import asyncpg
 import structlog
 
 from gateway.leadership import Term
+from gateway.store.address import Connection, PostgresAddress
 
 log = structlog.get_logger(__name__)
-
-Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 LOCK: Final = int.from_bytes(b"lacrelay", "big")
 """The number of the advisory lock; another one is the upgrade's."""
@@ -33,7 +32,13 @@ PATIENCE: Final = 2.0
 AWAY: Final = 1.0
 """Seconds until a server that is away is tried again."""
 _KEEPALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
-_TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_TROUBLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
 
 
 class _Term:
@@ -62,13 +67,11 @@ class _Term:
 class PostgresLeadership:
     """The contest among processes that share one PostgreSQL database; see ``gateway.leadership.Leadership``."""
 
-    def __init__(self, url: str, *, password: str | None) -> None:
-        """Connect nothing yet. ``url`` is libpq's (PostgreSQL manual, section 34.1.1.2)."""
+    def __init__(self, address: PostgresAddress) -> None:
+        """Connect nothing yet."""
 
         async def connect() -> Connection:
-            return await asyncpg.connect(
-                url, password=password, timeout=5.0, command_timeout=PATIENCE, server_settings=_KEEPALIVE
-            )
+            return await address.connect(settings=_KEEPALIVE, within=5.0, answers_within=PATIENCE)
 
         self._connect = connect
 

@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import event, make_url
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import ExceptionContext
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from gateway.errors import LogUnavailableError, NotFoundError, StoreError
+from gateway.errors import LogUnavailableError, NotFoundError
+from gateway.store.address import PostgresAddress, postgres_address
 from gateway.store.inline import InlineConnection
-from schemas.bilingual import Bilingual
 
 READER_WAIT = 5.0
 """Seconds that a reader waits for a connection at most."""
@@ -55,11 +55,16 @@ _STATEMENTS_KEPT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The engines of one database. ``shared`` where other processes may write to it."""
+    """The engines of one database. ``address`` is that of one which other processes may write to."""
 
     writer: AsyncEngine
     reader: AsyncEngine
-    shared: bool = False
+    address: PostgresAddress | None = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may write to it."""
+        return self.address is not None
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -121,21 +126,22 @@ def open_sqlite(path: Path) -> Store:
     return Store(writer=writer, reader=reader)
 
 
-def open_postgres(url: str) -> Store:
-    """Return the store in a PostgreSQL database, ``postgresql://role:password@host/database``; several hosts are tried.
+def open_postgres(place: str | PostgresAddress) -> Store:
+    """Return the store in a PostgreSQL database; an address that is a URL is read by ``postgres_address``.
 
     Nothing is opened before the first use. Raises ``StoreError`` for what is no such URL.
     """
-    place = _postgres_url(url)
+    address = postgres_address(place) if isinstance(place, str) else place
     engines = [
         create_async_engine(
-            place,
+            address.url,
             poolclass=AsyncAdaptedQueuePool,
             pool_size=size,
             max_overflow=0,
             pool_timeout=READER_WAIT,
             hide_parameters=True,  # an error's message must not repeat an alert
             connect_args={
+                "ssl": address.encryption,
                 "server_settings": _SESSION,
                 "timeout": _CONNECTS_WITHIN,
                 "command_timeout": _ANSWERS_WITHIN,
@@ -153,17 +159,7 @@ def open_postgres(url: str) -> Store:
         event.listen(engine.sync_engine, "handle_error", _forget_content)
         event.listen(engine.sync_engine, "do_connect", _connect)
     writer, reader = engines
-    return Store(writer=writer, reader=reader.execution_options(postgresql_readonly=True), shared=True)
-
-
-def _postgres_url(url: str) -> URL:
-    try:
-        place = make_url(url)
-    except (ArgumentError, ValueError):
-        raise StoreError(_NO_URL) from None  # the message of the other would repeat a password
-    if place.get_backend_name() != "postgresql" or not place.database:
-        raise StoreError(_NO_URL)
-    return place.set(drivername="postgresql+asyncpg")
+    return Store(writer=writer, reader=reader.execution_options(postgresql_readonly=True), address=address)
 
 
 def _connect(dialect: Any, _record: object, arguments: Any, options: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's event
@@ -197,8 +193,8 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     original = getattr(error, "orig", None) or error
-    if isinstance(original.__cause__, asyncpg.TargetServerAttributeNotMatched):  # every server is a standby now
-        return True
+    if any(isinstance(each, asyncpg.TargetServerAttributeNotMatched) for each in (original, original.__cause__)):
+        return True  # every server is a standby now
     state = _sqlstate(error)
     return state[:2] in _GIVES_WAY or state in _CUT_OFF
 
@@ -213,10 +209,6 @@ _CUT_OFF: Final = ("25P03", "25006")
 _NO_TEXT: Final = "22021"
 """A character that PostgreSQL's texts have not, such as U+0000."""
 _STORAGE_FAILED: Final = ("58030", "XX001", "XX002")
-_NO_URL: Final = Bilingual(
-    fr="L'adresse de la base de données doit s'écrire postgresql://role:motdepasse@hôte/base.",
-    en="The database's address must be written postgresql://role:password@host/database.",
-)
 
 
 def is_storage_failure(error: BaseException) -> bool:

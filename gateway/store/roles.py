@@ -11,7 +11,8 @@ which the owner alone writes. None of them owns a table, so none can lift the tr
 from __future__ import annotations
 
 import secrets
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from sqlalchemy import delete, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,6 +24,9 @@ from schemas.ids import JurisdictionCode
 
 EXCHANGE: Final = "lacolle_exchange"
 AUDITOR: Final = "lacolle_auditor"
+
+NewPassword: TypeAlias = Callable[[str], str]
+"""Returns the password of a new login, by its name; asked before the login is made."""
 
 _GROWS: Final = "log_entries, log_parties, log_tiles, checkpoints"
 """Tables that are only ever added to; the triggers refuse the rest to everybody."""
@@ -64,16 +68,29 @@ async def grant_to_exchange(connection: AsyncConnection) -> None:
                 await connection.execute(text(statement))
 
 
-async def create_exchange_login(connection: AsyncConnection, name: str) -> str | None:
-    """Make a login for gateways and relays and return its new password; None where it exists, and keeps its own."""
-    password = await _create_login(connection, name, "BYPASSRLS")
+def random_password(_name: str) -> str:
+    """Return a password that nobody has had, of 192 bits."""
+    return secrets.token_urlsafe(24)
+
+
+async def create_exchange_login(
+    connection: AsyncConnection, name: str, *, new_password: NewPassword = random_password
+) -> str | None:
+    """Make a login for gateways and relays and return its password; None where it exists, and keeps its own."""
+    password = await _create_login(connection, name, "BYPASSRLS", new_password)
     await connection.execute(text(f"GRANT {EXCHANGE} TO {_quoted(connection, name)}"))
     return password
 
 
-async def create_auditor_login(connection: AsyncConnection, name: str, jurisdiction: JurisdictionCode) -> str | None:
-    """Make a login that reads a jurisdiction's part of the log and return its new password; None where it exists."""
-    password = await _create_login(connection, name, "")
+async def create_auditor_login(
+    connection: AsyncConnection,
+    name: str,
+    jurisdiction: JurisdictionCode,
+    *,
+    new_password: NewPassword = random_password,
+) -> str | None:
+    """Make a login that reads a jurisdiction's part of the log and return its password; None where it exists."""
+    password = await _create_login(connection, name, "", new_password)
     quoted = _quoted(connection, name)
     await connection.execute(text(f"GRANT {AUDITOR} TO {quoted}"))
     await connection.execute(text(f"ALTER ROLE {quoted} SET default_transaction_read_only = on"))
@@ -88,13 +105,15 @@ async def require_exempt(connection: AsyncConnection) -> None:
         raise StoreError(_NOT_EXEMPT)
 
 
-async def _create_login(connection: AsyncConnection, name: str, attributes: str) -> str | None:
+async def _create_login(
+    connection: AsyncConnection, name: str, attributes: str, new_password: NewPassword
+) -> str | None:
     if await _exists(connection, name):
         return None
-    password = secrets.token_urlsafe(24)  # of letters, digits, - and _: nothing in it needs quoting
-    await connection.execute(
-        text(f"CREATE ROLE {_quoted(connection, name)} LOGIN INHERIT {attributes} PASSWORD '{password}'")
-    )
+    password = new_password(name)
+    quoted = await connection.scalar(text("SELECT quote_literal(CAST(:password AS text))"), {"password": password})
+    role = connection.dialect.identifier_preparer.quote_identifier(name)
+    await connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN INHERIT {attributes} PASSWORD {quoted}")
     return password
 
 

@@ -7,6 +7,7 @@ upgrade``, by a role that owns it.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -88,8 +89,15 @@ async def reached(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             yield connection
     except (SQLAlchemyError, OSError, ValueError) as error:
         if engine.dialect.name == "postgresql" and (is_unavailable(error) or not isinstance(error, SQLAlchemyError)):
-            raise StoreError(_UNREACHABLE) from error
+            raise StoreError(_NOT_TRUSTED if _is_distrust(error) else _UNREACHABLE) from error
         raise
+
+
+def _is_distrust(error: BaseException | None) -> bool:
+    """Say whether TLS with the server failed: its certificate, as a rule."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__
+    return error is not None
 
 
 def _config() -> Config:
@@ -139,7 +147,13 @@ def _upgrade(connection: Connection) -> None:
 
 _UNREACHABLE: Final = Bilingual(
     fr="La base de données ne répond pas, ou refuse ce rôle : vérifiez son adresse, le rôle et le mot de passe, et que "
-    "le serveur est en marche.",
+    "le serveur est en marche et accepte TLS.",
     en="The database does not answer, or refuses this role: check its address, the role and the password, and that "
-    "the server is running.",
+    "the server is running and takes TLS.",
+)
+_NOT_TRUSTED: Final = Bilingual(
+    fr="La liaison TLS avec la base de données échoue : vérifiez que son certificat est valide pour le nom d'hôte de "
+    "l'adresse, et qu'il vient d'une autorité de store.ca_file (--database-ca-file).",
+    en="TLS with the database fails: check that its certificate is valid for the host name in the address, and that "
+    "an authority of store.ca_file (--database-ca-file) has issued it.",
 )

@@ -1,8 +1,6 @@
 """``lacolle db``: the database's schema and, on PostgreSQL, the roles that may use it.
 
-These are the owner's commands, for PostgreSQL: no gateway makes tables in a database that others share. The password
-is best kept out of the address: ``--password-file`` names a file, and libpq's ``PGPASSWORD`` and ``PGPASSFILE`` are
-read as everywhere.
+These are the owner's commands, for PostgreSQL: no gateway makes tables in a database that others share.
 """
 
 from __future__ import annotations
@@ -15,10 +13,11 @@ from typing import Annotated, Any, Final, TypeVar
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from lacolle.commands.databases import Database, DatabaseAuthorities, DatabaseTls, PasswordFile
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError
 from lacolle.commands.voice import Voice
-from lacolle.secretfiles import read_secret, with_password
+from lacolle.passwordfolder import PasswordFolder
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, JurisdictionField
 
@@ -31,10 +30,6 @@ Place = Annotated[
         help="The database, as its owner: postgresql://owner@host/database, or the path of a SQLite file.",
     ),
 ]
-PasswordFile = Annotated[
-    Path | None,
-    typer.Option("--password-file", envvar="LACOLLE_DATABASE_PASSWORD_FILE", help="The file of the owner's password."),
-]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,7 +40,14 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="db")
 
 
-def upgrade(*, voice: Voice, database: Place, password_file: PasswordFile = None) -> None:
+def upgrade(
+    *,
+    voice: Voice,
+    database: Place,
+    password_file: PasswordFile = None,
+    tls: DatabaseTls = None,
+    ca_file: DatabaseAuthorities = None,
+) -> None:
     """Bring the schema to this program's revision, in one transaction."""
 
     async def act(store: Any) -> tuple[str | None, str]:  # noqa: ANN401 - a Store, whose module is imported late
@@ -54,7 +56,7 @@ def upgrade(*, voice: Voice, database: Place, password_file: PasswordFile = None
         before = await schema.current_revision(store.writer)
         return before, await schema.upgrade(store.writer)
 
-    before, after = _run(_place(database, password_file), act)
+    before, after = _run(Database(database, password_file, tls, ca_file), act)
     voice.answer(
         {"before": before, "revision": after},
         [
@@ -66,7 +68,14 @@ def upgrade(*, voice: Voice, database: Place, password_file: PasswordFile = None
     )
 
 
-def current(*, voice: Voice, database: Place, password_file: PasswordFile = None) -> None:
+def current(
+    *,
+    voice: Voice,
+    database: Place,
+    password_file: PasswordFile = None,
+    tls: DatabaseTls = None,
+    ca_file: DatabaseAuthorities = None,
+) -> None:
     """Say which revision the schema is at, and which one this program needs."""
 
     async def act(store: Any) -> tuple[str | None, str]:  # noqa: ANN401 - as above
@@ -74,7 +83,7 @@ def current(*, voice: Voice, database: Place, password_file: PasswordFile = None
 
         return await schema.current_revision(store.writer), schema.head_revision()
 
-    found, needed = _run(_place(database, password_file), act)
+    found, needed = _run(Database(database, password_file, tls, ca_file), act)
     voice.answer(
         {"revision": found, "needed": needed, "current": found == needed},
         [
@@ -91,6 +100,8 @@ def roles(
     voice: Voice,
     database: Place,
     password_file: PasswordFile = None,
+    tls: DatabaseTls = None,
+    ca_file: DatabaseAuthorities = None,
     exchange: Annotated[
         list[str] | None, typer.Option("--exchange", help="A login to make for gateways and relays.")
     ] = None,
@@ -98,9 +109,19 @@ def roles(
         list[str] | None,
         typer.Option("--auditor", help="A login to make that reads one jurisdiction's log: US-NY=auditor_ny."),
     ] = None,
+    passwords: Annotated[
+        Path | None,
+        typer.Option("--passwords", metavar="DIR", help="Where the new logins' passwords are written, mode 0600."),
+    ] = None,
 ) -> None:
-    """Make the roles of an exchange and its auditors, and print the new logins' passwords, once."""
+    """Make the roles of an exchange and its auditors; passwords of new logins are in files, and nowhere else."""
     auditors = [_auditor(written) for written in auditor or ()]
+    folder = None if passwords is None else PasswordFolder(passwords)
+
+    def new_password(name: str) -> str:
+        if folder is None:
+            raise InputError(_no_folder(name))
+        return folder.password(name)
 
     async def act(store: Any) -> dict[str, str | None]:  # noqa: ANN401 - as above
         from gateway.store import roles as made  # noqa: PLC0415 - as above
@@ -110,34 +131,29 @@ def roles(
             raise InputError(_NO_ROLES)
         async with schema.reached(store.writer) as connection:
             await made.create_groups(connection)
-            logins = {name: await made.create_exchange_login(connection, name) for name in exchange or ()}
+            made_now = [
+                name
+                for name in exchange or ()
+                if await made.create_exchange_login(connection, name, new_password=new_password) is not None
+            ]
             for jurisdiction, name in auditors:
-                logins[name] = await made.create_auditor_login(connection, name, jurisdiction)
-        return logins
+                login = await made.create_auditor_login(connection, name, jurisdiction, new_password=new_password)
+                made_now += [] if login is None else [name]
+        files = {name: None if folder is None else str(folder.file(name)) for name in made_now}
+        return {name: files.get(name) for name in (*(exchange or ()), *(name for _, name in auditors))}
 
-    logins = _run(_place(database, password_file), act)
+    logins = _run(Database(database, password_file, tls, ca_file), act)
     voice.answer({"logins": logins}, [_ROLES_MADE, *(_login(*login) for login in logins.items())])
 
 
-def _place(database: str, password_file: Path | None) -> str:
-    """Return the database's address with the password of the file in it, as the driver takes it."""
-    if password_file is None or "://" not in database:
-        return database
-    return with_password(database, read_secret(password_file))
+def _run(database: Database, act: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
+    return asyncio.run(_with_store(database, act))
 
 
-def _run(place: str, act: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
-    if "://" not in place and not Path(place).is_file():
-        raise InputError(_NO_FILE)
-    return asyncio.run(_with_store(place, act))
-
-
-async def _with_store(place: str, act: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
+async def _with_store(database: Database, act: Callable[[Any], Awaitable[ResultT]]) -> ResultT:
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - as above
 
-    from gateway.store.engine import open_postgres, open_sqlite  # noqa: PLC0415 - as above
-
-    store = open_postgres(place) if "://" in place else open_sqlite(Path(place))
+    store = database.open()
     try:
         return await act(store)
     except DBAPIError as error:
@@ -159,25 +175,27 @@ def _auditor(written: str) -> tuple[JurisdictionCode, str]:
     return jurisdiction, name
 
 
-def _login(name: str, password: str | None) -> Bilingual:
-    if password is None:
+def _login(name: str, file: str | None) -> Bilingual:
+    if file is None:
         return Bilingual(
             fr=f"{name} : existait déjà, garde son mot de passe", en=f"{name}: was there, keeps its password"
         )
-    return Bilingual(fr=f"{name} : mot de passe {password}", en=f"{name}: password {password}")
+    return Bilingual(fr=f"{name} : créé; mot de passe dans {file}", en=f"{name}: made; its password is in {file}")
+
+
+def _no_folder(name: str) -> Bilingual:
+    return Bilingual(
+        fr=f"{name} n'existe pas encore : indiquez avec --passwords le dossier où écrire son mot de passe, ou créez-le "
+        "d'abord vous-même (CREATE ROLE … LOGIN; pour une plateforme, BYPASSRLS en plus).",
+        en=f"{name} does not exist yet: name the folder for its password with --passwords, or make it yourself first "
+        "(CREATE ROLE … LOGIN; for an exchange, BYPASSRLS as well).",
+    )
 
 
 _NOT_ALLOWED: Final = "42501"
-_ROLES_MADE: Final = Bilingual(
-    fr="Les rôles sont faits. Conservez les mots de passe : ils ne seront pas montrés de nouveau.",
-    en="The roles are made. Keep the passwords: they are not shown again.",
-)
+_ROLES_MADE: Final = Bilingual(fr="Les rôles sont faits.", en="The roles are made.")
 _NO_ROLES: Final = Bilingual(
     fr="SQLite n'a pas de rôles : indiquez une base PostgreSQL.", en="SQLite has no roles: name a PostgreSQL database."
-)
-_NO_FILE: Final = Bilingual(
-    fr="Ce fichier n'existe pas : indiquez une base SQLite existante, ou postgresql://…",
-    en="This file does not exist: name an existing SQLite database, or postgresql://…",
 )
 _NOT_THE_OWNER: Final = Bilingual(
     fr="Ce rôle n'a pas le droit de faire cela : connectez-vous comme propriétaire de la base, qui peut créer des "

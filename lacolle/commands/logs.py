@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from audit.verify import Progress as Report
 from audit.verify import VerifiedLog, verify_database, verify_remote
 from lacolle.client.public import fetching
+from lacolle.commands.databases import Database, DatabaseAuthorities, DatabaseTls, PasswordFile
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError, read_input
 from lacolle.commands.voice import Voice
@@ -40,8 +41,12 @@ def verify(
         str | None, typer.Option("--url", envvar="LACOLLE_URL", help="A running exchange, read over HTTP.")
     ] = None,
     database: Annotated[
-        Path | None, typer.Option("--database", help="The exchange's SQLite file, rather than a running exchange.")
+        str | None,
+        typer.Option("--database", help="The exchange's database: postgresql://role@host/database, or a SQLite file."),
     ] = None,
+    password_file: PasswordFile = None,
+    tls: DatabaseTls = None,
+    database_ca_file: DatabaseAuthorities = None,
     ca_file: Annotated[
         Path | None,
         typer.Option("--ca-file", envvar="LACOLLE_CA_FILE", help="Certificate authority of the exchange (PEM)."),
@@ -56,8 +61,8 @@ def verify(
     earlier = None if known is None else read_input(known)
     with _watched(voice) as progress:
         if database is not None:
-            _require_file(database)
-            log = asyncio.run(_from_database(database, log_key, progress, earlier))
+            named = Database(database, password_file, tls, database_ca_file)
+            log = asyncio.run(_from_database(named, log_key, progress, earlier))
         else:
             log = asyncio.run(_from_exchange(url or "", ca_file, log_key, progress, earlier))
     voice.answer(
@@ -82,29 +87,21 @@ def verify(
     )
 
 
-async def _from_database(database: Path, log_key: str, progress: Report, known: bytes | None) -> VerifiedLog:
+async def _from_database(database: Database, log_key: str, progress: Report, known: bytes | None) -> VerifiedLog:
     from sqlalchemy.exc import DatabaseError  # noqa: PLC0415 - verifying over HTTP needs no database
 
-    from gateway.store.engine import open_sqlite  # noqa: PLC0415 - verifying over HTTP needs no database
+    from gateway.store.schema import current_revision  # noqa: PLC0415 - verifying over HTTP needs no database
 
-    store = open_sqlite(database)
+    store = database.open()
     try:
+        if store.shared:
+            await current_revision(store.reader)  # says in words why a server can't be reached
         async with store.reading() as connection:
             return await verify_database(connection, vkey=log_key, progress=progress, known=known)
     except DatabaseError:
         raise InputError(_NO_DATABASE) from None
     finally:
         await store.close()
-
-
-def _require_file(database: Path) -> None:
-    if not database.is_file():
-        raise InputError(
-            Bilingual(
-                fr=f"{database} n'existe pas : indiquez la base de la plateforme (data/exchange.sqlite3).",
-                en=f"{database} does not exist: name the exchange's database (data/exchange.sqlite3).",
-            )
-        )
 
 
 async def _from_exchange(
@@ -134,10 +131,11 @@ def _watched(voice: Voice) -> Iterator[Report]:
 
 
 _NO_DATABASE: Final = Bilingual(
-    fr="Ce fichier n'est pas la base de données d'une plateforme.", en="This file is not the database of an exchange."
+    fr="Ceci n'est pas la base de données d'une plateforme, ou ce rôle ne peut en lire le journal.",
+    en="This is not the database of an exchange, or this role can't read its log.",
 )
 _VERIFYING: Final = Bilingual(fr="vérification", en="verifying")
 _ONE_SOURCE: Final = Bilingual(
-    fr="Indiquez une source : --url d'une plateforme en marche, ou --database d'un fichier.",
-    en="Name one source: --url of a running exchange, or --database of a file.",
+    fr="Indiquez une source : --url d'une plateforme en marche, ou --database.",
+    en="Name one source: --url of a running exchange, or --database.",
 )

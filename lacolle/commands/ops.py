@@ -45,7 +45,9 @@ def kafka(
     renew: Annotated[
         list[str] | None, typer.Option("--renew", metavar="USER", help="Give a user a new password; may be repeated.")
     ] = None,
-    prune: Annotated[bool, typer.Option("--prune", help="Take back rights that nobody should have.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Take back rights that nobody should have, and remove users who have left.")
+    ] = False,
     topics_only: Annotated[bool, typer.Option("--topics-only", help="Leave users and rights alone.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and do nothing.")] = False,
 ) -> None:
@@ -114,5 +116,6 @@ _DIFFERS: Final = Bilingual(
     "stand is for the operator of Kafka.",
 )
 _UNWANTED: Final = Bilingual(
-    fr="Des droits sont de trop : --prune les retire.", en="There are rights that nobody should have: --prune removes."
+    fr="Des droits ou des utilisateurs sont de trop : --prune les retire.",
+    en="There are rights or users that should not be: --prune removes them.",
 )

@@ -26,6 +26,7 @@ from confluent_kafka.admin import (
     ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
+    UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
 from confluent_kafka.cimpl import NewTopic
@@ -48,7 +49,6 @@ from schemas.bilingual import Bilingual
 ITERATIONS: Final = 4_096
 """How often SCRAM hashes a password: the least that RFC 7677 section 4 allows. More protects passwords that people
 think of; ours are random, 256 bits long, and every new connection pays."""
-_ANY_HOST: Final = "*"
 _USER: Final = "User:"
 _BATCH: Final = 200
 """Topics, rights or users in one request."""
@@ -71,6 +71,8 @@ class Administrator:
 
     def __init__(self, settings: KafkaSettings, *, folder: Path) -> None:
         self._timeout = settings.delivery_timeout
+        self.username = settings.security.username if isinstance(settings.security, Scram) else None
+        """As whom it gets in with a password; None where it comes with a certificate, or in plain text."""
         self._trouble: KafkaError | None = None
         try:
             self._client = AdminClient(
@@ -133,18 +135,20 @@ class Administrator:
 
     def users(self) -> frozenset[str]:
         """Return the users with a password by SCRAM-SHA-512 (KIP-554)."""
-        described = self._one(self._client.describe_user_scram_credentials(request_timeout=self._timeout))
-        return frozenset(
-            name
-            for name, user in described.items()
-            if any(each.mechanism == ScramMechanism.SCRAM_SHA_512 for each in user.scram_credential_infos)
-        )
+        return frozenset(name for name, found in self._mechanisms().items() if ScramMechanism.SCRAM_SHA_512 in found)
 
     def set_password(self, user: str, password: str) -> None:
         """Give a user this password, and no other; the user is made where there is none."""
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS)
         change = UserScramCredentialUpsertion(user, info, password.encode())
         self._all(self._client.alter_user_scram_credentials([change], request_timeout=self._timeout))
+
+    def remove_users(self, users: Collection[str]) -> None:
+        """Let the brokers forget every password of some users; who has none is no error."""
+        found = self._mechanisms()
+        changes = [UserScramCredentialDeletion(user, mechanism) for user in users for mechanism in found.get(user, ())]
+        for batch in _batches(changes):
+            self._all(self._client.alter_user_scram_credentials(batch, request_timeout=self._timeout))
 
     def grants(self) -> frozenset[Grant]:
         """Return every right that somebody was given by name, from whatever host."""
@@ -173,6 +177,12 @@ class Administrator:
         filters = [_filter(grant) for grant in grants]
         for batch in _batches(filters):
             self._all(self._client.delete_acls(batch, request_timeout=self._timeout))
+
+    def _mechanisms(self) -> dict[str, frozenset[ScramMechanism]]:
+        described = self._one(self._client.describe_user_scram_credentials(request_timeout=self._timeout))
+        return {
+            name: frozenset(each.mechanism for each in user.scram_credential_infos) for name, user in described.items()
+        }
 
     def _known(self) -> Mapping[str, Any]:
         """Return the brokers' topics; wait no longer than until it is clear why they don't answer."""
@@ -257,7 +267,7 @@ def _parts(grant: Grant) -> tuple[Any, ...]:
         grant.name,
         ResourcePatternType.PREFIXED if grant.prefixed else ResourcePatternType.LITERAL,
         f"{_USER}{grant.principal}",
-        _ANY_HOST,
+        grant.host,
         AclOperation[grant.operation.upper()],
         AclPermissionType.ALLOW,
     )
@@ -270,6 +280,7 @@ def _grant(binding: AclBinding) -> Grant:
         name=binding.name,
         prefixed=binding.resource_pattern_type == ResourcePatternType.PREFIXED,
         operation=AclOperation(binding.operation).name.lower(),
+        host=binding.host,
     )
 
 

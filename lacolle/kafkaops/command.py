@@ -20,9 +20,9 @@ from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, read_registry
 from lacolle.kafkaops.administrator import Administrator
 from lacolle.kafkaops.errors import KafkaSetupError
-from lacolle.kafkaops.passwords import PasswordFolder
 from lacolle.kafkaops.setup import Choices, Step, set_up
-from lacolle.kafkaops.wanted import receivers, wanted
+from lacolle.kafkaops.wanted import ADMINISTRATOR, receivers, wanted
+from lacolle.passwordfolder import PasswordFolder
 from lacolle.yamlfiles import read_yaml
 from schemas.bilingual import Bilingual
 
@@ -59,9 +59,10 @@ def carry_out(order: Order, *, environment: Mapping[str, str], now: datetime) ->
         raise KafkaSetupError(_NO_PASSWORDS)
     passwords = None if order.topics_only or order.passwords is None else PasswordFolder(order.passwords)
     participants = receivers(read_registry(order.folder, settings.files), now=now)
+    administrator = _administrator(kafka, order)
     return set_up(
-        _administrator(kafka, order),
-        wanted(kafka.access, participants),
+        administrator,
+        wanted(kafka.access, participants, administrator=administrator.username or ADMINISTRATOR),
         kafka.topics,
         Choices(passwords=passwords, renew=order.renew, prune=order.prune, plan=order.plan),
     )

@@ -2,7 +2,7 @@
 
 Nothing is done twice, so a run that was cut short is run again. What can't be done without harm is told and left alone:
 more partitions would break the order of keys, other replicas are the operator's to place, and rights that nobody should
-have are taken back only where that is asked for.
+have are taken back, and users who have left removed, only where that is asked for.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Final, Literal, TypeAlias
 from bus.kafka import TopicSettings
 from lacolle.kafkaops.administrator import Administrator, TopicFound
 from lacolle.kafkaops.errors import KafkaSetupError
-from lacolle.kafkaops.passwords import PasswordFolder
-from lacolle.kafkaops.wanted import Grant, Wanted
+from lacolle.kafkaops.wanted import ADMINISTRATOR, ANYWHERE, Grant, Wanted, made_for
+from lacolle.passwordfolder import PasswordFolder
 from schemas.bilingual import Bilingual
 
 OURS: Final = "lacolle."
@@ -54,7 +54,8 @@ class Choices:
     """What the operator asks for.
 
     ``passwords`` is None where users and rights are left alone. ``renew`` are users that get a new password. ``prune``
-    takes back rights on our topics and groups that nobody should have. ``plan`` looks, and does nothing.
+    takes back rights on our topics and groups that nobody should have, and removes users who are no longer of ours.
+    ``plan`` looks, and does nothing.
     """
 
     passwords: PasswordFolder | None
@@ -74,8 +75,10 @@ def set_up(administrator: Administrator, wanted: Wanted, settings: TopicSettings
     found = administrator.topics(wanted.topics)
     steps = [*_topics(administrator, wanted.topics, found, settings, choices)]
     if choices.passwords is not None:
-        steps += _users(administrator, wanted.users, choices.passwords, choices)
-        steps += _rights(administrator, wanted, choices)
+        known, grants = administrator.users(), administrator.grants()
+        steps += _users(administrator, known, wanted.users, choices.passwords, choices)
+        steps += _former_users(administrator, _former(administrator, wanted, known, grants, choices.passwords), choices)
+        steps += _rights(administrator, grants, wanted, choices)
     return tuple(steps)
 
 
@@ -118,14 +121,18 @@ def _existing(
 
 
 def _users(
-    administrator: Administrator, users: Iterable[str], passwords: PasswordFolder, choices: Choices
+    administrator: Administrator,
+    known: Collection[str],
+    users: Iterable[str],
+    passwords: PasswordFolder,
+    choices: Choices,
 ) -> Iterator[Step]:
-    known = administrator.users()
     for user in users:
         file = str(passwords.file(user))
-        if user in choices.renew and user in known:
+        if user in known and (user in choices.renew or passwords.awaits(user)):
             if not choices.plan:
-                administrator.set_password(user, passwords.renewed(user))
+                administrator.set_password(user, passwords.next_password(user))
+                passwords.settle(user)
             yield Step("user", user, State.CHANGED, file)
         elif user in known:
             yield Step("user", user, State.THERE, file if passwords.holds(user) else "")
@@ -135,8 +142,31 @@ def _users(
             yield Step("user", user, State.CREATED, file)
 
 
-def _rights(administrator: Administrator, wanted: Wanted, choices: Choices) -> Iterator[Step]:
-    found = administrator.grants()
+def _former(
+    administrator: Administrator,
+    wanted: Wanted,
+    known: Collection[str],
+    grants: Collection[Grant],
+    passwords: PasswordFolder,
+) -> list[str]:
+    """Return the users whom an earlier run made and who should be no more; others' users on the brokers are theirs."""
+    return [
+        user
+        for user in sorted(set(known) - set(wanted.users) - {administrator.username, ADMINISTRATOR})
+        if passwords.holds(user) or made_for(user, grants)
+    ]
+
+
+def _former_users(administrator: Administrator, users: list[str], choices: Choices) -> Iterator[Step]:
+    if choices.prune and not choices.plan and users:
+        administrator.remove_users(users)
+    for user in users:
+        if choices.prune and not choices.plan and choices.passwords is not None:
+            choices.passwords.remove(user)
+        yield Step("user", user, State.REMOVED if choices.prune else State.UNWANTED)
+
+
+def _rights(administrator: Administrator, found: frozenset[Grant], wanted: Wanted, choices: Choices) -> Iterator[Step]:
     missing = [grant for grant in wanted.grants if grant not in found]
     if missing and not choices.plan:
         administrator.allow(missing)
@@ -157,7 +187,8 @@ def _is_ours(grant: Grant, wanted: Wanted) -> bool:
 
 def named(grant: Grant) -> str:
     """Return a right in one line: who, what, on which resource; a name that only begins so ends in an asterisk."""
-    return f"{grant.principal}: {grant.operation} {grant.resource} {grant.name}{'*' if grant.prefixed else ''}"
+    whence = "" if grant.host == ANYWHERE else f" @ {grant.host}"
+    return f"{grant.principal}: {grant.operation} {grant.resource} {grant.name}{'*' if grant.prefixed else ''}{whence}"
 
 
 def _no_such_user(names: str) -> Bilingual:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never, get_args
 
 from bus.kafka import AccessSettings, ExchangeRole, kafka_group
 from bus.topics import (
@@ -32,11 +32,19 @@ from bus.topics import (
     partner_groups,
 )
 from gateway.outcomes import GROUP
+from lacolle.kafkaops.errors import KafkaSetupError
+from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId
 from schemas.registry import Registry, Role
 
 ROLE_NAME: Final = "lacolle.{}"
 """The user of a role; no participant has such a name."""
+ADMINISTRATOR: Final = ROLE_NAME.format("administrator")
+"""Whom the brokers of ``deploy/`` let do everything."""
+ANYWHERE: Final = "*"
+"""The host of a right that counts from every host."""
+_OURS: Final = ROLE_NAME.format("")
+_ROLE_NAMES: Final = frozenset(ROLE_NAME.format(role) for role in get_args(ExchangeRole))
 
 Resource: TypeAlias = Literal["topic", "group"]
 Operation: TypeAlias = Literal["read", "write"]
@@ -47,6 +55,7 @@ class Grant:
     """One right: ``name`` is a resource's name, or what its name begins with where ``prefixed``.
 
     ``operation`` is what the brokers call it, so that rights that nobody of ours would give can be told of as well.
+    ``host`` is from where it counts; those that we give count from anywhere.
     """
 
     principal: str
@@ -54,6 +63,7 @@ class Grant:
     name: str
     prefixed: bool
     operation: str
+    host: str = ANYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +88,16 @@ def receivers(registry: Registry, *, now: datetime) -> tuple[ParticipantId, ...]
     )
 
 
-def wanted(access: AccessSettings, participants: Collection[ParticipantId]) -> Wanted:
-    """Return what must be there for an exchange with these receiving participants."""
+def wanted(
+    access: AccessSettings, participants: Collection[ParticipantId], *, administrator: str = ADMINISTRATOR
+) -> Wanted:
+    """Return what must be there for an exchange with these receiving participants.
+
+    Raises ``KafkaSetupError`` where a certificate's name is somebody else's, whose rights it would bring with it.
+    """
     certificates = {each.of: each.name for each in access.certificates}
+    for owner, name in certificates.items():
+        _require_own_name(owner, name, taken={*participants, *_ROLE_NAMES, ADMINISTRATOR, administrator})
     names: dict[str, str] = {
         **{participant: certificates.get(participant, participant) for participant in participants},
         **{role: certificates.get(role, ROLE_NAME.format(role)) for role in dict.fromkeys(access.roles)},
@@ -91,6 +108,18 @@ def wanted(access: AccessSettings, participants: Collection[ParticipantId]) -> W
         principals=frozenset(names.values()),
         grants=tuple(dict.fromkeys(_grants(access, participants, names))),
     )
+
+
+def made_for(user: str, grants: Collection[Grant]) -> bool:
+    """Say whether a user is one that we make: a role's, or a participant's, which has the right to its own groups."""
+    return user in _ROLE_NAMES or _beginning(user, "group", partner_groups(ParticipantId(user)), "read") in grants
+
+
+def _require_own_name(owner: str, name: str, *, taken: Collection[str]) -> None:
+    own = {owner, ROLE_NAME.format(owner)} if owner in get_args(ExchangeRole) else {owner}
+    is_participants = owner not in get_args(ExchangeRole)
+    if name not in own and (name in taken or (is_participants and name.startswith(_OURS))):
+        raise KafkaSetupError(_taken(owner, name))
 
 
 def _grants(
@@ -134,3 +163,12 @@ def _exactly(principal: str, resource: Resource, name: str, operation: Operation
 
 def _beginning(principal: str, resource: Resource, name: str, operation: Operation) -> Grant:
     return Grant(principal, resource, name, prefixed=True, operation=operation)
+
+
+def _taken(owner: str, name: str) -> Bilingual:
+    return Bilingual(
+        fr=f"Le certificat de {owner} porterait le nom {name}, qui est celui d'un autre et en donnerait les droits : "
+        "corrigez bus.kafka.access.certificates, ou ssl.principal.mapping.rules chez les courtiers.",
+        en=f"The certificate of {owner} would have the name {name}, which is somebody else's and would give their "
+        "rights: correct bus.kafka.access.certificates, or the brokers' ssl.principal.mapping.rules.",
+    )

@@ -314,7 +314,7 @@ ssl.truststore.type=PEM
 ssl.truststore.location={tls.ca_file}
 listener.name.mtls.ssl.client.auth=required
 listener.name.scram.ssl.client.auth=none
-ssl.principal.mapping.rules=RULE:^CN=([a-z0-9.-]+).*$/$1/,DEFAULT
+ssl.principal.mapping.rules=RULE:^CN=([a-z0-9.-]+)(,.*)?$/$1/,DEFAULT
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users={users}
 """

@@ -21,6 +21,9 @@ from confluent_kafka.admin import (
     ConfigResource,
     ResourcePatternType,
     ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
 )
 from typer.testing import Result
 
@@ -29,6 +32,7 @@ from bus.kafka import KafkaBus, KafkaRefusedError, KafkaSettings
 from bus.topics import OUTCOMES, dead_topic, parcels_topics
 from lacolle.certificates import LocalAuthority
 from lacolle.local.ports import free_ports
+from lacolle.passwordfolder import PasswordFolder
 from lacolle.samples import participants
 from schemas.ids import ParticipantId
 from tests.contract.bus.kafka_records import PATIENCE, bus_of, numbered, read_until
@@ -195,6 +199,44 @@ async def test_only_what_differs_is_changed(guarded: GuardedKafka) -> None:
     await assert_reads(guarded.settings("us-me.msp"), topic, record, group="lacolle.us-me.msp.reading")
 
 
+def test_whoever_has_left_is_removed(guarded: GuardedKafka) -> None:
+    """Users of an earlier run and rights from one host are shown, then removed; other people's users are let be."""
+    client = AdminClient({"bootstrap.servers": guarded.plain})
+    left, kept = ParticipantId("us-me.left"), "their-monitoring"
+    for user in (left, kept):
+        _let_in(client, user)
+    topic = parcels_topics(NYSP)[0]
+    _give(client, topic, f"User:{DOH}", host="192.0.2.9")
+    _give(client, topic, f"User:{NYSP}", host="192.0.2.9", operation=AclOperation.READ)
+    _give(client, f"lacolle.{left}.", f"User:{left}", group=True, operation=AclOperation.READ)
+    gone = [
+        ("user", left),
+        ("right", f"{DOH}: write topic {topic} @ 192.0.2.9"),
+        ("right", f"{left}: read group lacolle.{left}.*"),
+        ("right", f"{NYSP}: read topic {topic} @ 192.0.2.9"),
+    ]
+    assert sorted(changes(steps(guarded.set_up("--json")))) == sorted((*each, "unwanted") for each in gone)
+    assert sorted(changes(steps(guarded.set_up("--json", "--prune")))) == sorted((*each, "removed") for each in gone)
+    assert changes(steps(guarded.set_up("--json"))) == []
+    told: Any = client.describe_user_scram_credentials()  # its types say nothing of a call for all users
+    users = set(told.result())
+    assert left not in users
+    assert {kept, NYSP, DOH} <= users
+
+
+async def test_a_renewal_that_was_cut_short_is_finished(guarded: GuardedKafka) -> None:
+    """A new password that may or may not have reached the brokers is given to them by the next run, and kept then."""
+    folder = PasswordFolder(guarded.passwords)
+    before = folder.password(DOH)
+    told = folder.next_password(DOH)
+    assert folder.password(DOH) == before != told
+    assert changes(steps(guarded.set_up("--json"))) == [("user", DOH, "changed")]
+    assert folder.password(DOH) == told
+    topic = parcels_topics(DOH)[0]
+    record = await put(guarded, topic, "for them")
+    await assert_reads(guarded.settings(DOH), topic, record, group=f"lacolle.{DOH}.reading")
+
+
 def test_what_cannot_be_changed_is_told(guarded: GuardedKafka, tmp_path: Path) -> None:
     """Other partitions and replicas than the settings say are shown as differing, in a table, and left alone."""
     settings = yaml.safe_load((guarded.exchange / "lacolle.yaml").read_text(encoding="utf-8"))
@@ -266,10 +308,25 @@ def _administrator(guarded: GuardedKafka, folder: Path, change: dict[str, str]) 
     return file
 
 
-def _give(client: AdminClient, topic: str, principal: str) -> None:
-    pattern, allowed = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
-    binding = AclBinding(ResourceType.TOPIC, topic, pattern, principal, "*", AclOperation.WRITE, allowed)
+def _give(
+    client: AdminClient,
+    name: str,
+    principal: str,
+    *,
+    group: bool = False,
+    host: str = "*",
+    operation: AclOperation = AclOperation.WRITE,
+) -> None:
+    resource = ResourceType.GROUP if group else ResourceType.TOPIC
+    pattern = ResourcePatternType.PREFIXED if group else ResourcePatternType.LITERAL
+    binding = AclBinding(resource, name, pattern, principal, host, operation, AclPermissionType.ALLOW)
     for future in client.create_acls([binding]).values():
+        future.result()
+
+
+def _let_in(client: AdminClient, user: str) -> None:
+    change = UserScramCredentialUpsertion(user, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), b"anything")
+    for future in client.alter_user_scram_credentials([change]).values():
         future.result()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,17 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import make_url
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from audit.note import LogSigner
 from gateway.store.engine import open_postgres
 from gateway.store.schema import head_revision, prepare
 from lacolle.cli import application
-from lacolle.secretfiles import write_secret
+from lacolle.secretfiles import read_secret, write_secret
+from schemas.ids import KeyId
+from schemas.signing.keys import SigningKey
 from tests.servers.postgres import Postgres
+from tests.unit.gateway.ground import NYSP, ORIGIN, Ground, acceptance, accepted, permit
 
 
 @pytest.fixture
@@ -43,8 +48,8 @@ def refused(*arguments: str, language: str = "en") -> str:
     return " ".join(result.stderr.split())
 
 
-def test_a_database_is_brought_up_and_its_roles_made(postgres: Postgres, database: str) -> None:
-    """After three commands a gateway can start with the login that was made for it."""
+def test_a_database_is_brought_up_and_its_roles_made(postgres: Postgres, database: str, tmp_path: Path) -> None:
+    """After three commands a gateway can start with the login that was made for it; its password is in a file."""
     owner, name = postgres.url_of(database), f"gateway_{secrets.token_hex(3)}"
     head = head_revision()
     assert said("current", "--database", owner) == {"revision": None, "needed": head, "current": False}
@@ -52,12 +57,26 @@ def test_a_database_is_brought_up_and_its_roles_made(postgres: Postgres, databas
     assert said("upgrade", "--database", owner) == {"before": head, "revision": head}
     assert said("current", "--database", owner)["current"]
     made = ("roles", "--database", owner, "--exchange", name, "--auditor", f"US-NY=auditor_{name}")
-    logins = said(*made)["logins"]
-    assert set(logins) == {name, f"auditor_{name}"}
+    assert "--passwords" in refused(*made)  # nothing is printed that would stand in a log
+    folder = tmp_path / "passwords"
+    logins = said(*made, "--passwords", str(folder))["logins"]
+    assert logins == {each: str(folder / f"{each}.password") for each in (name, f"auditor_{name}")}
     assert said(*made)["logins"] == dict.fromkeys(logins)
-    asyncio.run(_start(postgres.url_of(database, role=name, password=logins[name])))
+    assert {stat.S_IMODE(Path(file).stat().st_mode) for file in logins.values()} == {0o600}
+    own = postgres.url_of(database, role=name, password=read_secret(Path(logins[name])))
+    asyncio.run(_start(own))
     # only the owner makes roles, or tables
-    assert "owner" in refused("roles", "--database", postgres.url_of(database, role=name, password=logins[name]))
+    assert "owner" in refused("roles", "--database", own)
+
+
+def test_a_password_file_that_is_there_is_taken(postgres: Postgres, database: str, tmp_path: Path) -> None:
+    """A run that ended before the login was made left its password; the next one gives the login that, as it stands."""
+    name, odd = f"gateway_{secrets.token_hex(3)}", "it's: a 100% \\odd one"
+    write_secret(tmp_path / f"{name}.password", odd)
+    owner = postgres.url_of(database)
+    said("upgrade", "--database", owner)
+    said("roles", "--database", owner, "--exchange", name, "--passwords", str(tmp_path))
+    asyncio.run(_start(postgres.url_of(database, role=name, password=odd)))
 
 
 def test_the_password_may_be_in_a_file(postgres: Postgres, database: str, tmp_path: Path) -> None:
@@ -99,3 +118,37 @@ def test_what_can_not_be_done_is_said(tmp_path: Path, language: str) -> None:
     ]
     assert not any("secret-word" in each or "Traceback" in each for each in told)
     assert len(set(told)) == 4
+
+
+def _verified(*arguments: str) -> Result:
+    return CliRunner().invoke(application(), ["log", "verify", "--json", *arguments])
+
+
+async def test_a_log_on_postgresql_verifies(on_postgres: Ground, postgres_database: str, tmp_path: Path) -> None:
+    """After a restore the operator verifies the database, with its password in a file; a changed row is found."""
+    await accepted(on_postgres, acceptance("A-1", permit(NYSP)))
+    place = make_url(postgres_database)
+    write_secret(tmp_path / "password", str(place.password))
+    bare = postgres_database.replace(f":{place.password}@", "@")
+    named = ("--database", bare, "--password-file", str(tmp_path / "password"))
+    key = ("--log-key", _VKEY)
+    done = await asyncio.to_thread(_verified, *named, *key)
+    assert done.exit_code == 0, done.output
+    assert orjson.loads(done.stdout)["log_size"] == 2
+    await on_postgres.tamper("ALTER TABLE log_entries DISABLE TRIGGER ALL")
+    await on_postgres.tamper("UPDATE log_entries SET kind = 'refused'")
+    assert (await asyncio.to_thread(_verified, *named, *key)).exit_code == 1
+
+
+def test_a_log_that_cannot_be_read_is_said(postgres: Postgres, database: str) -> None:
+    """A server that is away, and a database of something else, are named as such."""
+    key = ("--log-key", _VKEY, "--lang", "en")
+    away = _verified("--database", "postgresql://someone:secret-word@127.0.0.1:1/exchange", *key)
+    other = _verified("--database", postgres.url_of(database), *key)
+    for done, reason in ((away, "does not answer"), (other, "not the database of an exchange")):
+        assert done.exit_code == 1
+        assert reason in " ".join(done.stderr.split())
+        assert "secret-word" not in done.stderr
+
+
+_VKEY = LogSigner(ORIGIN, SigningKey.generate(KeyId("log"), "Ed25519")).vkey

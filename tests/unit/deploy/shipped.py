@@ -76,8 +76,15 @@ def named(objects: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def pods() -> list[tuple[str, dict[str, Any]]]:
-    """Return the pod templates of deployments and jobs, with the names of their owners."""
-    return [(each["metadata"]["name"], each["spec"]["template"]) for each in of_kind("Deployment", "Job")]
+    """Return the pod templates of deployments and of the patterns of jobs, with the names of their owners."""
+    return [(each["metadata"]["name"], pod_template(each)) for each in of_kind("Deployment", "CronJob")]
+
+
+def pod_template(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the pod template within a deployment, or within the job that a CronJob makes."""
+    spec = document["spec"]
+    template: dict[str, Any] = spec["jobTemplate"]["spec"]["template"] if "jobTemplate" in spec else spec["template"]
+    return template
 
 
 def pod_containers(template: Mapping[str, Any]) -> list[dict[str, Any]]:

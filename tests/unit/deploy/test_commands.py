@@ -73,7 +73,7 @@ def test_every_environment_is_settings(container: Container, tmp_path: Path) -> 
 @pytest.mark.parametrize("container", CONTAINERS, ids=_id)
 def test_no_variable_is_unknown(container: Container) -> None:
     """A variable of a container is a setting's, by its path of known members, or an option's."""
-    options = {"LACOLLE_DATABASE", "LACOLLE_DATABASE_PASSWORD_FILE"}
+    options = {"LACOLLE_DATABASE"} | {f"LACOLLE_DATABASE_{name}" for name in ("PASSWORD_FILE", "TLS", "CA_FILE")}
     for name in container.environment:
         assert name in options or name.removeprefix("LACOLLE_").split("__")[0].lower() in Settings.model_fields, name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -169,5 +170,33 @@ def test_a_second_run_changes_nothing(local: Path) -> None:
     assert {path: path.read_bytes() for path in local.rglob("*") if path.is_file()} == before
 
 
+def test_no_password_is_an_argument() -> None:
+    """What starts a database reads passwords within the program that needs them: everybody sees its arguments."""
+    script = (DEPLOY / "postgres" / "exchange-login.sh").read_text(encoding="utf-8")
+    command, _, fed = script.partition("<<'SQL'")
+    assert "cat" not in command.partition("set -eu")[2]
+    assert "/run/secrets/database_exchange" in fed
+
+
 def _certificate(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
+
+
+def _principal(rules: str, subject: str) -> str:
+    """Return whom a certificate's subject is, by the first rule that matches (KIP-371)."""
+    for pattern, written in re.findall(r"RULE:([^/]*)/([^/]*)/", rules):
+        found = re.match(pattern, subject)
+        if found is not None:
+            return str(found.expand(written.replace("$", "\\")))
+    return subject
+
+
+@pytest.mark.parametrize("path", [DEPLOY / "kafka" / "compose.properties", ROOT / "lacolle" / "local" / "kafka.py"])
+def test_a_certificate_is_its_whole_name(path: Path) -> None:
+    """No certificate becomes the administrator whose name only begins so; what follows a comma does not matter."""
+    rules = re.search(r"^ssl\.principal\.mapping\.rules=(.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert rules is not None
+    for subject in ("CN=lacolle.administrator", "CN=lacolle.administrator,O=Agency", "CN=lacolle.administrator,CN=x"):
+        assert _principal(rules[1], subject) == "lacolle.administrator"
+    for subject in ("CN=lacolle.administrator_x", "CN=lacolle.administratorX", "CN=lacolle.administrator x,O=Agency"):
+        assert _principal(rules[1], subject) == subject

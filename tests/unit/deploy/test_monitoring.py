@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Final
 
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -15,8 +17,10 @@ from adapters.metrics import AdapterMetrics
 from gateway.health import WORKS, Report
 from gateway.metrics import IntakeMetrics, LedgerMetrics, ReadinessCollector, RelayMetrics
 from lacolle.lag import LagCollector
+from schemas.ids import ParticipantId
+from tests.servers.availability import unavailable
 from tests.unit.deploy.monitored import asked_for, exported, labels
-from tests.unit.deploy.shipped import DEPLOY, ROOT, documents
+from tests.unit.deploy.shipped import DEPLOY, ROOT, documents, named, of_kind
 
 PROMETHEUS: Final = DEPLOY / "prometheus"
 FROM_PROMETHEUS: Final = {"role", "instance", "job", "le"}
@@ -26,8 +30,9 @@ FROM_PROMETHEUS: Final = {"role", "instance", "job", "le"}
 def registry() -> CollectorRegistry:
     """Return every metric of every role."""
     registry = CollectorRegistry()
-    for metrics in (LedgerMetrics, IntakeMetrics, RelayMetrics, AdapterMetrics):
+    for metrics in (LedgerMetrics, IntakeMetrics, AdapterMetrics):
         metrics(registry)
+    RelayMetrics(registry).follow_unanswered(lambda: {ParticipantId("us-ny.nysp"): 1})
     registry.register(LagCollector(lambda: {("group", "topic"): 1}))
     registry.register(ReadinessCollector(Report((("bus", WORKS),))))
     return registry
@@ -74,11 +79,31 @@ def test_every_alarm_is_explained_and_tested() -> None:
         assert f"`{name}`" in page, name
 
 
-def test_prometheus_takes_them() -> None:
-    """Promtool finds the configuration valid, and each alarm sounds and is silent as its tests say."""
+def _promtool(*arguments: str) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("promtool is not installed (Debian's package prometheus has it)")
-    for command in (("check", "config", "prometheus.yaml"), ("test", "rules", "rules.test.yaml")):
-        done = subprocess.run([promtool, *command], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, re.sub(r"\s+", " ", done.stdout + done.stderr)
+        unavailable("promtool is not installed (Debian's package prometheus has it)")
+    done = subprocess.run([promtool, *arguments], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, re.sub(r"\s+", " ", done.stdout + done.stderr)
+
+
+def test_prometheus_takes_them() -> None:
+    """Promtool finds the configuration valid, and each alarm sounds and is silent as its tests say."""
+    _promtool("check", "config", "prometheus.yaml")
+    _promtool("test", "rules", "rules.test.yaml")
+
+
+def test_prometheus_takes_the_scrape_of_kubernetes(tmp_path: Path) -> None:
+    """It is valid but for its discovery, which Debian's promtool is built without; it asks the ports that pods name."""
+    (configuration,) = documents(PROMETHEUS / "kubernetes.yaml")
+    (job,) = configuration["scrape_configs"]
+    (discovery,) = job.pop("kubernetes_sd_configs")
+    assert discovery["namespaces"]["names"] == [named(of_kind("Namespace"), "lacolle")["metadata"]["name"]]
+    job["static_configs"] = [{"targets": ["127.0.0.1:9464"]}]
+    configuration["rule_files"] = [str(PROMETHEUS / "rules.yaml")]
+    (tmp_path / "prometheus.yaml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    _promtool("check", "config", str(tmp_path / "prometheus.yaml"))
+    (ports,) = [each["regex"] for each in job["relabel_configs"] if "port_name" in each["source_labels"][0]]
+    for deployment in of_kind("Deployment"):
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        assert ports in {port["name"] for port in container["ports"]}

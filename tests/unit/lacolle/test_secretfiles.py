@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lacolle.errors import ConfigurationError
-from lacolle.secretfiles import read_secret, with_password, write_secret
+from lacolle.secretfiles import read_secret, write_secret
 
 
 def test_a_written_secret_is_read_again(tmp_path: Path) -> None:
@@ -26,16 +26,3 @@ def test_a_secret_is_never_overwritten(tmp_path: Path) -> None:
     assert "ne peut être écrit" in refused.value.in_language("fr")
     assert "second" not in str(refused.value)
     assert read_secret(tmp_path / "secret") == "first"
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("postgresql://lacolle@host/base", "postgresql://lacolle:a%2Fb%40c@host/base"),
-        ("postgresql://lacolle@/base?host=%2Frun", "postgresql://lacolle:a%2Fb%40c@/base?host=%2Frun"),
-    ],
-)
-def test_a_password_goes_into_an_address_quoted(url: str, expected: str) -> None:
-    """A password of any characters stands in the address so that the driver reads it back whole."""
-    assert with_password(url, "a/b@c") == expected
-    assert with_password(url, None) == url

@@ -1,0 +1,72 @@
+"""Which database a command works on: a SQLite file, or PostgreSQL with its password and its server's authorities.
+
+The password is best kept out of the address: ``--password-file`` names a file, and libpq's ``PGPASSWORD`` and
+``PGPASSFILE`` are read as everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from lacolle.commands.inputs import InputError
+from lacolle.secretfiles import read_secret
+from schemas.bilingual import Bilingual
+
+if TYPE_CHECKING:
+    from gateway.store.engine import Store
+
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option("--password-file", envvar="LACOLLE_DATABASE_PASSWORD_FILE", help="The file of the role's password."),
+]
+DatabaseTls = Annotated[
+    Literal["verify", "none"] | None,
+    typer.Option(
+        "--database-tls",
+        envvar="LACOLLE_DATABASE_TLS",
+        help="How PostgreSQL is reached: verify, or none (in the clear). Default: none on this machine alone.",
+    ),
+]
+DatabaseAuthorities = Annotated[
+    Path | None,
+    typer.Option(
+        "--database-ca-file",
+        envvar="LACOLLE_DATABASE_CA_FILE",
+        help="Certificate authorities of PostgreSQL (PEM). Default: the system's.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database as it is named on a command line: ``place`` is a PostgreSQL URL, or the path of a SQLite file."""
+
+    place: str
+    password_file: Path | None = None
+    tls: Literal["verify", "none"] | None = None
+    ca_file: Path | None = None
+
+    def open(self) -> Store:
+        """Return its store; nothing is connected yet. Raises ``InputError``, ``ConfigurationError``, ``StoreError``."""
+        # the other commands start without a database's drivers
+        from gateway.store.address import postgres_address  # noqa: PLC0415 - as above
+        from gateway.store.engine import open_postgres, open_sqlite  # noqa: PLC0415 - as above
+
+        if "://" not in self.place:
+            file = Path(self.place)
+            if not file.is_file():
+                raise InputError(_no_file(file))
+            return open_sqlite(file)
+        password = None if self.password_file is None else read_secret(self.password_file)
+        return open_postgres(postgres_address(self.place, password=password, tls=self.tls, ca_file=self.ca_file))
+
+
+def _no_file(file: Path) -> Bilingual:
+    return Bilingual(
+        fr=f"{file} n'existe pas : indiquez la base SQLite d'une plateforme (data/exchange.sqlite3), ou postgresql://…",
+        en=f"{file} does not exist: name an exchange's SQLite database (data/exchange.sqlite3), or postgresql://…",
+    )
