@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import text
 
 from gateway.enrol import Enrolment
 from gateway.errors import LogUnavailableError, OvertakenError, StatementRefusedError, UntrustedSignatureError
@@ -126,8 +125,7 @@ async def test_what_no_authority_has_signed_ends_the_other_process(processes: tu
     here, there = processes
     await here.record(registered(KEY))
     forged = "UPDATE authority_statements SET compact = overlay(compact PLACING 'AAAA'::bytea FROM length(compact) - 8)"
-    async with here.ground.store.writer.begin() as connection:
-        await connection.execute(text(forged))
+    await here.ground.tamper(forged)
     with pytest.raises(LogUnavailableError):
         await there.ground.committer.submit(acceptances(), acceptance("A-1"))
     assert "tampered" in str(there.ground.committer.failure)

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from gateway.errors import StoreError
+from gateway.store.contest import LOCK, PostgresLeadership
 from gateway.store.engine import open_postgres
 from gateway.store.entries import EntryWriter
 from gateway.store.roles import create_auditor_login, create_exchange_login, create_groups
@@ -101,6 +102,9 @@ async def test_an_auditor_reads_no_other_table(logins: Logins, table: str) -> No
         "SET ROLE lacolle_exchange",
         "ALTER TABLE log_entries DISABLE ROW LEVEL SECURITY",
         "CREATE TABLE mine (a INT)",
+        f"SELECT pg_try_advisory_lock({LOCK})",
+        f"SELECT pg_advisory_lock_shared({LOCK >> 32}, {LOCK & 0x7FFFFFFF})",
+        f"SELECT pg_advisory_xact_lock({LOCK})",
     ],
 )
 async def test_an_auditor_changes_nothing(logins: Logins, statement: str) -> None:
@@ -123,6 +127,12 @@ async def test_an_auditor_changes_nothing(logins: Logins, statement: str) -> Non
         "DELETE FROM checkpoints",
         "UPDATE log_tiles SET data = root",
         "DELETE FROM alerts",
+        "UPDATE alerts SET submission = ''",
+        "UPDATE acknowledgements SET compact = ''",
+        "UPDATE agreements SET signed = ''",
+        "UPDATE authority_statements SET compact = ''",
+        "UPDATE jurisdictions SET document = ''",
+        "UPDATE client_assertions SET expires_ms = 0",
         "ALTER TABLE log_entries DISABLE TRIGGER only_grows",
         "DROP TRIGGER only_grows ON log_entries",
         "SET session_replication_role = replica",
@@ -147,6 +157,44 @@ async def test_the_exchange_s_own_role_is_all_that_a_gateway_needs(logins: Login
     with pytest.raises(StoreError):
         await prepare(auditors)
     await auditors.close()
+
+
+async def test_the_exchange_s_own_role_contends_for_relaying(logins: Logins) -> None:
+    """What is taken from everybody is granted to it: one of two relays wins."""
+    contest = PostgresLeadership(logins.exchange, password=None)
+    term = await contest.won_at_once()
+    assert term is not None
+    assert await contest.won_at_once() is None
+    await term.end()
+
+
+async def test_an_auditor_has_so_many_connections(logins: Logins) -> None:
+    """One auditor can't use up the connections that gateways and relays need, and its forgotten sessions end."""
+    held = [await asyncpg.connect(logins.auditors[NY]) for _ in range(10)]
+    with pytest.raises(asyncpg.TooManyConnectionsError):
+        await asyncpg.connect(logins.auditors[NY])
+    assert await held[0].fetchval("SHOW idle_in_transaction_session_timeout") == "1min"
+    for each in held:
+        await each.close()
+
+
+async def test_no_auditor_is_made_where_it_could_stop_the_relays(logins: Logins, postgres: Postgres) -> None:
+    """An owner that can't take the locks from everybody is told who can, and makes no login."""
+    name = f"owner_{secrets.token_hex(3)}"
+    await postgres.run(f"CREATE ROLE {name} LOGIN CREATEROLE BYPASSRLS PASSWORD 'plain'")
+    database = await postgres.new_database(empty=True)
+    await postgres.run(f'ALTER DATABASE "{database}" OWNER TO {name}')
+    await postgres.run(f"ALTER SCHEMA public OWNER TO {name}", database=database)
+    store = open_postgres(postgres.url_of(database, role=name, password="plain"))  # noqa: S106 - of this test alone
+    await upgrade(store.writer)
+    with pytest.raises(StoreError, match="superuser"):
+        async with store.writer.begin() as connection:
+            await create_groups(connection)
+            await create_auditor_login(connection, f"auditor_{name}", jurisdiction=NY)
+    await store.close()
+    await postgres.drop(database)
+    await postgres.run(f"DROP ROLE {name}")
+    assert (await answer(logins.owner, f"SELECT 1 FROM pg_roles WHERE rolname = 'auditor_{name}'")) == []
 
 
 async def test_a_role_that_can_not_copy_is_told_how_to_make_one(logins: Logins, postgres: Postgres) -> None:
