@@ -20,6 +20,7 @@ from sqlalchemy import delete, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import StoreError
+from gateway.store.scram import verifier
 from gateway.store.tables import log_auditors
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode
@@ -121,9 +122,11 @@ async def _keep_locks_for_the_exchange(connection: AsyncConnection) -> None:
 async def _create_login(connection: AsyncConnection, name: str, attributes: str) -> str | None:
     if await _exists(connection, name):
         return None
-    password = secrets.token_urlsafe(24)  # of letters, digits, - and _: nothing in it needs quoting
+    password = secrets.token_urlsafe(24)
+    # a server that logs statements learns no password
+    kept = verifier(password, salt=secrets.token_bytes(16)).replace(":", r"\:")
     await connection.execute(
-        text(f"CREATE ROLE {_quoted(connection, name)} LOGIN INHERIT {attributes} PASSWORD '{password}'")
+        text(f"CREATE ROLE {_quoted(connection, name)} LOGIN INHERIT {attributes} PASSWORD '{kept}'")
     )
     return password
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
+from sqlalchemy import event, text
 
 from gateway.errors import StoreError
 from gateway.store.contest import LOCK, PostgresLeadership
@@ -178,7 +179,7 @@ async def test_an_auditor_has_so_many_connections(logins: Logins) -> None:
         await each.close()
 
 
-async def test_no_auditor_is_made_where_it_could_stop_the_relays(logins: Logins, postgres: Postgres) -> None:
+async def test_no_auditor_is_made_where_it_could_stop_the_relays(postgres: Postgres) -> None:
     """An owner that can't take the locks from everybody is told who can, and makes no login."""
     name = f"owner_{secrets.token_hex(3)}"
     await postgres.run(f"CREATE ROLE {name} LOGIN CREATEROLE BYPASSRLS PASSWORD 'plain'")
@@ -187,14 +188,17 @@ async def test_no_auditor_is_made_where_it_could_stop_the_relays(logins: Logins,
     await postgres.run(f"ALTER SCHEMA public OWNER TO {name}", database=database)
     store = open_postgres(postgres.url_of(database, role=name, password="plain"))  # noqa: S106 - of this test alone
     await upgrade(store.writer)
-    with pytest.raises(StoreError, match="superuser"):
-        async with store.writer.begin() as connection:
-            await create_groups(connection)
+    async with store.writer.connect() as connection:
+        await create_groups(connection)
+        with pytest.raises(StoreError, match="superuser"):
             await create_auditor_login(connection, f"auditor_{name}", jurisdiction=NY)
+        roles = await connection.execute(
+            text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": f"auditor_{name}"}
+        )
+        assert roles.all() == []
     await store.close()
     await postgres.drop(database)
     await postgres.run(f"DROP ROLE {name}")
-    assert (await answer(logins.owner, f"SELECT 1 FROM pg_roles WHERE rolname = 'auditor_{name}'")) == []
 
 
 async def test_a_role_that_can_not_copy_is_told_how_to_make_one(logins: Logins, postgres: Postgres) -> None:
@@ -207,6 +211,27 @@ async def test_a_role_that_can_not_copy_is_told_how_to_make_one(logins: Logins, 
         await prepare(store)
     await store.close()
     await postgres.run(f"DROP ROLE {name}")
+
+
+async def test_no_statement_has_a_password(logins: Logins, postgres: Postgres) -> None:
+    """A server that logs what it is told learns no new login's password, and lets that login in by it."""
+    name, told = f'odd:"{secrets.token_hex(3)}', list[str]()
+    store = open_postgres(logins.owner)
+    event.listen(
+        store.writer.sync_engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, parameters, *_more: told.append(f"{statement} {parameters}"),
+    )
+    async with store.writer.begin() as connection:
+        password = await create_exchange_login(connection, name)
+    await store.close()
+    assert password is not None
+    assert any("CREATE ROLE" in statement for statement in told)
+    assert not any(password in statement for statement in told)
+    connected = await asyncpg.connect(logins.owner, user=name, password=password)
+    await connected.close()
+    quoted = name.replace('"', '""')
+    await postgres.run(f'DROP ROLE "{quoted}"')
 
 
 async def test_roles_made_again_stay_as_they_are(logins: Logins) -> None:
