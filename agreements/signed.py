@@ -88,10 +88,7 @@ def read_signed(general: bytes, jurisdictions: Mapping[JurisdictionCode, Jurisdi
 
     ``jurisdictions`` are those pinned by the exchange, with their authority keys. Raises ``UntrustedAgreementError``.
     """
-    try:
-        unverified = split_signatures(general)
-    except MalformedJwsError as error:
-        raise UntrustedAgreementError(error.reason) from None
+    unverified = _split(general)
     keys = {key.kid: (code, key) for code, jurisdiction in jurisdictions.items() for key in jurisdiction.authority_keys}
     signatures = [_verified(one, *keys.get(one.kid, (None, None))) for one in unverified]
     payload = unverified[0].payload
@@ -103,6 +100,21 @@ def read_signed(general: bytes, jurisdictions: Mapping[JurisdictionCode, Jurisdi
         raise UntrustedAgreementError(_SIGNED_TWICE)
     in_order = tuple(by_party[party] for party in document.parties if party in by_party)
     return SignedAgreement(document=document, payload=payload, signatures=in_order)
+
+
+def claimed(general: bytes) -> Agreement:
+    """Return the document that a signed agreement file claims, which no signature vouches for yet.
+
+    Good for nothing but to see whom it concerns. Raises ``UntrustedAgreementError`` where it is no such file.
+    """
+    return _read_payload(_split(general)[0].payload)
+
+
+def _split(general: bytes) -> tuple[Unverified, ...]:
+    try:
+        return split_signatures(general)
+    except MalformedJwsError as error:
+        raise UntrustedAgreementError(error.reason) from None
 
 
 def _verified(unverified: Unverified, party: JurisdictionCode | None, key: PublicKey | None) -> PartySignature:

@@ -173,3 +173,7 @@ class StoreError(GatewayError):
     def __init__(self, reason: Bilingual) -> None:
         super().__init__(reason.en)
         self.reason = reason
+
+
+class StoreUnavailableError(StoreError):
+    """The database can't be reached now, and may be later: nothing says that it was set up wrongly."""

@@ -3,6 +3,9 @@
 A batch brings the registry up to date once it holds the log's head, so nothing is ever written by an older one. What is
 answered without a batch (a stranger's signature, a bearer token) is decided by a registry that is some milliseconds
 behind at most, and a stranger is refused only after another look.
+
+A process may run with an older jurisdictions file than another. What concerns a jurisdiction that it has not pinned it
+leaves out, and says so: it can verify none of it.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ from typing import Final, TypeVar
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
+from agreements.document import Agreement
+from agreements.signed import UntrustedAgreementError, VerifiedAgreement, claimed, read_signed
 from agreements.succession import ConflictingVersionsError
 from gateway.errors import LogUnavailableError, OvertakenError, StoreError
 from gateway.registry import CurrentRegistry
@@ -55,10 +59,16 @@ class RegistryFollower:
         stored = await read_registry(connection, since=self._registry.version)
         pinned = self._registry.jurisdictions
         try:
+            beyond = {signed: document for signed in stored.agreements if (document := _beyond(signed, pinned))}
             self._registry.follow(
                 stored.version,
                 [read_statement(each.compact, pinned) for each in stored.statements if _is_known(each, pinned)],
-                [VerifiedAgreement(read_signed(signed, pinned)) for signed in stored.agreements],
+                [
+                    VerifiedAgreement(read_signed(signed, pinned))
+                    for signed in stored.agreements
+                    if signed not in beyond
+                ],
+                beyond=[document.id for document in beyond.values()],
             )
         except (StatementError, UntrustedAgreementError, ConflictingVersionsError, ValueError) as error:
             raise StoreError(tampered(error)) from error
@@ -114,6 +124,19 @@ def _is_known(stored: StoredStatement, pinned: Mapping[JurisdictionCode, Jurisdi
         return True
     log.warning("statement_of_unknown_jurisdiction", participant=stored.participant)
     return False
+
+
+def _beyond(signed: bytes, pinned: Mapping[JurisdictionCode, Jurisdiction]) -> Agreement | None:
+    """Return an agreement that this process can't verify, for it has a party that was pinned by a newer file.
+
+    Pins come from the operator's file alone: a key that the database names would vouch for whatever the database says.
+    """
+    document = claimed(signed)
+    unknown = [party for party in document.parties if party not in pinned]
+    if not unknown:
+        return None
+    log.warning("agreement_of_unknown_jurisdiction", agreement=document.id, version=document.version, parties=unknown)
+    return document
 
 
 def tampered(error: Exception) -> Bilingual:

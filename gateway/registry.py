@@ -15,7 +15,7 @@ from agreements.signed import VerifiedAgreement
 from agreements.snapshot import Snapshot
 from agreements.succession import ConflictingVersionsError
 from gateway.errors import StatementRefusedError
-from schemas.ids import JurisdictionCode, KeyId, ParticipantId
+from schemas.ids import AgreementId, JurisdictionCode, KeyId, ParticipantId
 from schemas.registry import Jurisdiction, ParticipantStatement, Registry, Role, StatementError, VerifiedStatement
 
 
@@ -45,6 +45,7 @@ class CurrentRegistry:
         self._registry = registry
         self._staged: tuple[object, StagedRegistry] = (None, StagedRegistry(registry))
         self._agreements = tuple(agreements)
+        self._beyond: set[AgreementId] = set()
         self._snapshot = self._build()
         self._lately: _Stretch | None = None
 
@@ -114,11 +115,18 @@ class CurrentRegistry:
         self.version = max(self.version, staged.version)
 
     def follow(
-        self, version: int, statements: Iterable[VerifiedStatement], agreements: Iterable[VerifiedAgreement]
+        self,
+        version: int,
+        statements: Iterable[VerifiedStatement],
+        agreements: Iterable[VerifiedAgreement],
+        *,
+        beyond: Iterable[AgreementId] = (),
     ) -> None:
         """Take what other processes have logged since, in the order of the log; nothing where it is known already.
 
-        Raises ``StatementError`` and ``ConflictingVersionsError`` where it does not go together, and nothing changes.
+        ``beyond`` names agreements that have a version this process can't verify: none of their versions counts here
+        any more, for it may be one that was replaced. Raises ``StatementError`` and ``ConflictingVersionsError`` where
+        it does not go together, and nothing changes.
         """
         if version <= self.version:
             return
@@ -127,7 +135,10 @@ class CurrentRegistry:
             registry = registry.with_statement(statement)
         known = {agreement.signed.payload for agreement in self._agreements}
         fresh = [agreement for agreement in agreements if agreement.signed.payload not in known]
-        self._registry, self._agreements = registry, (*self._agreements, *fresh)
+        self._beyond |= set(beyond)
+        together = (*self._agreements, *fresh)
+        self._registry = registry
+        self._agreements = tuple(each for each in together if each.document.id not in self._beyond)
         try:
             self._snapshot = self._build()
         except ConflictingVersionsError:

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 import uvloop
 
-from gateway.errors import StoreError
+from gateway.errors import LogUnavailableError, StoreError, StoreUnavailableError
 from lacolle.errors import LacolleError
 from lacolle.folder import SETTINGS, ExchangeFolder
 from lacolle.lineup import MARGIN
@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 AFTERWARDS: Final = 2.0
 """Seconds that workers have beyond their own grace before the parent kills them."""
+AWAY: Final = 75
+"""The exit status (EX_TEMPFAIL) of a worker that found the database away: it is replaced, and no other is stopped."""
 
 
 def serve_gateway(
@@ -63,6 +65,12 @@ def serve_gateway(
                         orphaned=orphaned,
                     )
                 )
+            except StoreUnavailableError as error:
+                complain(error)
+                raise SystemExit(AWAY) from None
+            except LogUnavailableError:  # it went away while the registry was read
+                log.warning("database_away", worker=number)
+                raise SystemExit(AWAY) from None
             except (LacolleError, StoreError) as error:
                 complain(error)
                 raise SystemExit(REFUSED) from None

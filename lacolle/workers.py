@@ -4,7 +4,8 @@ The parent opens nothing but the socket, so that a fork copies no thread, connec
 worker has taken yet waits in the socket's queue, which is all workers' own: none is lost when one of them dies. A
 worker that ends by itself is reported and replaced, at once where it had worked for a while, after a growing pause
 where it had not; one that says that it can't start as it is set up ends the whole command, for the next would say the
-same. Where the parent dies, the workers notice it by a pipe and stop.
+same. Where the parent dies, the workers notice it by a pipe and stop. A stop for which a worker had to be killed ends
+with that signal and not with 0.
 """
 
 from __future__ import annotations
@@ -110,8 +111,10 @@ class Workers:
             self._told(signal.Signals(received.si_signo))
         self._bury()
         if time.monotonic() >= self._kill_at:
-            log.warning("grace_over")
-            self._signal_all(signal.SIGKILL)
+            self._kill_at = float("inf")
+            if any(place.pid for place in self._places):
+                log.warning("grace_over")
+                self._signal_all(signal.SIGKILL)
 
     def _told(self, what: signal.Signals) -> None:
         if self._stopping:
@@ -144,7 +147,7 @@ class Workers:
         now, lived = time.monotonic(), time.monotonic() - place.since
         pid, place.pid = place.pid, 0
         if self._stopping:
-            self._status = self._status or max(0, status)
+            self._status = self._status or _counted(status)
             return
         place.pause = 0.0 if lived >= SETTLED else min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * place.pause))
         place.due = now + place.pause
@@ -152,3 +155,13 @@ class Workers:
         if status == REFUSED:
             self._status = REFUSED
             self._stop()
+
+
+def _counted(status: int) -> int:
+    """Return what a stopped worker's end says of the stop: nothing where it had no time yet to listen for the word.
+
+    That a worker was killed is counted as a shell does: 128 and the signal.
+    """
+    if status == -signal.SIGTERM:
+        return 0
+    return status if status >= 0 else 128 - status

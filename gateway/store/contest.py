@@ -3,7 +3,8 @@
 The lock is the session's: it ends when the connection does, however that ends, and nobody has to clean up after a
 process that died. Whoever holds it asks the server every ``BEAT`` seconds whether the connection still stands, and
 stops relaying at once where it does not. The server is told to notice a dead peer within seconds as well, so that the
-next process need not wait for TCP's two hours.
+next process need not wait for TCP's two hours, and to end the session of one that is silent: a process that is frozen
+holds nobody up. What it had in hand when it wakes goes out twice at worst, and partners deduplicate.
 
 A pooler that hands sessions around between transactions breaks this: connect to the server itself.
 """
@@ -31,7 +32,14 @@ PATIENCE: Final = 2.0
 """Seconds that an answer of the server's may take, before the connection counts as lost."""
 AWAY: Final = 1.0
 """Seconds until a server that is away is tried again."""
-_KEEPALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+_SESSION: Final = {
+    "application_name": "lacolle relays",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    # several beats: of a process that was stopped the kernel still answers, so keepalives say nothing
+    "idle_session_timeout": "5s",
+}
 _TROUBLE: Final = (
     OSError,
     TimeoutError,
@@ -71,7 +79,7 @@ class PostgresLeadership:
         """Connect nothing yet."""
 
         async def connect() -> Connection:
-            return await address.connect(settings=_KEEPALIVE, within=5.0, answers_within=PATIENCE)
+            return await address.connect(settings=_SESSION, within=5.0, answers_within=PATIENCE)
 
         self._connect = connect
 

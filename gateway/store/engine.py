@@ -199,12 +199,19 @@ def is_unavailable(error: BaseException) -> bool:
     return state[:2] in _GIVES_WAY or state in _CUT_OFF
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Say whether the server does not let this role in, or has no such database: it will say the same again."""
+    return _sqlstate(error)[:2] in _LETS_NOBODY_IN
+
+
 def _sqlstate(error: BaseException) -> str:
     original = getattr(error, "orig", None) or error
     return str(getattr(original, "sqlstate", None) or "")
 
 
 _GIVES_WAY: Final = ("08", "40", "53", "55", "57")
+_LETS_NOBODY_IN: Final = ("28", "3D")
+"""Conditions 28, invalid authorization, and 3D, no such database."""
 _CUT_OFF: Final = ("25P03", "25006")
 _NO_TEXT: Final = "22021"
 """A character that PostgreSQL's texts have not, such as U+0000."""

@@ -1,11 +1,14 @@
 """Who may do what in PostgreSQL: the owner makes tables, the exchange works in them, an auditor reads its own part.
 
-    lacolle_exchange   inserts everywhere; updates what may change; never updates or deletes the log
+    lacolle_exchange   inserts everywhere; updates the two heads and the dispatches; never what was logged or signed
     lacolle_auditor    reads the log's public parts, and of entries and parties those of its own jurisdiction
 
 Both are groups that nobody logs in as. A login of the exchange is exempt from row-level security, for PostgreSQL lets
 no role that it applies to insert by COPY; an auditor's login is bound to one jurisdiction by a row of ``log_auditors``,
-which the owner alone writes. None of them owns a table, so none can lift the triggers of revision 0002.
+which the owner alone writes. None of them owns a table, so none can lift the triggers of revisions 0002 and 0004.
+
+Advisory locks are open to everybody in PostgreSQL, and the relays contend by one: they are taken from everybody but the
+exchange, lest an auditor keep every relay from working. Only a superuser can do that, in each database.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from sqlalchemy import delete, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import StoreError
+from gateway.store.scram import verifier
 from gateway.store.tables import log_auditors
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode
@@ -28,25 +32,37 @@ AUDITOR: Final = "lacolle_auditor"
 NewPassword: TypeAlias = Callable[[str], str]
 """Returns the password of a new login, by its name; asked before the login is made."""
 
-_GROWS: Final = "log_entries, log_parties, log_tiles, checkpoints"
-"""Tables that are only ever added to; the triggers refuse the rest to everybody."""
-_CHANGES: Final = (
-    "registry_head, jurisdictions, authority_statements, agreements, alerts, dispatches, acknowledgements, "
-    "client_assertions"
+_GROWS: Final = (
+    "log_entries, log_parties, log_tiles, checkpoints, "
+    "alerts, acknowledgements, agreements, authority_statements, jurisdictions"
 )
+"""Tables that are only ever added to; the triggers refuse the rest to everybody."""
+_CHANGES: Final = "log_head, registry_head, dispatches"
+_PASSES: Final = "client_assertions"
 _FOR_AUDITORS: Final = "log_entries, log_parties, log_auditors, log_head, log_tiles, checkpoints"
 _EXCHANGE_GRANTS: Final = (
+    f"REVOKE ALL ON {_GROWS}, {_CHANGES}, {_PASSES} FROM {EXCHANGE}",  # what an earlier program granted
     f"GRANT USAGE ON SCHEMA public TO {EXCHANGE}",
     f"GRANT SELECT, INSERT ON {_GROWS} TO {EXCHANGE}",
-    f"GRANT SELECT, INSERT, UPDATE ON log_head TO {EXCHANGE}",
     f"GRANT SELECT, INSERT, UPDATE ON {_CHANGES} TO {EXCHANGE}",
-    f"GRANT DELETE ON client_assertions TO {EXCHANGE}",
+    f"GRANT SELECT, INSERT, DELETE ON {_PASSES} TO {EXCHANGE}",
     f"GRANT SELECT ON alembic_version TO {EXCHANGE}",
 )
 _AUDITOR_GRANTS: Final = (
     f"GRANT USAGE ON SCHEMA public TO {AUDITOR}",
     f"GRANT SELECT ON {_FOR_AUDITORS} TO {AUDITOR}",
 )
+_AUDITOR_BOUNDS: Final = (
+    "CONNECTION LIMIT 10",
+    "SET default_transaction_read_only = on",
+    # against a session that was forgotten; whoever means to can lift them for itself
+    "SET statement_timeout = '10min'",
+    "SET idle_in_transaction_session_timeout = '1min'",
+)
+_ADVISORY: Final = """
+SELECT oid::regprocedure::text AS function, has_function_privilege(:role, oid, 'EXECUTE') AS granted
+FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ '^pg_(try_)?advisory_'
+"""
 
 
 async def create_groups(connection: AsyncConnection) -> None:
@@ -66,6 +82,8 @@ async def grant_to_exchange(connection: AsyncConnection) -> None:
         if await _exists(connection, name):
             for statement in grants:
                 await connection.execute(text(statement))
+    if await _exists(connection, EXCHANGE):
+        await _keep_locks_for_the_exchange(connection)
 
 
 def random_password(_name: str) -> str:
@@ -89,11 +107,17 @@ async def create_auditor_login(
     *,
     new_password: NewPassword = random_password,
 ) -> str | None:
-    """Make a login that reads a jurisdiction's part of the log and return its password; None where it exists."""
+    """Make a login that reads a jurisdiction's part of the log and return its password; None where it exists.
+
+    Raises ``StoreError`` where an auditor could take the relays' lock.
+    """
+    if any(row.granted for row in await connection.execute(text(_ADVISORY), {"role": AUDITOR})):
+        raise StoreError(_LOCKS_ARE_OPEN)
     password = await _create_login(connection, name, "", new_password)
     quoted = _quoted(connection, name)
     await connection.execute(text(f"GRANT {AUDITOR} TO {quoted}"))
-    await connection.execute(text(f"ALTER ROLE {quoted} SET default_transaction_read_only = on"))
+    for bound in _AUDITOR_BOUNDS:
+        await connection.execute(text(f"ALTER ROLE {quoted} {bound}"))
     await connection.execute(delete(log_auditors).where(log_auditors.c.role == name))
     await connection.execute(insert(log_auditors), {"role": name, "jurisdiction": jurisdiction})
     return password
@@ -105,15 +129,24 @@ async def require_exempt(connection: AsyncConnection) -> None:
         raise StoreError(_NOT_EXEMPT)
 
 
+async def _keep_locks_for_the_exchange(connection: AsyncConnection) -> None:
+    """Take advisory locks from everybody but the exchange and the owner; no more than a warning where this can't."""
+    functions = ", ".join(row.function for row in await connection.execute(text(_ADVISORY), {"role": EXCHANGE}))
+    await connection.execute(text(f"GRANT EXECUTE ON FUNCTION {functions} TO {EXCHANGE}, CURRENT_USER"))
+    await connection.execute(text(f"REVOKE EXECUTE ON FUNCTION {functions} FROM PUBLIC"))
+
+
 async def _create_login(
     connection: AsyncConnection, name: str, attributes: str, new_password: NewPassword
 ) -> str | None:
     if await _exists(connection, name):
         return None
     password = new_password(name)
-    quoted = await connection.scalar(text("SELECT quote_literal(CAST(:password AS text))"), {"password": password})
-    role = connection.dialect.identifier_preparer.quote_identifier(name)
-    await connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN INHERIT {attributes} PASSWORD {quoted}")
+    # a server that logs statements learns no password
+    kept = verifier(password, salt=secrets.token_bytes(16)).replace(":", r"\:")
+    await connection.execute(
+        text(f"CREATE ROLE {_quoted(connection, name)} LOGIN INHERIT {attributes} PASSWORD '{kept}'")
+    )
     return password
 
 
@@ -130,4 +163,10 @@ _NOT_EXEMPT: Final = Bilingual(
     "--exchange NOM », et donnez-le dans l'adresse de la base.",
     en="This database role is not one of an exchange: make one with “lacolle db roles --exchange NAME”, and name it in "
     "the database's address.",
+)
+_LOCKS_ARE_OPEN: Final = Bilingual(
+    fr="Dans cette base, tout rôle peut prendre le verrou des relais et arrêter les remises, et votre rôle ne peut le "
+    "leur retirer : lancez « lacolle db roles » une première fois comme superutilisateur.",
+    en="In this database every role can take the relays' lock and stop the deliveries, and yours can't take that from "
+    "them: run “lacolle db roles” once as a superuser.",
 )

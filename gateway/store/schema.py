@@ -23,9 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from audit.log import initialise
-from gateway.errors import StoreError
+from gateway.errors import StoreError, StoreUnavailableError
 from gateway.store.durability import require_durable
-from gateway.store.engine import Store, is_unavailable
+from gateway.store.engine import Store, is_refusal, is_unavailable
 from gateway.store.roles import grant_to_exchange, require_exempt
 from schemas.bilingual import Bilingual
 
@@ -83,13 +83,22 @@ def head_revision() -> str:
 
 @asynccontextmanager
 async def reached(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """Yield a connection in a transaction. Raises ``StoreError`` where the database can't be reached."""
+    """Yield a connection in a transaction.
+
+    Raises ``StoreUnavailableError`` where the database can't be reached, ``StoreError`` where it refuses this role.
+    """
     try:
         async with engine.begin() as connection:
             yield connection
     except (SQLAlchemyError, OSError, ValueError) as error:
-        if engine.dialect.name == "postgresql" and (is_unavailable(error) or not isinstance(error, SQLAlchemyError)):
-            raise StoreError(_NOT_TRUSTED if _is_distrust(error) else _UNREACHABLE) from error
+        if engine.dialect.name != "postgresql":
+            raise
+        if _is_distrust(error):
+            raise StoreError(_NOT_TRUSTED) from error
+        if is_unavailable(error):
+            raise StoreUnavailableError(_UNREACHABLE) from error
+        if is_refusal(error) or not isinstance(error, SQLAlchemyError):
+            raise StoreError(_UNREACHABLE) from error
         raise
 
 

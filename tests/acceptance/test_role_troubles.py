@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,6 +89,27 @@ def test_without_its_database_nothing_is_accepted_until_it_is_back(lonely: Lonel
     lonely.gateway.wait_for(lambda: sq.submit(stolen_vehicle()).status_code == 201, what="accepting again", within=20)
     lonely.gateway.wait_for(lambda: lonely.gateway.condition() == "degraded", what="ready but for the bus", within=20)
     assert lonely.gateway.stop() == 0
+
+
+def test_a_worker_that_dies_while_the_database_is_away_takes_no_other_along(tmp_path: Path) -> None:
+    """Its place is filled once the database is back; until then the others go on, and the command does not end."""
+    with ExitStack() as stack:
+        server = stack.enter_context(local_postgres())
+        asyncio.run(_upgrade(server.url("postgres")))
+        engines = engine_settings(tmp_path, database=server.url("postgres"), kafka=NOBODY)
+        world = build_world(tmp_path / "world", WorldOptions(port=free_port(), settings=engines))
+        gateway = RoleProcess(("gateway", "--workers", "2", "--insecure-http"), world.folder, tmp_path / "gateway.log")
+        stack.callback(gateway.kill)
+        gateway.start()
+        gateway.wait_for(lambda: gateway.told().count('"event": "serving"') == 2, what="both serving")
+        server.stop(Stop.IMMEDIATE)
+        (victim,) = re.findall(r'"worker": 1, "pid": ([0-9]+)', gateway.told())
+        os.kill(int(victim), signal.SIGKILL)
+        gateway.wait_for(lambda: gateway.told().count('"status": 75') == 2, what="twice tried in vain", within=30)
+        assert httpx2.get(f"{world.base_url}/healthz", timeout=20.0, trust_env=False).status_code == 200
+        server.start()
+        gateway.wait_for(lambda: gateway.told().count('"event": "serving"') == 3, what="replaced", within=30)
+        assert gateway.stop() == 0
 
 
 @pytest.fixture

@@ -7,16 +7,17 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import text
 
 from gateway.enrol import Enrolment
 from gateway.errors import LogUnavailableError, OvertakenError, StatementRefusedError, UntrustedSignatureError
 from gateway.following import RegistryFollower, decided_anew
 from gateway.registry import CurrentRegistry
 from gateway.store.committer import Batch
-from schemas.ids import KeyId
+from gateway.store.registry import AgreementWriter
+from schemas.ids import JurisdictionCode, KeyId
 from schemas.registry import Registry
 from schemas.signing.keys import SigningKey
+from tests.unit.agreements import builders
 from tests.unit.gateway.ground import Ground, acceptance, acceptances, open_ground
 from tests.unit.gateway.test_registry import QC, jurisdiction, registered, revoked
 
@@ -124,11 +125,61 @@ async def test_what_no_authority_has_signed_ends_the_other_process(processes: tu
     here, there = processes
     await here.record(registered(KEY))
     forged = "UPDATE authority_statements SET compact = overlay(compact PLACING 'AAAA'::bytea FROM length(compact) - 8)"
-    async with here.ground.store.writer.begin() as connection:
-        await connection.execute(text(forged))
+    await here.ground.tamper(forged)
     with pytest.raises(LogUnavailableError):
         await there.ground.committer.submit(acceptances(), acceptance("A-1"))
     assert "tampered" in str(there.ground.committer.failure)
+
+
+def holding(ground: Ground, *codes: JurisdictionCode) -> CurrentRegistry:
+    """Return the registry of a process on a ground whose jurisdictions file names these."""
+    registry = CurrentRegistry(Registry.of({code: builders.jurisdictions()[code] for code in codes}, []), [])
+    ground.committer.standing = RegistryFollower(registry, ground.store)
+    return registry
+
+
+async def test_an_older_jurisdictions_file_ends_no_process(processes: tuple[Process, Process]) -> None:
+    """An agreement with a jurisdiction that this process has not pinned is left out here; the next one counts."""
+    here, there = processes
+    older = holding(there.ground, builders.QC, builders.NY)
+    with_maine = builders.document(builders.grant(to=["US-ME"]), id="ca-qc.us-me.test", parties=["CA-QC", "US-ME"])
+    await here.ground.committer.submit(AgreementWriter(), builders.verified(with_maine))
+    await there.ground.committer.submit(acceptances(), acceptance("A-1"))
+    assert (older.agreements, older.version) == ((), 3)
+    with_new_york = builders.verified(builders.document())
+    await here.ground.committer.submit(AgreementWriter(), with_new_york)
+    await there.ground.committer.submit(acceptances(), acceptance("A-2"))
+    assert older.agreements == (with_new_york,)
+
+
+async def test_a_version_that_can_not_be_verified_ends_the_one_before(processes: tuple[Process, Process]) -> None:
+    """Where a later version has an unknown party nothing is decided by the earlier one, which was replaced."""
+    here, there = processes
+    older = holding(there.ground, builders.QC, builders.NY)
+    first = builders.verified(builders.document())
+    await here.ground.committer.submit(AgreementWriter(), first)
+    await there.ground.committer.submit(acceptances(), acceptance("A-1"))
+    assert older.in_force(first, there.ground.clock())
+    second = builders.verified(builders.document(version=2, parties=["CA-QC", "US-NY", "US-ME"]))
+    await here.ground.committer.submit(AgreementWriter(), second)
+    await there.ground.committer.submit(acceptances(), acceptance("A-2"))
+    assert not older.in_force(first, there.ground.clock())
+    assert older.agreements == ()
+
+
+async def test_an_agreement_that_nobody_signed_ends_the_other_process(processes: tuple[Process, Process]) -> None:
+    """Where every party is known its signature is asked for, and a row that has none is not believed."""
+    here, there = processes
+    older = holding(there.ground, builders.QC, builders.NY)
+    await here.ground.committer.submit(AgreementWriter(), builders.verified(builders.document()))
+    await here.ground.tamper(
+        "UPDATE agreements SET signed = "
+        """replace(encode(signed, 'escape'), '"signature":"', '"signature":"AAAA')::bytea"""
+    )
+    with pytest.raises(LogUnavailableError):
+        await there.ground.committer.submit(acceptances(), acceptance("A-1"))
+    assert "tampered" in str(there.ground.committer.failure)
+    assert older.agreements == ()
 
 
 async def test_a_registry_that_never_rests_is_a_503() -> None:

@@ -281,6 +281,15 @@ async def test_the_log_only_grows(on_postgres: Ground, statement: str) -> None:
     assert verified.size == 2
 
 
+@pytest.mark.parametrize("table", ["alerts", "acknowledgements", "agreements", "authority_statements", "jurisdictions"])
+@pytest.mark.parametrize("how", ["UPDATE {} SET log_index = 0", "DELETE FROM {}", "TRUNCATE {}"])
+async def test_what_was_signed_stays(on_postgres: Ground, table: str, how: str) -> None:
+    """Nobody's signed word is changed or deleted, not by the owner either without first lifting a trigger."""
+    async with on_postgres.store.writer.connect() as connection:
+        with pytest.raises(DBAPIError, match="only grows"):
+            await connection.execute(text(how.format(table)))
+
+
 async def test_an_error_of_the_server_repeats_no_content(on_postgres: Ground) -> None:
     """PostgreSQL quotes the row that it refuses; nothing of it is left in an error that may reach a log."""
     async with on_postgres.store.writer.connect() as connection:

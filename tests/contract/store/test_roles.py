@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
+from sqlalchemy import event, text
 
 from gateway.errors import StoreError
+from gateway.store.address import postgres_address
+from gateway.store.contest import LOCK, PostgresLeadership
 from gateway.store.engine import open_postgres
 from gateway.store.entries import EntryWriter
 from gateway.store.roles import create_auditor_login, create_exchange_login, create_groups
@@ -101,6 +104,9 @@ async def test_an_auditor_reads_no_other_table(logins: Logins, table: str) -> No
         "SET ROLE lacolle_exchange",
         "ALTER TABLE log_entries DISABLE ROW LEVEL SECURITY",
         "CREATE TABLE mine (a INT)",
+        f"SELECT pg_try_advisory_lock({LOCK})",
+        f"SELECT pg_advisory_lock_shared({LOCK >> 32}, {LOCK & 0x7FFFFFFF})",
+        f"SELECT pg_advisory_xact_lock({LOCK})",
     ],
 )
 async def test_an_auditor_changes_nothing(logins: Logins, statement: str) -> None:
@@ -123,6 +129,12 @@ async def test_an_auditor_changes_nothing(logins: Logins, statement: str) -> Non
         "DELETE FROM checkpoints",
         "UPDATE log_tiles SET data = root",
         "DELETE FROM alerts",
+        "UPDATE alerts SET submission = ''",
+        "UPDATE acknowledgements SET compact = ''",
+        "UPDATE agreements SET signed = ''",
+        "UPDATE authority_statements SET compact = ''",
+        "UPDATE jurisdictions SET document = ''",
+        "UPDATE client_assertions SET expires_ms = 0",
         "ALTER TABLE log_entries DISABLE TRIGGER only_grows",
         "DROP TRIGGER only_grows ON log_entries",
         "SET session_replication_role = replica",
@@ -149,6 +161,47 @@ async def test_the_exchange_s_own_role_is_all_that_a_gateway_needs(logins: Login
     await auditors.close()
 
 
+async def test_the_exchange_s_own_role_contends_for_relaying(logins: Logins) -> None:
+    """What is taken from everybody is granted to it: one of two relays wins."""
+    contest = PostgresLeadership(postgres_address(logins.exchange))
+    term = await contest.won_at_once()
+    assert term is not None
+    assert await contest.won_at_once() is None
+    await term.end()
+
+
+async def test_an_auditor_has_so_many_connections(logins: Logins) -> None:
+    """One auditor can't use up the connections that gateways and relays need, and its forgotten sessions end."""
+    held = [await asyncpg.connect(logins.auditors[NY]) for _ in range(10)]
+    with pytest.raises(asyncpg.TooManyConnectionsError):
+        await asyncpg.connect(logins.auditors[NY])
+    assert await held[0].fetchval("SHOW idle_in_transaction_session_timeout") == "1min"
+    for each in held:
+        await each.close()
+
+
+async def test_no_auditor_is_made_where_it_could_stop_the_relays(postgres: Postgres) -> None:
+    """An owner that can't take the locks from everybody is told who can, and makes no login."""
+    name = f"owner_{secrets.token_hex(3)}"
+    await postgres.run(f"CREATE ROLE {name} LOGIN CREATEROLE BYPASSRLS PASSWORD 'plain'")
+    database = await postgres.new_database(empty=True)
+    await postgres.run(f'ALTER DATABASE "{database}" OWNER TO {name}')
+    await postgres.run(f"ALTER SCHEMA public OWNER TO {name}", database=database)
+    store = open_postgres(postgres.url_of(database, role=name, password="plain"))  # noqa: S106 - of this test alone
+    await upgrade(store.writer)
+    async with store.writer.connect() as connection:
+        await create_groups(connection)
+        with pytest.raises(StoreError, match="superuser"):
+            await create_auditor_login(connection, f"auditor_{name}", jurisdiction=NY)
+        roles = await connection.execute(
+            text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": f"auditor_{name}"}
+        )
+        assert roles.all() == []
+    await store.close()
+    await postgres.drop(database)
+    await postgres.run(f"DROP ROLE {name}")
+
+
 async def test_a_role_that_can_not_copy_is_told_how_to_make_one(logins: Logins, postgres: Postgres) -> None:
     """A role with the exchange's grants, to which row-level security applies, is refused before it writes."""
     name = f"plain_{secrets.token_hex(3)}"
@@ -159,6 +212,27 @@ async def test_a_role_that_can_not_copy_is_told_how_to_make_one(logins: Logins, 
         await prepare(store)
     await store.close()
     await postgres.run(f"DROP ROLE {name}")
+
+
+async def test_no_statement_has_a_password(logins: Logins, postgres: Postgres) -> None:
+    """A server that logs what it is told learns no new login's password, and lets that login in by it."""
+    name, told = f'odd:"{secrets.token_hex(3)}', list[str]()
+    store = open_postgres(logins.owner)
+    event.listen(
+        store.writer.sync_engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, parameters, *_more: told.append(f"{statement} {parameters}"),
+    )
+    async with store.writer.begin() as connection:
+        password = await create_exchange_login(connection, name)
+    await store.close()
+    assert password is not None
+    assert any("CREATE ROLE" in statement for statement in told)
+    assert not any(password in statement for statement in told)
+    connected = await asyncpg.connect(logins.owner, user=name, password=password)
+    await connected.close()
+    quoted = name.replace('"', '""')
+    await postgres.run(f'DROP ROLE "{quoted}"')
 
 
 async def test_roles_made_again_stay_as_they_are(logins: Logins) -> None:

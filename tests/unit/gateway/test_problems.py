@@ -43,7 +43,7 @@ def every_error() -> Iterator[type[errors.GatewayError]]:
     while waiting:
         each = waiting.pop()
         waiting.extend(each.__subclasses__())
-        if each is not errors.StoreError:
+        if not issubclass(each, errors.StoreError):
             yield each
 
 

@@ -105,11 +105,13 @@ def test_a_set_up_that_can_not_start_ends_the_command(tmp_path: Path) -> None:
 
 
 def test_workers_that_do_not_end_are_killed(tmp_path: Path) -> None:
-    """After the grace period, or at a second signal, no worker is left."""
+    """After the grace period no worker is left; it is said once, and the command ends as one that was killed."""
     process = _start(tmp_path, "hangs")
     _wait(lambda: len(_pids(tmp_path, 0)) == len(_pids(tmp_path, 1)) == 1)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
+    _, told = process.communicate(timeout=10)
+    assert told.count(b"grace_over") == 1
+    assert process.returncode == 128 + signal.SIGKILL
     assert not any(_alive(pid) for number in (0, 1) for pid in _pids(tmp_path, number))
 
 
