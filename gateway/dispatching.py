@@ -31,15 +31,8 @@ from gateway.outcomes import OutcomeRecorder
 from gateway.relay import Relay
 from gateway.settings import Settings
 from gateway.store.changes import log_sizes
-from gateway.store.dispatches import (
-    OutcomeWriter,
-    ReopenWriter,
-    Route,
-    Settled,
-    pending_routes,
-    routes_since,
-    waiting,
-)
+from gateway.store.dispatches import OutcomeWriter, ReopenWriter, Route, Settled
+from gateway.store.due import pending_routes, routes_since, waiting
 from gateway.store.engine import is_storage_failure
 from schemas.ids import ParticipantId
 from schemas.parcels import OutcomeReport

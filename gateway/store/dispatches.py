@@ -16,11 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, assert_never
 
-from sqlalchemy import Row, bindparam, exists, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Draft, Kind
-from audit.tables import log_entries
 from gateway.backoff import Backoff
 from gateway.store.committer import Batch
 from gateway.store.tables import alerts, dispatches
@@ -204,95 +203,6 @@ class ReopenWriter:
             update(dispatches).where(dispatches.c.state == PUBLISHED).values(state=PENDING, due_ms=batch.now_ms)
         )
         return [result.rowcount] * len(items)
-
-
-async def due(connection: AsyncConnection, route: Route, *, now_ms: int, limit: int) -> Sequence[Row[Any]]:
-    """Return the dispatches of one route that are due, the one that is due longest first, with what a parcel is of.
-
-    So a dispatch that its partner defers again and again comes after those that were never tried, whichever is older;
-    what must keep its order, the alerts of one thread, is kept by the condition.
-    """
-    earlier = dispatches.alias("earlier")
-    statement = (
-        select(
-            dispatches,
-            alerts.c.sender,
-            alerts.c.type,
-            alerts.c.status,
-            alerts.c.received_ms,
-            alerts.c.submission,
-        )
-        .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
-        .where(
-            dispatches.c.recipient == route.recipient,
-            dispatches.c.lane == route.lane.value,
-            dispatches.c.state == PENDING,
-            dispatches.c.due_ms <= now_ms,
-            dispatches.c.deadline_ms > now_ms,
-            ~exists().where(
-                earlier.c.thread == dispatches.c.thread,
-                earlier.c.recipient == dispatches.c.recipient,
-                earlier.c.log_index < dispatches.c.log_index,
-                earlier.c.state.in_(OPEN),
-            ),
-        )
-        .order_by(dispatches.c.due_ms, dispatches.c.log_index)
-        .limit(limit)
-    )
-    return (await connection.execute(statement)).all()
-
-
-async def next_due_ms(connection: AsyncConnection, route: Route, *, after_ms: int) -> int | None:
-    """Return when the next dispatch of a route is due after an instant, in ms since the Unix epoch; None without."""
-    first: int | None = await connection.scalar(
-        select(func.min(dispatches.c.due_ms)).where(
-            dispatches.c.recipient == route.recipient,
-            dispatches.c.lane == route.lane.value,
-            dispatches.c.state == PENDING,
-            dispatches.c.due_ms > after_ms,
-        )
-    )
-    return first
-
-
-async def pending_routes(connection: AsyncConnection) -> Sequence[Route]:
-    """Return every route with pending dispatches."""
-    rows = await connection.execute(
-        select(dispatches.c.recipient, dispatches.c.lane).where(dispatches.c.state == PENDING).distinct()
-    )
-    return [Route(ParticipantId(row.recipient), Lane(row.lane)) for row in rows]
-
-
-async def routes_since(connection: AsyncConnection, size: int) -> Sequence[Route]:
-    """Return every route of the alerts that were accepted since the log had a size."""
-    rows = await connection.execute(
-        select(dispatches.c.recipient, dispatches.c.lane)
-        .join(log_entries, log_entries.c.alert_id == dispatches.c.alert_id)
-        .where(log_entries.c.log_index >= size, log_entries.c.kind == Kind.ACCEPTED.value)
-        .distinct()
-    )
-    return [Route(ParticipantId(row.recipient), Lane(row.lane)) for row in rows]
-
-
-async def waiting(connection: AsyncConnection, *, now_ms: int) -> dict[Lane, tuple[int, float]]:
-    """Return for each lane how many dispatches are pending, and for how many seconds the first of them has been due."""
-    rows = await connection.execute(
-        select(dispatches.c.lane, func.count(), func.min(dispatches.c.due_ms))
-        .where(dispatches.c.state == PENDING)
-        .group_by(dispatches.c.lane)
-    )
-    return {Lane(lane): (count, (now_ms - first_ms) / 1000) for lane, count, first_ms in rows}
-
-
-async def overdue(connection: AsyncConnection, *, now_ms: int, limit: int) -> Sequence[DeliveryId]:
-    """Return open dispatches whose deadline has passed, earliest first."""
-    statement = (
-        select(dispatches.c.delivery_id)
-        .where(dispatches.c.state.in_(OPEN), dispatches.c.deadline_ms <= now_ms)
-        .order_by(dispatches.c.deadline_ms)
-        .limit(limit)
-    )
-    return [DeliveryId(value) for value in (await connection.execute(statement)).scalars()]
 
 
 _SETTLE = (

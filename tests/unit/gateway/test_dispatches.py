@@ -25,11 +25,8 @@ from gateway.store.dispatches import (
     ReopenWriter,
     Route,
     Settled,
-    due,
-    next_due_ms,
-    overdue,
-    pending_routes,
 )
+from gateway.store.due import due, next_due_ms, overdue, pending_routes
 from schemas.decisions import Lane
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Refused

@@ -17,6 +17,7 @@ from bus.events import read_parcel
 from bus.topics import parcels_topics
 from gateway.backoff import Backoff
 from gateway.breaker import Breaker
+from gateway.publishing import Claim
 from gateway.relay import Relay
 from gateway.store.dispatches import (
     DELIVERED,
@@ -28,9 +29,8 @@ from gateway.store.dispatches import (
     ReopenWriter,
     Route,
     Settled,
-    pending_routes,
-    routes_since,
 )
+from gateway.store.due import pending_routes, routes_since
 from schemas.decisions import Lane
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel
@@ -72,15 +72,20 @@ class Line:
         }
         return cls(ground, bus, relay, dict(adapters))
 
-    async def look(self) -> int:
+    async def look(self) -> None:
         """Let the relay look at every route that has something pending, until nothing more goes out."""
-        async with self.ground.store.reading() as connection:
-            self.relay.routed(await pending_routes(connection))
-        rounds = 0
-        while await self.relay._publish_due():
-            rounds += 1
+        await self.relay._look_everywhere()
+        while await self.publish():
+            pass
         await self.relay._mark()
-        return rounds
+
+    async def publish(self) -> bool:
+        """Let the relay look once at the routes it knows of, urgent ones first; say whether it published anything."""
+        claims: list[Claim] = []
+        for lane in Lane:
+            await self.relay._look(lane, claims.append)
+        await asyncio.gather(*(self.relay._publish(claim) for claim in claims))
+        return bool(claims)
 
     async def parcels(self, partner: ParticipantId = NYSP) -> list[Parcel]:
         """Take all that a partner's adapter finds on the bus now."""
@@ -261,7 +266,7 @@ async def test_what_is_answered_for_at_once_needs_no_mark(line: Line) -> None:
     """A delivery that is over before its mark is written is not marked, and costs no transaction for it."""
     await send(line.ground, 2)
     line.relay.routed([Route(NYSP, Lane.ROUTINE)])
-    assert await line.relay._publish_due()
+    assert await line.publish()
     for parcel in await line.parcels():
         await line.answer(parcel, TAKEN)
     line.ground.batches.clear()
@@ -356,7 +361,7 @@ async def test_without_a_bus_dispatches_wait(line: Line) -> None:
     await send(line.ground, 2)
     await send(line.ground, 1, partner=VSP)
     await line.bus.close()
-    assert await line.look() == 0
+    await line.look()
     assert not line.relay.bus_available
     assert await states(line.ground) == [PENDING, PENDING, PENDING]
 
@@ -392,11 +397,100 @@ async def test_what_the_bus_never_takes_holds_back_nothing_else(ground: Ground) 
     bus.never = (await ground.dispatches())[1].delivery_id
     async with ground.store.reading() as connection:
         line.relay.routed(await pending_routes(connection))
-    await line.relay._publish_due()
+    await line.publish()
     assert bus.never not in [parcel.delivery_id for parcel in await line.parcels()]
     await line.relay._mark()
     assert [row.state for row in await ground.dispatches()] == [PUBLISHED, PENDING, PUBLISHED]
     assert not line.relay.bus_available
+
+
+class Stuck(EmbeddedBus):
+    """A bus that is asked to take parcels of one partner, and neither takes nor refuses them before ``release``."""
+
+    def __init__(self, partner: ParticipantId) -> None:
+        super().__init__()
+        self._topics = parcels_topics(partner)
+        self.release = asyncio.Event()
+        self.asked = 0
+        self.began = asyncio.Semaphore(0)
+
+    async def publish_all(self, records: Sequence[Record]) -> None:
+        """Publish, or wait and refuse."""
+        if any(record.topic in self._topics for record in records):
+            self.asked += 1
+            self.began.release()
+            await self.release.wait()
+            raise BusUnavailableError
+        await super().publish_all(records)
+
+
+async def test_a_topic_that_the_bus_is_slow_with_delays_no_other_route(ground: Ground) -> None:
+    """While the bus holds on to one partner's parcels, the others' go out, urgent and routine, and nothing is lost."""
+    line = await Line.open(ground, bus=(bus := Stuck(VSP)))
+    running = asyncio.create_task(line.relay.run())
+    async with asyncio.timeout(5):
+        for lane in Lane:
+            await send(ground, 2, partner=VSP, lane=lane)
+            line.relay.routed([Route(VSP, lane)])
+            await bus.began.acquire()
+        for lane in Lane:
+            await send(ground, 1, lane=lane)
+            line.relay.routed([Route(NYSP, lane)])
+            received = await line.adapters[NYSP].receive()
+            assert read_parcel(received.record).lane is lane
+        line.relay.stop()
+        bus.release.set()
+        await running
+    assert await states(ground) == [PENDING] * 4 + [PUBLISHED] * 2
+    assert not line.relay.bus_available
+
+
+async def test_a_topic_that_the_bus_does_not_take_is_tried_less_and_less_often(ground: Ground) -> None:
+    """Each refusal of a route doubles its rest, up to seconds; then everything that waited goes out, in order."""
+    line = await Line.open(ground, bus=(bus := Stuck(VSP)))
+    bus.release.set()
+    await send(ground, 1, partner=VSP)
+    asked: list[int] = []
+    for _ in range(40):
+        await line.look()
+        asked.append(bus.asked)
+        ground.clock.advance(0.5)
+    assert asked[:8] == [1, 2, 3, 3, 4, 4, 4, 4]
+    assert asked[-1] <= 8
+    bus._topics = ()
+    ground.clock.advance(5)
+    await line.look()
+    assert len(await line.parcels(VSP)) == 1
+    assert line.relay.bus_available
+
+
+async def test_a_new_alert_goes_out_although_one_of_its_route_is_never_taken(ground: Ground) -> None:
+    """One parcel that the bus refuses again and again rests by itself: what is accepted later does not wait for it."""
+    line = await Line.open(ground, bus=(bus := Choosy()))
+    await send(ground, 2)
+    bus.never = (await ground.dispatches())[0].delivery_id
+    for _ in range(5):
+        await line.look()
+        ground.clock.advance(10)
+    await send(ground, 1)
+    await line.look()
+    assert len(await line.parcels()) == 2
+
+
+async def test_a_cancelled_relay_publishes_nothing_more(ground: Ground) -> None:
+    """Once a term is over, what was about to be published is not."""
+    line = await Line.open(ground, bus=(bus := Stuck(VSP)))
+    await send(ground, 2, partner=VSP)
+    running = asyncio.create_task(line.relay.run())
+    async with asyncio.timeout(5):
+        await bus.began.acquire()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    bus.release.set()
+    bus._topics = ()
+    await asyncio.sleep(0.01)
+    assert await line.parcels(VSP) == []
+    assert bus.asked == 1
 
 
 async def test_routes_of_what_was_accepted_lately(ground: Ground) -> None:
