@@ -17,6 +17,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -46,6 +47,15 @@ MARK_AFTER = 0.05
 """Seconds that a publication may wait for its mark: its outcome may come first, and others share the transaction."""
 UNANSWERED_AFTER = 60.0
 """Seconds after which a parcel without an outcome is worth an operator's look."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is not to be published of a route, and how many of them are pending in the database all the same."""
+
+    deliveries: frozenset[DeliveryId]
+    pending: int
+    resting: bool
 
 
 class Relay:
@@ -179,13 +189,16 @@ class Relay:
         routes = [route for route in self._to_look_at if route.lane is lane and self._may_send(route, now_ms)]
         if not routes:
             return False
+        # Before the first query, whose snapshot all the others share: what is stored after it is looked for again, and
+        # what is answered for after it, which the rows don't show, is known to be on its way.
         self._to_look_at.difference_update(routes)
         self._looked_at |= frozenset(routes)
+        known = {route: self._known(route, now_ms) for route in routes}
         began = False
         try:
             async with self._store.reading() as connection:
                 for route in routes:
-                    claim = await self._claim(connection, route, now_ms)
+                    claim = await self._claim(connection, route, known[route], now_ms)
                     if claim is not None:
                         begin(claim)
                         began = True
@@ -196,19 +209,22 @@ class Relay:
             self._looked_at -= frozenset(routes)
         return began
 
-    async def _claim(self, connection: AsyncConnection, route: Route, now_ms: int) -> Claim | None:
+    def _known(self, route: Route, now_ms: int) -> _Known:
+        resting = self._rests.parcels(route, now_ms)
+        pending = self._traffic.unmarked_on(route) + len(resting)
+        return _Known(self._traffic.known(route) | resting, pending=pending, resting=bool(resting))
+
+    async def _claim(self, connection: AsyncConnection, route: Route, known: _Known, now_ms: int) -> Claim | None:
         """Return what is due on a route, as much as there is room for; its places are taken."""
-        # What is on its way now may be answered for during the query, whose rows would not show it.
-        known, resting = self._traffic.known(route), self._rests.parcels(route, now_ms)
-        limit = self._traffic.room(route, now_ms) + self._traffic.unmarked_on(route) + len(resting)
+        limit = self._traffic.room(route, now_ms) + known.pending
         rows = await due(connection, route, now_ms=now_ms, limit=limit)
         if not rows:
             self._rests.emptied(route)
             if (later_ms := await next_due_ms(connection, route, after_ms=now_ms)) is not None:
                 self._look_later(route, at_ms=later_ms)
-        waiting = [row for row in rows if row.delivery_id not in known and row.delivery_id not in resting]
+        waiting = [row for row in rows if row.delivery_id not in known.deliveries]
         chosen = waiting[: self._traffic.room(route, now_ms)]
-        if len(rows) == limit or len(chosen) < len(waiting) or resting:
+        if len(rows) == limit or len(chosen) < len(waiting) or known.resting:
             self._to_look_at.add(route)
         if not chosen:
             return None

@@ -262,6 +262,37 @@ async def test_a_late_report_that_comes_twice_frees_no_other_attempt_s_place(gro
     assert len(await line.parcels()) == 1
 
 
+async def test_what_is_answered_for_during_a_look_is_not_published_again(ground: Ground) -> None:
+    """An outcome recorded while other routes are read is not seen by that look, and its parcel goes out once."""
+    line = await Line.open(ground)
+    await send(ground, 1)
+    await send(ground, 1, partner=VSP)
+    routes = [Route(NYSP, Lane.ROUTINE), Route(VSP, Lane.ROUTINE)]
+    line.relay.routed(routes)
+    assert await line.publish()
+    parcels = {partner: (await line.parcels(partner))[0] for partner in (NYSP, VSP)}
+    await send(ground, 1)
+    await send(ground, 1, partner=VSP)
+    line.relay.routed(routes)
+    claims: list[Claim] = []
+
+    def begin(claim: Claim) -> None:
+        """Take note of what goes out, and answer for the other partner's first parcel before its rows are read."""
+        claims.append(claim)
+        if len(claims) == 1:
+            (other,) = {NYSP, VSP} - {claim.route.recipient}
+            sent = parcels[other]
+            line.relay.settled(
+                Settled(sent.delivery_id, Route(other, Lane.ROUTINE), DELIVERED, changed=True, attempt=1)
+            )
+
+    await line.relay._look(Lane.ROUTINE, begin)
+    assert [len(claim.parcels) for claim in claims] == [1, 1]
+    assert not {sent.delivery_id for sent in parcels.values()} & {
+        parcel.delivery_id for claim in claims for parcel in claim.parcels
+    }
+
+
 async def test_what_is_answered_for_at_once_needs_no_mark(line: Line) -> None:
     """A delivery that is over before its mark is written is not marked, and costs no transaction for it."""
     await send(line.ground, 2)
