@@ -29,8 +29,9 @@ from gateway.publishing import Claim, ParcelPublisher
 from gateway.rests import Rests
 from gateway.store.committer import Committer
 from gateway.store.dispatches import OPEN, PublishedWriter, Route, Settled
-from gateway.store.due import due, next_due_ms, pending_routes
+from gateway.store.due import due
 from gateway.store.engine import Store
+from gateway.sweeping import SWEEP, Sweeper
 from gateway.traffic import Traffic
 from schemas.decisions import Lane
 from schemas.ids import DeliveryId, ParticipantId
@@ -41,10 +42,10 @@ log = structlog.get_logger(__name__)
 
 TICK = 0.25
 """Seconds between two looks for what has become due without anybody saying so."""
-SWEEP = 5.0
-"""Seconds between two looks at every route: a commit that stands although it seemed to fail told nobody of its own."""
 MARK_AFTER = 0.05
 """Seconds that a publication may wait for its mark: its outcome may come first, and others share the transaction."""
+PATIENCE = 140.0
+"""Seconds until a parcel without an outcome is held to be lost: a partner at its slowest needs most of them."""
 UNANSWERED_AFTER = 60.0
 """Seconds after which a parcel without an outcome is worth an operator's look."""
 
@@ -71,9 +72,11 @@ class Relay:
         data_schema_base: str,
         clock: Clock,
         window: int = 128,
+        patience: float = PATIENCE,
         sweep: float = SWEEP,
         tracing: Tracing = UNTRACED,
     ) -> None:
+        """``patience`` is how many seconds an adapter has for its report before a parcel is published again."""
         self._store = store
         self._committer = committer
         self._publisher = ParcelPublisher(bus, origin=origin, data_schema_base=data_schema_base, tracing=tracing)
@@ -81,12 +84,13 @@ class Relay:
         self._sweep = sweep
         self._stopping = False
         self._marks = PublishedWriter()
-        self._traffic = Traffic(window=window)
+        self._traffic = Traffic(window=window, patience=patience)
+        self._sweeper = Sweeper(self._traffic, store=store, committer=committer, clock=clock)
         self._rests = Rests()
         self._to_look_at: set[Route] = set()
         self._looked_at: frozenset[Route] = frozenset()
-        self._publishing: set[Route] = set()
         self._retries: list[tuple[int, ParticipantId, Lane]] = []
+        self._noted: set[tuple[int, ParticipantId, Lane]] = set()
         self._wakes = {lane: asyncio.Event() for lane in Lane}
         self._published = asyncio.Event()
 
@@ -120,6 +124,10 @@ class Relay:
         self._stopping = True
         self._publisher.stop()
         self._wake()
+
+    async def start(self) -> None:
+        """Take over what earlier terms left on the bus; to be called before ``run`` and the first outcome."""
+        await self._sweeper.adopt()
 
     async def run(self) -> None:
         """Publish until ``stop``."""
@@ -179,8 +187,11 @@ class Relay:
             self._published.clear()
 
     async def _look_everywhere(self) -> None:
-        async with self._store.reading() as connection:
-            self.routed(await pending_routes(connection))
+        found = await self._sweeper.sweep()
+        self.routed(found.routes)
+        for route, at_ms in found.later.items():
+            self._look_later(route, at_ms=at_ms)
+        self._wake()
 
     async def _look(self, lane: Lane, begin: Callable[[Claim], None]) -> bool:
         """Begin to publish what is due on every route of a lane that may send now; say whether there was anything."""
@@ -220,8 +231,6 @@ class Relay:
         rows = await due(connection, route, now_ms=now_ms, limit=limit)
         if not rows:
             self._rests.emptied(route)
-            if (later_ms := await next_due_ms(connection, route, after_ms=now_ms)) is not None:
-                self._look_later(route, at_ms=later_ms)
         waiting = [row for row in rows if row.delivery_id not in known.deliveries]
         chosen = waiting[: self._traffic.room(route, now_ms)]
         if len(rows) == limit or len(chosen) < len(waiting) or known.resting:
@@ -230,7 +239,6 @@ class Relay:
             return None
         claim = Claim(route, [self._publisher.parcel(row) for row in chosen])
         self._traffic.claim(route, claim.parcels, now_ms)
-        self._publishing.add(route)
         return claim
 
     async def _publish(self, claim: Claim) -> None:
@@ -239,10 +247,9 @@ class Relay:
         outcomes = list(zip(claim.parcels, await self._publisher.publish(claim.parcels), strict=True))
         taken = [parcel for parcel, is_taken in outcomes if is_taken]
         refused = [parcel for parcel, is_taken in outcomes if not is_taken]
-        self._publishing.discard(route)
-        self._traffic.taken(route, taken)
-        self._traffic.not_taken(route, refused)
-        self._rests.met(route, taken=_deliveries(taken), refused=_deliveries(refused), now_ms=self._now_ms())
+        now_ms = self._now_ms()
+        self._traffic.published(route, taken=taken, refused=refused, now_ms=now_ms)
+        self._rests.met(route, taken=_deliveries(taken), refused=_deliveries(refused), now_ms=now_ms)
         if taken:
             self._published.set()
         if refused:
@@ -253,7 +260,9 @@ class Relay:
 
     def _may_send(self, route: Route, now_ms: int) -> bool:
         """Whether a route may be looked at: it is not being published, the bus takes it, and there is room."""
-        if route in self._publishing or self._rests.rests(route, now_ms) or self._traffic.room(route, now_ms) == 0:
+        if self._traffic.is_publishing(route) or self._rests.rests(route, now_ms):
+            return False
+        if self._traffic.room(route, now_ms) == 0:
             return False
         return not (
             route.lane is Lane.ROUTINE
@@ -266,13 +275,17 @@ class Relay:
         return (route in self._to_look_at or route in self._looked_at) and not self._rests.rests(route, now_ms)
 
     def _look_later(self, route: Route, *, at_ms: int) -> None:
-        heapq.heappush(self._retries, (at_ms, route.recipient, route.lane))
+        entry = at_ms, route.recipient, route.lane
+        if entry not in self._noted:  # every sweep finds it again
+            self._noted.add(entry)
+            heapq.heappush(self._retries, entry)
 
     def _recall(self, now_ms: int) -> None:
         """Have those routes looked at that have something due since the last look."""
         while self._retries and self._retries[0][0] <= now_ms:
-            _, recipient, lane = heapq.heappop(self._retries)
-            self._flag(Route(recipient, lane))
+            entry = heapq.heappop(self._retries)
+            self._noted.discard(entry)
+            self._flag(Route(entry[1], entry[2]))
 
     def _flag(self, route: Route) -> None:
         self._to_look_at.add(route)

@@ -3,9 +3,12 @@
     pending ──published──> published ──Delivered──> delivered
        ^                       │  └────Refused────> refused
        └───────Deferred────────┘
+    published ──nobody reports──> pending
     pending, published ──deadline passed──> expired
 
-A dispatch is *open* while it is pending or published. ``attempts`` counts the times it was published. Within one thread
+A dispatch is *open* while it is pending or published. ``attempts`` counts the attempts that were begun; one that nobody
+reports on is made again under its number, for it may never have been one. ``due_ms`` is when a dispatch is to be
+published: where it is published already, when it is to be again unless somebody reports on it. Within one thread
 and recipient only the earliest open dispatch is ever due, so a later one waits for its outcome. An outcome may come
 twice, late, or before the relay has marked the publication: each case is one branch of ``_next_state``.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any, Final, assert_never
 
 from sqlalchemy import bindparam, select, update
@@ -35,6 +39,9 @@ REFUSED: Final = "refused"
 EXPIRED: Final = "expired"
 OPEN: Final = (PENDING, PUBLISHED)
 
+REOPENED_AT_ONCE: Final = 500
+"""Dispatches that one transaction reopens at most because nobody reported on them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -46,10 +53,29 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A dispatch that the relay has put on the bus, and which attempt that was."""
+    """A dispatch that the relay has put on the bus, and which attempt that was.
+
+    ``due_ms`` is when it is published again if nobody reports on it.
+    """
 
     delivery_id: DeliveryId
     attempt: int
+    due_ms: int
+
+
+class Reopening(Enum):
+    """Which of what is published is to be published again: what is due, or, for a bus that forgot, all."""
+
+    DUE = "due"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """A dispatch that was published and is pending again."""
+
+    delivery_id: DeliveryId
+    route: Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +117,11 @@ class PublishedWriter:
                 dispatches.c.state == PENDING,
                 dispatches.c.attempts == bindparam("before"),
             )
-            .values(state=PUBLISHED, attempts=bindparam("now_at")),
-            [{"of": mark.delivery_id, "before": mark.attempt - 1, "now_at": mark.attempt} for mark in marks],
+            .values(state=PUBLISHED, attempts=bindparam("now_at"), due_ms=bindparam("again_ms")),
+            [
+                {"of": mark.delivery_id, "before": mark.attempt - 1, "now_at": mark.attempt, "again_ms": mark.due_ms}
+                for mark in marks
+            ],
         )
         return [None] * len(items)
 
@@ -195,14 +224,32 @@ class ExpiryWriter:
 
 
 class ReopenWriter:
-    """Makes what was published due again: for a bus that forgets, when its process starts."""
+    """Makes what was published pending again, for the same attempt: its record may be lost."""
 
-    async def write(self, batch: Batch, items: Sequence[None]) -> Sequence[int]:
-        """Return for each call how many dispatches are due again."""
-        result = await batch.connection.execute(
-            update(dispatches).where(dispatches.c.state == PUBLISHED).values(state=PENDING, due_ms=batch.now_ms)
+    async def write(self, batch: Batch, items: Sequence[Reopening]) -> Sequence[Sequence[Reopened]]:
+        """Return for each call what it reopened: of what is due as much as one transaction should change."""
+        return [await self._reopen(batch, item) for item in items]
+
+    async def _reopen(self, batch: Batch, which: Reopening) -> Sequence[Reopened]:
+        statement = update(dispatches).where(dispatches.c.state == PUBLISHED)
+        match which:
+            case Reopening.DUE:
+                due = select(dispatches.c.delivery_id).where(
+                    dispatches.c.state == PUBLISHED, dispatches.c.due_ms <= batch.now_ms
+                )
+                statement = statement.where(dispatches.c.delivery_id.in_(due.limit(REOPENED_AT_ONCE)))
+            case Reopening.ALL:
+                pass
+            case unreachable:
+                assert_never(unreachable)
+        rows = await batch.connection.execute(
+            statement.values(state=PENDING, due_ms=batch.now_ms, attempts=dispatches.c.attempts - 1).returning(
+                dispatches.c.delivery_id, dispatches.c.recipient, dispatches.c.lane
+            )
         )
-        return [result.rowcount] * len(items)
+        return [
+            Reopened(DeliveryId(row.delivery_id), Route(ParticipantId(row.recipient), Lane(row.lane))) for row in rows
+        ]
 
 
 _SETTLE = (

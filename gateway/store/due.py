@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Kind
 from audit.tables import log_entries
-from gateway.store.dispatches import OPEN, PENDING, Route
+from gateway.store.dispatches import OPEN, PENDING, PUBLISHED, Route
 from gateway.store.tables import alerts, dispatches
 from schemas.decisions import Lane
 from schemas.ids import DeliveryId, ParticipantId
@@ -52,17 +52,14 @@ async def due(connection: AsyncConnection, route: Route, *, now_ms: int, limit: 
     return (await connection.execute(statement)).all()
 
 
-async def next_due_ms(connection: AsyncConnection, route: Route, *, after_ms: int) -> int | None:
-    """Return when the next dispatch of a route is due after an instant, in ms since the Unix epoch; None without."""
-    first: int | None = await connection.scalar(
-        select(func.min(dispatches.c.due_ms)).where(
-            dispatches.c.recipient == route.recipient,
-            dispatches.c.lane == route.lane.value,
-            dispatches.c.state == PENDING,
-            dispatches.c.due_ms > after_ms,
-        )
+async def next_due(connection: AsyncConnection, *, after_ms: int) -> dict[Route, int]:
+    """Return when each route's next dispatch is due after an instant, in ms since the Unix epoch."""
+    rows = await connection.execute(
+        select(dispatches.c.recipient, dispatches.c.lane, func.min(dispatches.c.due_ms).label("first_ms"))
+        .where(dispatches.c.state == PENDING, dispatches.c.due_ms > after_ms)
+        .group_by(dispatches.c.recipient, dispatches.c.lane)
     )
-    return first
+    return {_route(row.recipient, row.lane): row.first_ms for row in rows}
 
 
 async def pending_routes(connection: AsyncConnection) -> Sequence[Route]:
@@ -70,7 +67,7 @@ async def pending_routes(connection: AsyncConnection) -> Sequence[Route]:
     rows = await connection.execute(
         select(dispatches.c.recipient, dispatches.c.lane).where(dispatches.c.state == PENDING).distinct()
     )
-    return [Route(ParticipantId(row.recipient), Lane(row.lane)) for row in rows]
+    return [_route(row.recipient, row.lane) for row in rows]
 
 
 async def routes_since(connection: AsyncConnection, size: int) -> Sequence[Route]:
@@ -81,7 +78,7 @@ async def routes_since(connection: AsyncConnection, size: int) -> Sequence[Route
         .where(log_entries.c.log_index >= size, log_entries.c.kind == Kind.ACCEPTED.value)
         .distinct()
     )
-    return [Route(ParticipantId(row.recipient), Lane(row.lane)) for row in rows]
+    return [_route(row.recipient, row.lane) for row in rows]
 
 
 async def waiting(connection: AsyncConnection, *, now_ms: int) -> dict[Lane, tuple[int, float]]:
@@ -103,3 +100,40 @@ async def overdue(connection: AsyncConnection, *, now_ms: int, limit: int) -> Se
         .limit(limit)
     )
     return [DeliveryId(value) for value in (await connection.execute(statement)).scalars()]
+
+
+async def published(connection: AsyncConnection) -> Sequence[tuple[Route, DeliveryId, int]]:
+    """Return every dispatch that is published: its route, its id and which attempt that is."""
+    rows = await connection.execute(
+        select(dispatches.c.recipient, dispatches.c.lane, dispatches.c.delivery_id, dispatches.c.attempts).where(
+            dispatches.c.state == PUBLISHED
+        )
+    )
+    return [(_route(row.recipient, row.lane), DeliveryId(row.delivery_id), row.attempts) for row in rows]
+
+
+async def still_published(connection: AsyncConnection, deliveries: Sequence[DeliveryId]) -> dict[DeliveryId, int]:
+    """Return which of some dispatches are published, and at which attempt."""
+    found: dict[DeliveryId, int] = {}
+    for start in range(0, len(deliveries), _ASKED_AT_ONCE):
+        rows = await connection.execute(
+            select(dispatches.c.delivery_id, dispatches.c.attempts).where(
+                dispatches.c.delivery_id.in_(deliveries[start : start + _ASKED_AT_ONCE]),
+                dispatches.c.state == PUBLISHED,
+            )
+        )
+        found.update((DeliveryId(row.delivery_id), row.attempts) for row in rows)
+    return found
+
+
+async def is_any_unanswered(connection: AsyncConnection, *, now_ms: int) -> bool:
+    """Say whether something is published that should have been reported on by now."""
+    unanswered = exists().where(dispatches.c.state == PUBLISHED, dispatches.c.due_ms <= now_ms)
+    return bool(await connection.scalar(select(unanswered)))
+
+
+_ASKED_AT_ONCE: Final = 500
+
+
+def _route(recipient: str, lane: str) -> Route:
+    return Route(ParticipantId(recipient), Lane(lane))

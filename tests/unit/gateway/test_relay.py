@@ -18,7 +18,7 @@ from bus.topics import parcels_topics
 from gateway.backoff import Backoff
 from gateway.breaker import Breaker
 from gateway.publishing import Claim
-from gateway.relay import Relay
+from gateway.relay import PATIENCE, Relay
 from gateway.store.dispatches import (
     DELIVERED,
     EXPIRED,
@@ -26,6 +26,7 @@ from gateway.store.dispatches import (
     PUBLISHED,
     REFUSED,
     OutcomeWriter,
+    Reopening,
     ReopenWriter,
     Route,
     Settled,
@@ -554,11 +555,133 @@ async def test_a_restart_publishes_what_was_on_its_way(ground: Ground) -> None:
     await before.look()
     parcels = await before.parcels()
     await before.answer(parcels[0], TAKEN)
-    await ground.committer.submit(ReopenWriter(), None)
+    await ground.committer.submit(ReopenWriter(), Reopening.ALL)
     after = await Line.open(ground)
     await after.look()
     again = {parcel.delivery_id: parcel.attempt for parcel in await after.parcels()}
-    assert again == {parcel.delivery_id: 2 for parcel in parcels[1:]}
+    assert again == {parcel.delivery_id: 1 for parcel in parcels[1:]}
+
+
+async def test_a_parcel_that_is_lost_goes_out_again(line: Line) -> None:
+    """What nobody reports on within its time is published again as the same attempt, then after twice that time."""
+    await send(line.ground, 1)
+    await line.look()
+    (first,) = await line.parcels()
+    for seconds in (PATIENCE, 2 * PATIENCE):
+        line.ground.clock.advance(seconds - 1)
+        await line.look()
+        assert await line.parcels() == []
+        line.ground.clock.advance(1)
+        await line.look()
+        assert await line.parcels() == [first]
+    await line.answer(first, TAKEN)
+    line.ground.clock.advance(8 * PATIENCE)
+    await line.look()
+    assert await line.parcels() == []
+
+
+async def test_lost_parcels_free_their_window(ground: Ground) -> None:
+    """A window full of lost records holds its route up for as long as they may take, and no longer."""
+    line = await Line.open(ground, window=2)
+    await send(ground, 3)
+    await line.look()
+    lost = await line.parcels()
+    ground.clock.advance(PATIENCE)
+    await line.look()
+    again = await line.parcels()
+    assert again[0].delivery_id not in {parcel.delivery_id for parcel in lost}  # what was never tried comes first
+    assert again[1] == lost[0]
+    await line.answer(again[0], TAKEN)
+    await line.look()
+    assert await line.parcels() == [lost[1]]
+
+
+async def test_a_lost_probe_is_followed_by_another(ground: Ground) -> None:
+    """Where the one parcel that tries a partner is lost, the partner is tried again, and so are both of its lanes."""
+    line = await Line.open(ground)
+    await send(ground, 3)
+    await line.look()
+    for parcel in await line.parcels():
+        await line.answer(parcel, LATER)
+    await send(ground, 1, lane=Lane.URGENT)
+    ground.clock.advance(2)
+    await line.look()
+    (lost,) = await line.parcels()
+    ground.clock.advance(PATIENCE)
+    await line.look()
+    (probe,) = await line.parcels()
+    assert probe == lost
+    await line.answer(probe, TAKEN)
+    await line.look()
+    assert len(await line.parcels()) == 3
+
+
+async def test_a_thread_keeps_its_order_across_a_loss(line: Line) -> None:
+    """While the first alert of a thread is lost and goes out again, its update waits, in another lane too."""
+    (first,) = await accepted(line.ground, acceptance("A-1", permit(NYSP)))
+    await accepted(line.ground, acceptance("A-2", permit(NYSP, Lane.URGENT), thread=first))
+    await line.look()
+    (lost,) = await line.parcels()
+    line.ground.clock.advance(PATIENCE)
+    await line.look()
+    (again,) = await line.parcels()
+    assert again == lost
+    await line.answer(lost, LATER)  # the first record was only late
+    line.ground.clock.advance(2)
+    await line.look()
+    (second,) = await line.parcels()
+    assert (second.delivery_id, second.attempt) == (lost.delivery_id, 2)
+    await line.answer(second, TAKEN)
+    await line.look()
+    (update,) = await line.parcels()
+    assert (update.thread, update.lane) == (first, Lane.URGENT)
+
+
+async def test_a_new_term_knows_what_is_on_its_way(ground: Ground) -> None:
+    """What an earlier term published counts for the window of the next, and goes out again only when it is lost."""
+    before = await Line.open(ground, window=2)
+    await send(ground, 3)
+    await before.look()
+    after = await Line.open(ground, window=2)
+    await after.relay.start()
+    ground.clock.advance(61)
+    await after.look()
+    assert await after.parcels() == []
+    assert after.relay.unanswered() == {NYSP: 2}
+    ground.clock.advance(PATIENCE)
+    await after.look()
+    assert [parcel.attempt for parcel in await after.parcels()] == [1, 1]
+
+
+async def test_a_new_term_knows_when_more_is_due(ground: Ground) -> None:
+    """Where a route has something due and something to retry later, a new term publishes the latter at its time."""
+    before = await Line.open(ground)
+    await send(ground, 1)
+    await before.look()
+    (deferred,) = await before.parcels()
+    await before.answer(deferred, LATER)
+    await send(ground, 1)
+    after = await Line.open(ground)
+    await after.look()
+    assert len(await after.parcels()) == 1
+    ground.clock.advance(1)
+    assert await after.publish()
+    assert [parcel.delivery_id for parcel in await after.parcels()] == [deferred.delivery_id]
+
+
+async def test_an_outcome_that_another_process_records_frees_its_place(ground: Ground) -> None:
+    """What the database no longer shows as published is not held to be on its way, beyond the next sweep."""
+    line = await Line.open(ground, window=1)
+    await send(ground, 2)
+    await line.look()
+    (parcel,) = await line.parcels()
+    taken = OutcomeReport(parcel.delivery_id, parcel.alert_id, NYSP, 1, ground.clock(), TAKEN)
+    await ground.committer.submit(OUTCOMES, taken)
+    await line.look()
+    assert await line.parcels() == []
+    ground.clock.advance(6)
+    await line.look()
+    assert len(await line.parcels()) == 1
 
 
 async def test_a_running_relay_needs_no_telling(ground: Ground) -> None:
