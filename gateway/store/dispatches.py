@@ -133,14 +133,14 @@ class OutcomeWriter:
         self._backoff = backoff
 
     async def write(self, batch: Batch, items: Sequence[OutcomeReport]) -> Sequence[Settled | None]:
-        """Write the outcomes; None for a delivery that this exchange never made."""
+        """Write the outcomes; None for a delivery, or an attempt at one, that this exchange never made."""
         rows = await _rows_of(batch.connection, {item.delivery_id for item in items})
         results: list[Settled | None] = []
         changes: list[dict[str, Any]] = []
         for item in items:
             row = rows.get(item.delivery_id)
-            if row is None or row["recipient"] != item.recipient:
-                results.append(None)
+            if row is None or row["recipient"] != item.recipient or item.attempt > row["attempts"] + 1:
+                results.append(None)  # beyond the attempt that is published and has no mark yet there is none
                 continue
             change = self._change(batch, row, item)
             if change is not None:

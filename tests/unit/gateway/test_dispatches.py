@@ -310,6 +310,15 @@ async def test_an_expired_delivery_stays_expired(ground: Ground, outcome: Outcom
     assert (settled.state, settled.changed) == (EXPIRED, False)
 
 
+@pytest.mark.parametrize("attempt", [3, 2**40])
+async def test_a_report_on_an_attempt_that_was_never_made_changes_nothing(ground: Ground, attempt: int) -> None:
+    """One attempt may be published and not marked yet; a report on any later one is nobody's, whatever its number."""
+    row = await one(ground)
+    await publish(ground, row)
+    assert await ground.committer.submit(OUTCOMES, report(row, LATER, attempt=attempt)) is None
+    assert await state(ground, row) == (PUBLISHED, 1)
+
+
 async def test_a_restart_makes_due_what_was_on_its_way(ground: Ground) -> None:
     """What was published is due again, at once; what is settled is not, and an earlier retry keeps its time."""
     on_its_way, ended, deferred = [await one(ground, name) for name in ("A-1", "A-2", "A-3")]
@@ -424,7 +433,7 @@ async def test_whatever_happens_in_whatever_order_the_evidence_is_one(
                 case "wait":
                     ground.clock.advance(LASTS / 2)
                 case _:
-                    await tell(ground, row, event, attempt=attempt)
+                    await ground.committer.submit(OUTCOMES, report(row, event, attempt=attempt))
         ends = (await ground.kinds())[2:]
         assert ends in ([], ["delivered"], ["undeliverable"], ["expired"], ["expired", "delivered"])
         now = await ground.dispatch(DeliveryId(row.delivery_id))
