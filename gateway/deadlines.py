@@ -10,7 +10,8 @@ import structlog
 from gateway.clock import Clock
 from gateway.errors import LogUnavailableError
 from gateway.store.committer import Committer
-from gateway.store.dispatches import ExpiryWriter, Settled, overdue
+from gateway.store.dispatches import ExpiryWriter, Settled
+from gateway.store.due import overdue
 from gateway.store.engine import Store
 
 log = structlog.get_logger(__name__)

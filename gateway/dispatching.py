@@ -31,15 +31,8 @@ from gateway.outcomes import OutcomeRecorder
 from gateway.relay import Relay
 from gateway.settings import Settings
 from gateway.store.changes import log_sizes
-from gateway.store.dispatches import (
-    OutcomeWriter,
-    ReopenWriter,
-    Route,
-    Settled,
-    pending_routes,
-    routes_since,
-    waiting,
-)
+from gateway.store.dispatches import OutcomeWriter, Reopening, ReopenWriter, Route, Settled
+from gateway.store.due import pending_routes, routes_since, waiting
 from gateway.store.engine import is_storage_failure
 from schemas.ids import ParticipantId
 from schemas.parcels import OutcomeReport
@@ -49,6 +42,10 @@ log = structlog.get_logger(__name__)
 
 LAG_INTERVAL = 5.0
 """Seconds between two counts of what waits."""
+WINDOW = 128
+"""Parcels of one route that are between bus and outcome at most."""
+REPORTED_WITHIN = 60.0
+"""Seconds that a parcel may take to its outcome beside what a full window takes at a partner that is slow each time."""
 PAUSE = 1.0
 """Seconds after an interrupted term until the next is asked for."""
 
@@ -90,6 +87,8 @@ class Dispatching:
             origin=settings.origin,
             data_schema_base=f"{settings.base_url}/v1/schemas",
             clock=at.clock,
+            window=WINDOW,
+            patience=REPORTED_WITHIN + settings.delivery.timeout * WINDOW / settings.delivery.concurrency,
             tracing=at.tracing,
         )
         self._outcomes = OutcomeRecorder(
@@ -109,7 +108,8 @@ class Dispatching:
         except AuditError as error:
             raise StoreError(error.reason) from error
         if self._at.forgetful:
-            await self._at.ledger.committer.submit(ReopenWriter(), None)
+            await self._at.ledger.committer.submit(ReopenWriter(), Reopening.ALL)
+        await self.relay.start()
 
     async def run(self) -> None:
         """Work until ``stop``, or until cancelled. Raises what ended the term otherwise."""

@@ -1,70 +1,62 @@
 """The relay: from dispatches in the database to parcels on the bus.
 
-It looks at the routes (a recipient and a lane) that may have something due, urgent ones first; takes what is due there,
-what is due longest first; makes one record of each; and publishes. A little later it marks what it published and has no
-outcome yet, many at once: most deliveries are over before. Until then a crash leaves a dispatch pending, and it goes
-out again: partners deduplicate on the delivery id.
+Each lane is looked after by itself: its task looks at the routes (a recipient and a lane) that may have something due,
+takes what is due there, what is due longest first, and has each route's parcels published by a task of their own. So a
+topic that the bus is slow with, or does not take, delays its own route and no other, and urgent parcels wait for no
+routine one. A little later the relay marks what it published and has no outcome yet, many at once: most deliveries are
+over before. Until then a crash leaves a dispatch pending, and it goes out again: partners deduplicate on the delivery
+id.
 
-A partner that is down is held back here and nowhere else: once it has deferred a few deliveries and taken none its
-breaker opens, and one dispatch at a time tries it, whatever its lane. And no route has more than a window of parcels
-between bus and outcome, so that what waits for it waits in the database and delays nobody else.
+How much may be on its way is in ``gateway.traffic``, what the bus does not take in ``gateway.rests``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bus.contract import BusUnavailableError, Publisher, Record
-from bus.events import write_parcel
-from gateway.breaker import Breaker
+from bus.contract import Publisher
 from gateway.clock import Clock
 from gateway.errors import LogUnavailableError
+from gateway.publishing import Claim, ParcelPublisher
+from gateway.rests import Rests
 from gateway.store.committer import Committer
-from gateway.store.dispatches import (
-    EXPIRED,
-    Published,
-    PublishedWriter,
-    Route,
-    Settled,
-    due,
-    next_due_ms,
-    pending_routes,
-)
+from gateway.store.dispatches import OPEN, PublishedWriter, Route, Settled
+from gateway.store.due import due
 from gateway.store.engine import Store
-from schemas.decisions import ClauseRef, Lane
-from schemas.ids import AgreementId, AlertId, AlertType, DeliveryId, ParticipantId
+from gateway.sweeping import SWEEP, Sweeper
+from gateway.traffic import Traffic
+from schemas.decisions import Lane
+from schemas.ids import DeliveryId, ParticipantId
 from schemas.parcels import Parcel
-from schemas.tracing import UNTRACED, Tracing, fresh_traceparent
+from schemas.tracing import UNTRACED, Tracing
 
 log = structlog.get_logger(__name__)
 
 TICK = 0.25
 """Seconds between two looks for what has become due without anybody saying so."""
-SWEEP = 5.0
-"""Seconds between two looks at every route: a commit that stands although it seemed to fail told nobody of its own."""
 MARK_AFTER = 0.05
 """Seconds that a publication may wait for its mark: its outcome may come first, and others share the transaction."""
+PATIENCE = 140.0
+"""Seconds until a parcel without an outcome is held to be lost: a partner at its slowest needs most of them."""
 UNANSWERED_AFTER = 60.0
 """Seconds after which a parcel without an outcome is worth an operator's look."""
 
 
 @dataclass(frozen=True, slots=True)
-class _OnItsWay:
-    """A parcel between bus and outcome: which attempt, and since when, in milliseconds since the Unix epoch."""
+class _Known:
+    """What is not to be published of a route, and how many of them are pending in the database all the same."""
 
-    attempt: int
-    since_ms: int
+    deliveries: frozenset[DeliveryId]
+    pending: int
+    resting: bool
 
 
 class Relay:
@@ -80,89 +72,100 @@ class Relay:
         data_schema_base: str,
         clock: Clock,
         window: int = 128,
+        patience: float = PATIENCE,
         sweep: float = SWEEP,
         tracing: Tracing = UNTRACED,
     ) -> None:
+        """``patience`` is how many seconds an adapter has for its report before a parcel is published again."""
         self._store = store
         self._committer = committer
-        self._bus = bus
-        self._origin = origin
-        self._data_schema_base = data_schema_base
+        self._publisher = ParcelPublisher(bus, origin=origin, data_schema_base=data_schema_base, tracing=tracing)
         self._clock = clock
-        self._window = window
         self._sweep = sweep
-        self._tracing = tracing
         self._stopping = False
         self._marks = PublishedWriter()
+        self._traffic = Traffic(window=window, patience=patience)
+        self._sweeper = Sweeper(self._traffic, store=store, committer=committer, clock=clock)
+        self._rests = Rests()
         self._to_look_at: set[Route] = set()
+        self._looked_at: frozenset[Route] = frozenset()
         self._retries: list[tuple[int, ParticipantId, Lane]] = []
-        self._on_their_way: defaultdict[Route, dict[DeliveryId, _OnItsWay]] = defaultdict(dict)
-        self._unmarked: dict[DeliveryId, Published] = {}
-        self._breakers: defaultdict[ParticipantId, Breaker] = defaultdict(Breaker)
-        self._wake = asyncio.Event()
+        self._noted: set[tuple[int, ParticipantId, Lane]] = set()
+        self._wakes = {lane: asyncio.Event() for lane in Lane}
         self._published = asyncio.Event()
-        self.bus_available = True
+
+    @property
+    def bus_available(self) -> bool:
+        """Whether the bus took everything when it was last asked to."""
+        return not self._rests
 
     def routed(self, routes: Iterable[Route]) -> None:
         """Say that dispatches on these routes were stored: they are due."""
-        self._to_look_at.update(routes)
-        self._wake.set()
+        for route in routes:
+            self._flag(route)
 
     def settled(self, outcome: Settled) -> None:
         """Take note of an outcome: it frees the route's window, moves the breaker, and may free its thread."""
-        on_their_way = self._on_their_way[outcome.route]
-        sent = on_their_way.get(outcome.delivery_id)
-        if sent is not None and outcome.answers(sent.attempt):
-            del on_their_way[outcome.delivery_id]
-            self._unmarked.pop(outcome.delivery_id, None)
-        if outcome.changed and outcome.state != EXPIRED:  # a deadline says nothing of the partner
-            self._breakers[outcome.route.recipient].record(outcome)
+        self._traffic.settled(outcome)
+        if outcome.state not in OPEN:
+            self._rests.ended(outcome.route, outcome.delivery_id)
         if outcome.due_ms is not None:
             self._look_later(outcome.route, at_ms=outcome.due_ms)
         if outcome.frees is not None:
-            self._to_look_at.add(Route(outcome.route.recipient, outcome.frees))
-        self._wake.set()  # also for a route that waited for room
+            self._flag(Route(outcome.route.recipient, outcome.frees))
+        self._wake()  # also for a route that waited for room
 
     def unanswered(self) -> Counter[ParticipantId]:
         """Return how many parcels of each recipient have been on the bus for long and nobody reported on."""
-        before_ms = self._now_ms() - int(UNANSWERED_AFTER * 1000)
-        return Counter(
-            route.recipient
-            for route, on_their_way in self._on_their_way.items()
-            for sent in on_their_way.values()
-            if sent.since_ms < before_ms
-        )
+        return self._traffic.unanswered(self._now_ms() - int(UNANSWERED_AFTER * 1000))
 
     def stop(self) -> None:
         """Begin nothing new; ``run`` returns when what was published is marked. Idempotent."""
         self._stopping = True
-        self._wake.set()
+        self._publisher.stop()
+        self._wake()
+
+    async def start(self) -> None:
+        """Take over what earlier terms left on the bus; to be called before ``run`` and the first outcome."""
+        await self._sweeper.adopt()
 
     async def run(self) -> None:
         """Publish until ``stop``."""
         async with asyncio.TaskGroup() as tasks:
-            marking = tasks.create_task(self._keep_marking())
-            await self._keep_publishing()
-            marking.cancel()
+            beside = [tasks.create_task(self._keep_marking()), tasks.create_task(self._keep_sweeping())]
+            async with asyncio.TaskGroup() as publishing:
+
+                def begin(claim: Claim) -> None:
+                    publishing.create_task(self._publish(claim))
+
+                for lane in Lane:
+                    publishing.create_task(self._keep_looking(lane, begin))
+            for task in beside:
+                task.cancel()
         with suppress(LogUnavailableError):  # what has no mark goes out again
             await self._mark()
 
-    async def _keep_publishing(self) -> None:
-        time, swept = asyncio.get_running_loop().time, float("-inf")
+    async def _keep_looking(self, lane: Lane, begin: Callable[[Claim], None]) -> None:
+        wake = self._wakes[lane]
         while not self._stopping:
-            self._wake.clear()
+            wake.clear()
             try:
-                if time() - swept >= self._sweep:
-                    await self._look_everywhere()
-                    swept = time()
-                if await self._publish_due():
+                if await self._look(lane, begin):
                     continue
             except LogUnavailableError as error:
                 log.warning("relay_waits_for_the_log")
                 await asyncio.sleep(error.retry_after)
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
-                    await self._wake.wait()
+                    await wake.wait()
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            try:
+                await self._look_everywhere()
+            except LogUnavailableError:
+                log.warning("relay_waits_for_the_log")
+            await asyncio.sleep(self._sweep)
 
     async def _keep_marking(self) -> None:
         while True:
@@ -176,127 +179,125 @@ class Relay:
 
     async def _mark(self) -> None:
         """Mark what was published and has no outcome yet."""
-        marks = tuple(self._unmarked.values())
+        marks = self._traffic.marks()
         if marks:
             await self._committer.submit(self._marks, marks)
-        for mark in marks:
-            if self._unmarked.get(mark.delivery_id) is mark:
-                del self._unmarked[mark.delivery_id]
-        if not self._unmarked:
+            self._traffic.marked(marks)
+        if not self._traffic.marks():
             self._published.clear()
 
     async def _look_everywhere(self) -> None:
-        async with self._store.reading() as connection:
-            self._to_look_at.update(await pending_routes(connection))
+        found = await self._sweeper.sweep()
+        self.routed(found.routes)
+        for route, at_ms in found.later.items():
+            self._look_later(route, at_ms=at_ms)
+        self._wake()
+
+    async def _look(self, lane: Lane, begin: Callable[[Claim], None]) -> bool:
+        """Begin to publish what is due on every route of a lane that may send now; say whether there was anything."""
+        now_ms = self._now_ms()
+        self._recall(now_ms)
+        routes = [route for route in self._to_look_at if route.lane is lane and self._may_send(route, now_ms)]
+        if not routes:
+            return False
+        # Before the first query, whose snapshot all the others share: what is stored after it is looked for again, and
+        # what is answered for after it, which the rows don't show, is known to be on its way.
+        self._to_look_at.difference_update(routes)
+        self._looked_at |= frozenset(routes)
+        known = {route: self._known(route, now_ms) for route in routes}
+        began = False
+        try:
+            async with self._store.reading() as connection:
+                for route in routes:
+                    claim = await self._claim(connection, route, known[route], now_ms)
+                    if claim is not None:
+                        begin(claim)
+                        began = True
+        except LogUnavailableError:
+            self._to_look_at.update(routes)
+            raise
+        finally:
+            self._looked_at -= frozenset(routes)
+        return began
+
+    def _known(self, route: Route, now_ms: int) -> _Known:
+        resting = self._rests.parcels(route, now_ms)
+        pending = self._traffic.unmarked_on(route) + len(resting)
+        return _Known(self._traffic.known(route) | resting, pending=pending, resting=bool(resting))
+
+    async def _claim(self, connection: AsyncConnection, route: Route, known: _Known, now_ms: int) -> Claim | None:
+        """Return what is due on a route, as much as there is room for; its places are taken."""
+        limit = self._traffic.room(route, now_ms) + known.pending
+        rows = await due(connection, route, now_ms=now_ms, limit=limit)
+        if not rows:
+            self._rests.emptied(route)
+        waiting = [row for row in rows if row.delivery_id not in known.deliveries]
+        chosen = waiting[: self._traffic.room(route, now_ms)]
+        if len(rows) == limit or len(chosen) < len(waiting) or known.resting:
+            self._to_look_at.add(route)
+        if not chosen:
+            return None
+        claim = Claim(route, [self._publisher.parcel(row) for row in chosen])
+        self._traffic.claim(route, claim.parcels, now_ms)
+        return claim
+
+    async def _publish(self, claim: Claim) -> None:
+        """Publish a route's parcels, and take note of which of them the bus took."""
+        route = claim.route
+        outcomes = list(zip(claim.parcels, await self._publisher.publish(claim.parcels), strict=True))
+        taken = [parcel for parcel, is_taken in outcomes if is_taken]
+        refused = [parcel for parcel, is_taken in outcomes if not is_taken]
+        now_ms = self._now_ms()
+        self._traffic.published(route, taken=taken, refused=refused, now_ms=now_ms)
+        self._rests.met(route, taken=_deliveries(taken), refused=_deliveries(refused), now_ms=now_ms)
+        if taken:
+            self._published.set()
+        if refused:
+            log.warning("bus_unavailable", participant=route.recipient, lane=route.lane, waiting=len(refused))
+            self._to_look_at.add(route)
+        if route in self._to_look_at:
+            self._wakes[route.lane].set()
+
+    def _may_send(self, route: Route, now_ms: int) -> bool:
+        """Whether a route may be looked at: it is not being published, the bus takes it, and there is room."""
+        if self._traffic.is_publishing(route) or self._rests.rests(route, now_ms):
+            return False
+        if self._traffic.room(route, now_ms) == 0:
+            return False
+        return not (
+            route.lane is Lane.ROUTINE
+            and self._traffic.is_tried(route.recipient)
+            and self._may_have(Route(route.recipient, Lane.URGENT), now_ms)
+        )
+
+    def _may_have(self, route: Route, now_ms: int) -> bool:
+        """Whether a route may have something that goes out at once."""
+        return (route in self._to_look_at or route in self._looked_at) and not self._rests.rests(route, now_ms)
 
     def _look_later(self, route: Route, *, at_ms: int) -> None:
-        heapq.heappush(self._retries, (at_ms, route.recipient, route.lane))
+        entry = at_ms, route.recipient, route.lane
+        if entry not in self._noted:  # every sweep finds it again
+            self._noted.add(entry)
+            heapq.heappush(self._retries, entry)
 
-    async def _publish_due(self) -> bool:
-        """Publish what is due on every route that may send now, urgent ones first; say whether there was anything."""
-        now_ms = self._now_ms()
+    def _recall(self, now_ms: int) -> None:
+        """Have those routes looked at that have something due since the last look."""
         while self._retries and self._retries[0][0] <= now_ms:
-            _, recipient, retried = heapq.heappop(self._retries)
-            self._to_look_at.add(Route(recipient, retried))
-        published = 0
-        for lane in (Lane.URGENT, Lane.ROUTINE):
-            if self._stopping:
-                break
-            routes = [each for each in self._to_look_at if each.lane is lane and self._room(each, now_ms) > 0]
-            published += await self._publish_all(await self._due_on(routes, now_ms), now_ms)
-        return published > 0
+            entry = heapq.heappop(self._retries)
+            self._noted.discard(entry)
+            self._flag(Route(entry[1], entry[2]))
 
-    async def _due_on(self, routes: Sequence[Route], now_ms: int) -> list[tuple[Route, Row[Any]]]:
-        if not routes:
-            return []
-        async with self._store.reading() as connection:
-            return [(route, row) for route in routes for row in await self._due(connection, route, now_ms)]
+    def _flag(self, route: Route) -> None:
+        self._to_look_at.add(route)
+        self._wakes[route.lane].set()
 
-    async def _due(self, connection: AsyncConnection, route: Route, now_ms: int) -> list[Row[Any]]:
-        self._to_look_at.discard(route)  # before the query, so that what is stored during it is looked for again
-        # What is on its way now may be answered for during the query, whose rows would not show it.
-        on_their_way = frozenset(self._on_their_way[route])
-        limit = self._room(route, now_ms) + sum(delivery in self._unmarked for delivery in on_their_way)
-        rows = await due(connection, route, now_ms=now_ms, limit=limit)
-        if len(rows) == limit:
-            self._to_look_at.add(route)
-        elif not rows and (later_ms := await next_due_ms(connection, route, after_ms=now_ms)) is not None:
-            self._look_later(route, at_ms=later_ms)
-        return [row for row in rows if row.delivery_id not in on_their_way][: self._room(route, now_ms)]
-
-    async def _publish_all(self, rows: Sequence[tuple[Route, Row[Any]]], now_ms: int) -> int:
-        """Publish the routes side by side; return how many parcels the bus took."""
-        parcels: defaultdict[Route, list[Parcel]] = defaultdict(list)
-        for route, row in rows:
-            parcels[route].append(self._parcel(row))
-        taken = sum(await asyncio.gather(*(self._publish(route, each, now_ms) for route, each in parcels.items())))
-        if rows:
-            self.bus_available = taken == len(rows)
-            if not self.bus_available:
-                log.warning("bus_unavailable", waiting=len(rows) - taken)
-        return taken
-
-    async def _publish(self, route: Route, parcels: Sequence[Parcel], now_ms: int) -> int:
-        """Publish a route's parcels in their order; return how many the bus took."""
-        on_their_way = self._on_their_way[route]
-        on_their_way.update((parcel.delivery_id, _OnItsWay(parcel.attempt, now_ms)) for parcel in parcels)
-        with ExitStack() as spans:
-            taken = await self._taken([self._record(parcel, spans) for parcel in parcels])
-        for parcel, is_taken in zip(parcels, taken, strict=True):
-            if not is_taken:
-                on_their_way.pop(parcel.delivery_id, None)
-                self._to_look_at.add(route)
-            elif parcel.delivery_id in on_their_way:  # its outcome may have been faster
-                self._unmarked[parcel.delivery_id] = Published(parcel.delivery_id, parcel.attempt)
-                self._published.set()
-        return sum(taken)
-
-    def _record(self, parcel: Parcel, spans: ExitStack) -> Record:
-        span = self._tracing.span("relay", parent=parcel.traceparent, alert_id=parcel.alert_id)
-        return write_parcel(replace(parcel, traceparent=spans.enter_context(span)), origin=self._origin)
-
-    async def _taken(self, records: Sequence[Record]) -> list[bool]:
-        """Publish records together and say of each whether the bus took it.
-
-        Where it did not take them together they go one by one: one that it never takes holds back no other.
-        """
-        try:
-            await self._bus.publish_all(records)
-        except BusUnavailableError:
-            if len(records) == 1:
-                return [False]
-            alone = await asyncio.gather(*(self._taken([record]) for record in records))
-            return [taken for each in alone for taken in each]
-        return [True] * len(records)
-
-    def _room(self, route: Route, now_ms: int) -> int:
-        """Return how many parcels may go on their way: none while the breaker is open, one while it is being tried."""
-        breaker = self._breakers[route.recipient]
-        if breaker.open_until_ms > now_ms:
-            return 0
-        if breaker.tripped:
-            return 0 if any(self._on_their_way[Route(route.recipient, lane)] for lane in Lane) else 1
-        return max(0, self._window - len(self._on_their_way[route]))
+    def _wake(self) -> None:
+        for wake in self._wakes.values():
+            wake.set()
 
     def _now_ms(self) -> int:
         return int(self._clock().timestamp() * 1000)
 
-    def _parcel(self, row: Row[Any]) -> Parcel:
-        return Parcel(
-            delivery_id=DeliveryId(row.delivery_id),
-            alert_id=AlertId(row.alert_id),
-            thread=AlertId(row.thread),
-            recipient=ParticipantId(row.recipient),
-            sender=ParticipantId(row.sender),
-            alert_type=AlertType(row.type),
-            lane=Lane(row.lane),
-            under=ClauseRef(AgreementId(row.agreement), row.version, row.clause),
-            attempt=row.attempts + 1,
-            sent_at=datetime.fromtimestamp(row.received_ms / 1000, tz=UTC),
-            deadline=datetime.fromtimestamp(row.deadline_ms / 1000, tz=UTC),
-            exercise=row.status != "Actual",
-            content_type="application/jose",
-            data_schema=f"{self._data_schema_base}/{row.type}",
-            traceparent=row.traceparent or fresh_traceparent(AlertId(row.alert_id), DeliveryId(row.delivery_id)),
-            body=row.submission,
-        )
+
+def _deliveries(parcels: Iterable[Parcel]) -> list[DeliveryId]:
+    return [parcel.delivery_id for parcel in parcels]

@@ -19,7 +19,6 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from audit.errors import LogStateError
@@ -252,9 +251,10 @@ class Committer:
             await self._commit_one_by_one(chosen)
             return
         log.error("batch_failed", items=len(chosen), error=type(error).__name__)
-        unknown = is_unavailable(error) or isinstance(error, SQLAlchemyError)
+        # what the database refuses, it refuses again: only who could not reach it is told to come back
+        passing = is_unavailable(error)
         for waiting in chosen:
-            waiting.settle(LogUnavailableError() if unknown else error)
+            waiting.settle(LogUnavailableError() if passing else error)
 
     async def _commit_one_by_one(self, chosen: list[_Waiting[Any, Any]]) -> None:
         """Give each item a transaction of its own, for one of them may have spoilt its neighbours' batch."""

@@ -3,9 +3,12 @@
     pending ──published──> published ──Delivered──> delivered
        ^                       │  └────Refused────> refused
        └───────Deferred────────┘
+    published ──nobody reports──> pending
     pending, published ──deadline passed──> expired
 
-A dispatch is *open* while it is pending or published. ``attempts`` counts the times it was published. Within one thread
+A dispatch is *open* while it is pending or published. ``attempts`` counts the attempts that were begun; one that nobody
+reports on is made again under its number, for it may never have been one. ``due_ms`` is when a dispatch is to be
+published: where it is published already, when it is to be again unless somebody reports on it. Within one thread
 and recipient only the earliest open dispatch is ever due, so a later one waits for its outcome. An outcome may come
 twice, late, or before the relay has marked the publication: each case is one branch of ``_next_state``.
 """
@@ -14,13 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any, Final, assert_never
 
-from sqlalchemy import Row, bindparam, exists, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Draft, Kind
-from audit.tables import log_entries
 from gateway.backoff import Backoff
 from gateway.store.committer import Batch
 from gateway.store.tables import alerts, dispatches
@@ -36,6 +39,9 @@ REFUSED: Final = "refused"
 EXPIRED: Final = "expired"
 OPEN: Final = (PENDING, PUBLISHED)
 
+REOPENED_AT_ONCE: Final = 500
+"""Dispatches that one transaction reopens at most because nobody reported on them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -47,10 +53,29 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A dispatch that the relay has put on the bus, and which attempt that was."""
+    """A dispatch that the relay has put on the bus, and which attempt that was.
+
+    ``due_ms`` is when it is published again if nobody reports on it.
+    """
 
     delivery_id: DeliveryId
     attempt: int
+    due_ms: int
+
+
+class Reopening(Enum):
+    """Which of what is published is to be published again: what is due, or, for a bus that forgot, all."""
+
+    DUE = "due"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """A dispatch that was published and is pending again."""
+
+    delivery_id: DeliveryId
+    route: Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +117,11 @@ class PublishedWriter:
                 dispatches.c.state == PENDING,
                 dispatches.c.attempts == bindparam("before"),
             )
-            .values(state=PUBLISHED, attempts=bindparam("now_at")),
-            [{"of": mark.delivery_id, "before": mark.attempt - 1, "now_at": mark.attempt} for mark in marks],
+            .values(state=PUBLISHED, attempts=bindparam("now_at"), due_ms=bindparam("again_ms")),
+            [
+                {"of": mark.delivery_id, "before": mark.attempt - 1, "now_at": mark.attempt, "again_ms": mark.due_ms}
+                for mark in marks
+            ],
         )
         return [None] * len(items)
 
@@ -105,14 +133,14 @@ class OutcomeWriter:
         self._backoff = backoff
 
     async def write(self, batch: Batch, items: Sequence[OutcomeReport]) -> Sequence[Settled | None]:
-        """Write the outcomes; None for a delivery that this exchange never made."""
+        """Write the outcomes; None for a delivery, or an attempt at one, that this exchange never made."""
         rows = await _rows_of(batch.connection, {item.delivery_id for item in items})
         results: list[Settled | None] = []
         changes: list[dict[str, Any]] = []
         for item in items:
             row = rows.get(item.delivery_id)
-            if row is None or row["recipient"] != item.recipient:
-                results.append(None)
+            if row is None or row["recipient"] != item.recipient or item.attempt > row["attempts"] + 1:
+                results.append(None)  # beyond the attempt that is published and has no mark yet there is none
                 continue
             change = self._change(batch, row, item)
             if change is not None:
@@ -196,103 +224,32 @@ class ExpiryWriter:
 
 
 class ReopenWriter:
-    """Makes what was published due again: for a bus that forgets, when its process starts."""
+    """Makes what was published pending again, for the same attempt: its record may be lost."""
 
-    async def write(self, batch: Batch, items: Sequence[None]) -> Sequence[int]:
-        """Return for each call how many dispatches are due again."""
-        result = await batch.connection.execute(
-            update(dispatches).where(dispatches.c.state == PUBLISHED).values(state=PENDING, due_ms=batch.now_ms)
+    async def write(self, batch: Batch, items: Sequence[Reopening]) -> Sequence[Sequence[Reopened]]:
+        """Return for each call what it reopened: of what is due as much as one transaction should change."""
+        return [await self._reopen(batch, item) for item in items]
+
+    async def _reopen(self, batch: Batch, which: Reopening) -> Sequence[Reopened]:
+        statement = update(dispatches).where(dispatches.c.state == PUBLISHED)
+        match which:
+            case Reopening.DUE:
+                due = select(dispatches.c.delivery_id).where(
+                    dispatches.c.state == PUBLISHED, dispatches.c.due_ms <= batch.now_ms
+                )
+                statement = statement.where(dispatches.c.delivery_id.in_(due.limit(REOPENED_AT_ONCE)))
+            case Reopening.ALL:
+                pass
+            case unreachable:
+                assert_never(unreachable)
+        rows = await batch.connection.execute(
+            statement.values(state=PENDING, due_ms=batch.now_ms, attempts=dispatches.c.attempts - 1).returning(
+                dispatches.c.delivery_id, dispatches.c.recipient, dispatches.c.lane
+            )
         )
-        return [result.rowcount] * len(items)
-
-
-async def due(connection: AsyncConnection, route: Route, *, now_ms: int, limit: int) -> Sequence[Row[Any]]:
-    """Return the dispatches of one route that are due, the one that is due longest first, with what a parcel is of.
-
-    So a dispatch that its partner defers again and again comes after those that were never tried, whichever is older;
-    what must keep its order, the alerts of one thread, is kept by the condition.
-    """
-    earlier = dispatches.alias("earlier")
-    statement = (
-        select(
-            dispatches,
-            alerts.c.sender,
-            alerts.c.type,
-            alerts.c.status,
-            alerts.c.received_ms,
-            alerts.c.submission,
-        )
-        .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
-        .where(
-            dispatches.c.recipient == route.recipient,
-            dispatches.c.lane == route.lane.value,
-            dispatches.c.state == PENDING,
-            dispatches.c.due_ms <= now_ms,
-            dispatches.c.deadline_ms > now_ms,
-            ~exists().where(
-                earlier.c.thread == dispatches.c.thread,
-                earlier.c.recipient == dispatches.c.recipient,
-                earlier.c.log_index < dispatches.c.log_index,
-                earlier.c.state.in_(OPEN),
-            ),
-        )
-        .order_by(dispatches.c.due_ms, dispatches.c.log_index)
-        .limit(limit)
-    )
-    return (await connection.execute(statement)).all()
-
-
-async def next_due_ms(connection: AsyncConnection, route: Route, *, after_ms: int) -> int | None:
-    """Return when the next dispatch of a route is due after an instant, in ms since the Unix epoch; None without."""
-    first: int | None = await connection.scalar(
-        select(func.min(dispatches.c.due_ms)).where(
-            dispatches.c.recipient == route.recipient,
-            dispatches.c.lane == route.lane.value,
-            dispatches.c.state == PENDING,
-            dispatches.c.due_ms > after_ms,
-        )
-    )
-    return first
-
-
-async def pending_routes(connection: AsyncConnection) -> Sequence[Route]:
-    """Return every route with pending dispatches."""
-    rows = await connection.execute(
-        select(dispatches.c.recipient, dispatches.c.lane).where(dispatches.c.state == PENDING).distinct()
-    )
-    return [Route(ParticipantId(row.recipient), Lane(row.lane)) for row in rows]
-
-
-async def routes_since(connection: AsyncConnection, size: int) -> Sequence[Route]:
-    """Return every route of the alerts that were accepted since the log had a size."""
-    rows = await connection.execute(
-        select(dispatches.c.recipient, dispatches.c.lane)
-        .join(log_entries, log_entries.c.alert_id == dispatches.c.alert_id)
-        .where(log_entries.c.log_index >= size, log_entries.c.kind == Kind.ACCEPTED.value)
-        .distinct()
-    )
-    return [Route(ParticipantId(row.recipient), Lane(row.lane)) for row in rows]
-
-
-async def waiting(connection: AsyncConnection, *, now_ms: int) -> dict[Lane, tuple[int, float]]:
-    """Return for each lane how many dispatches are pending, and for how many seconds the first of them has been due."""
-    rows = await connection.execute(
-        select(dispatches.c.lane, func.count(), func.min(dispatches.c.due_ms))
-        .where(dispatches.c.state == PENDING)
-        .group_by(dispatches.c.lane)
-    )
-    return {Lane(lane): (count, (now_ms - first_ms) / 1000) for lane, count, first_ms in rows}
-
-
-async def overdue(connection: AsyncConnection, *, now_ms: int, limit: int) -> Sequence[DeliveryId]:
-    """Return open dispatches whose deadline has passed, earliest first."""
-    statement = (
-        select(dispatches.c.delivery_id)
-        .where(dispatches.c.state.in_(OPEN), dispatches.c.deadline_ms <= now_ms)
-        .order_by(dispatches.c.deadline_ms)
-        .limit(limit)
-    )
-    return [DeliveryId(value) for value in (await connection.execute(statement)).scalars()]
+        return [
+            Reopened(DeliveryId(row.delivery_id), Route(ParticipantId(row.recipient), Lane(row.lane))) for row in rows
+        ]
 
 
 _SETTLE = (

@@ -148,7 +148,7 @@ async def test_a_mark_that_fails_leaves_a_dispatch_that_goes_out_again(
     """Pending where the mark was lost, published where it landed; marking again is harmless either way."""
     await accepted(ground, acceptance("A-1", permit(NYSP)))
     (row,) = await ground.dispatches()
-    mark, writer = [Published(DeliveryId(row.delivery_id), 1)], PublishedWriter()
+    mark, writer = [Published(DeliveryId(row.delivery_id), 1, due_ms=ground.clock.ms + 60_000)], PublishedWriter()
     faults.fail(fate, unreachable())
     with pytest.raises(LogUnavailableError):
         await ground.committer.submit(writer, mark)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from gateway.errors import GatewayError, LogUnavailableError, NotFoundError
 from gateway.store.committer import Batch
@@ -109,16 +110,16 @@ async def test_nothing_of_a_broken_transaction_stays(ground: Ground) -> None:
     assert await ground.committer.submit(Scripted(), "a") == 0
 
 
-async def test_a_statement_the_database_refuses_is_no_answer_but_a_503(ground: Ground) -> None:
-    """A lone item whose statement fails is refused with "the log can't be appended", and the committer goes on."""
+async def test_what_the_database_refuses_is_not_to_be_tried_again(ground: Ground) -> None:
+    """A lone item that breaks a rule of the database gets that as its error, for it would break it again."""
 
-    class Wrong:
+    class Breaking:
         async def write(self, batch: Batch, items: Sequence[str]) -> Sequence[int]:
-            await batch.connection.execute(text("INSERT INTO no_such_table VALUES (1)"))
+            await batch.connection.execute(text("INSERT INTO registry_head VALUES (2, 0)"))
             return [0] * len(items)
 
-    with pytest.raises(LogUnavailableError):
-        await ground.committer.submit(Wrong(), "a")
+    with pytest.raises(IntegrityError):
+        await ground.committer.submit(Breaking(), "a")
     assert await ground.committer.submit(Scripted(), "b") == 0
 
 

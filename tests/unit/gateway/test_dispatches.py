@@ -22,20 +22,20 @@ from gateway.store.dispatches import (
     OutcomeWriter,
     Published,
     PublishedWriter,
+    Reopened,
+    Reopening,
     ReopenWriter,
     Route,
     Settled,
-    due,
-    next_due_ms,
-    overdue,
-    pending_routes,
 )
+from gateway.store.due import due, next_due, overdue, pending_routes
 from schemas.decisions import Lane
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Refused
 from tests.unit.gateway.ground import NYSP, START, VSP, Ground, acceptance, accepted, open_ground, permit
 
 LASTS = 3600.0
+PATIENCE_MS = 60_000
 MARKS = PublishedWriter()
 OUTCOMES = OutcomeWriter(Backoff(base=1.0, cap=60.0))
 EXPIRIES = ExpiryWriter()
@@ -53,7 +53,9 @@ async def one(ground: Ground, identifier: str = "A-1", *, lane: Lane = Lane.ROUT
 
 async def publish(ground: Ground, row: Row[Any], attempt: int = 1) -> None:
     """Mark a dispatch as published."""
-    await ground.committer.submit(MARKS, [Published(DeliveryId(row.delivery_id), attempt)])
+    await ground.committer.submit(
+        MARKS, [Published(DeliveryId(row.delivery_id), attempt, ground.clock.ms + PATIENCE_MS)]
+    )
 
 
 def report(row: Row[Any], outcome: Outcome, *, attempt: int = 1, recipient: str = NYSP) -> OutcomeReport:
@@ -308,6 +310,15 @@ async def test_an_expired_delivery_stays_expired(ground: Ground, outcome: Outcom
     assert (settled.state, settled.changed) == (EXPIRED, False)
 
 
+@pytest.mark.parametrize("attempt", [3, 2**40])
+async def test_a_report_on_an_attempt_that_was_never_made_changes_nothing(ground: Ground, attempt: int) -> None:
+    """One attempt may be published and not marked yet; a report on any later one is nobody's, whatever its number."""
+    row = await one(ground)
+    await publish(ground, row)
+    assert await ground.committer.submit(OUTCOMES, report(row, LATER, attempt=attempt)) is None
+    assert await state(ground, row) == (PUBLISHED, 1)
+
+
 async def test_a_restart_makes_due_what_was_on_its_way(ground: Ground) -> None:
     """What was published is due again, at once; what is settled is not, and an earlier retry keeps its time."""
     on_its_way, ended, deferred = [await one(ground, name) for name in ("A-1", "A-2", "A-3")]
@@ -316,9 +327,28 @@ async def test_a_restart_makes_due_what_was_on_its_way(ground: Ground) -> None:
     await tell(ground, ended, TAKEN)
     await tell(ground, deferred, Deferred("http 503", retry_after=600.0))
     ground.clock.advance(60)
-    assert await ground.committer.submit(ReopenWriter(), None) == 1
+    (reopened,) = await ground.committer.submit(ReopenWriter(), Reopening.ALL)
+    assert reopened == Reopened(DeliveryId(on_its_way.delivery_id), Route(NYSP, Lane.ROUTINE))
     assert await due_now(ground) == [on_its_way.delivery_id]
-    assert [(await state(ground, row))[0] for row in (on_its_way, ended, deferred)] == [PENDING, DELIVERED, PENDING]
+    assert [await state(ground, row) for row in (on_its_way, ended, deferred)] == [
+        (PENDING, 0),
+        (DELIVERED, 1),
+        (PENDING, 1),
+    ]
+
+
+async def test_what_nobody_reports_on_in_time_is_due_again(ground: Ground) -> None:
+    """What is published is pending again once its time is over, for the same attempt, and a late report counts."""
+    row = await one(ground)
+    await publish(ground, row)
+    assert await ground.committer.submit(ReopenWriter(), Reopening.DUE) == []
+    ground.clock.advance(PATIENCE_MS / 1000)
+    await ground.committer.submit(ReopenWriter(), Reopening.DUE)
+    assert await state(ground, row) == (PENDING, 0)
+    assert await due_now(ground) == [row.delivery_id]
+    assert (await tell(ground, row, LATER)).due_ms is not None
+    assert await state(ground, row) == (PENDING, 1)
+    assert await ground.committer.submit(ReopenWriter(), Reopening.DUE) == []
 
 
 async def test_due_dispatches_come_in_log_order_up_to_the_limit(ground: Ground) -> None:
@@ -349,14 +379,12 @@ async def test_lanes_and_recipients_are_routes_of_their_own(ground: Ground) -> N
 
 
 async def test_the_next_retry_of_a_route_is_known(ground: Ground) -> None:
-    """Where nothing is due, a route says when something will be; None where nothing waits."""
+    """Of each route on which something waits for its time it is known when that is."""
     row = await one(ground)
     await publish(ground, row)
     settled = await tell(ground, row, LATER)
     async with ground.store.reading() as connection:
-        route = Route(NYSP, Lane.ROUTINE)
-        assert await next_due_ms(connection, route, after_ms=ground.clock.ms) == settled.due_ms
-        assert await next_due_ms(connection, Route(VSP, Lane.ROUTINE), after_ms=ground.clock.ms) is None
+        assert await next_due(connection, after_ms=ground.clock.ms) == {Route(NYSP, Lane.ROUTINE): settled.due_ms}
 
 
 @pytest.mark.parametrize("end", [TAKEN, NEVER, None])
@@ -401,11 +429,11 @@ async def test_whatever_happens_in_whatever_order_the_evidence_is_one(
                 case "expire":
                     await ground.committer.submit(EXPIRIES, DeliveryId(row.delivery_id))
                 case "reopen":
-                    await ground.committer.submit(ReopenWriter(), None)
+                    await ground.committer.submit(ReopenWriter(), Reopening.ALL)
                 case "wait":
                     ground.clock.advance(LASTS / 2)
                 case _:
-                    await tell(ground, row, event, attempt=attempt)
+                    await ground.committer.submit(OUTCOMES, report(row, event, attempt=attempt))
         ends = (await ground.kinds())[2:]
         assert ends in ([], ["delivered"], ["undeliverable"], ["expired"], ["expired", "delivered"])
         now = await ground.dispatch(DeliveryId(row.delivery_id))

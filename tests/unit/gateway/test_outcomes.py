@@ -17,7 +17,7 @@ from gateway.outcomes import GATHER, GROUP, OutcomeRecorder
 from gateway.store.committer import Batch
 from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, OutcomeWriter, Settled
 from schemas.ids import AlertId, DeliveryId, ParticipantId
-from schemas.parcels import Delivered, OutcomeReport
+from schemas.parcels import Deferred, Delivered, OutcomeReport
 from tests.unit.gateway.ground import NYSP, ORIGIN, START, VSP, Ground, acceptance, accepted, permit
 
 
@@ -134,6 +134,16 @@ async def test_what_can_not_be_read_is_dropped_and_harms_nothing(ground: Ground)
         await at_work.report(report)
         assert (await at_work.next()).state == DELIVERED
         assert at_work.told.empty()
+
+
+async def test_a_report_on_an_impossible_attempt_halts_nothing(ground: Ground) -> None:
+    """A report whose attempt no column could hold is passed over, and the next one counts."""
+    first, second = await reports(ground, 2)
+    async with recording(ground) as at_work:
+        await at_work.report(replace(first, attempt=2**40, outcome=Deferred("http 503")))
+        await at_work.report(second)
+        assert (await at_work.next()).delivery_id == second.delivery_id
+    assert [row.state for row in await ground.dispatches()] == [PENDING, DELIVERED]
 
 
 class Spoilt(OutcomeWriter):

@@ -17,7 +17,8 @@ from bus.events import read_parcel
 from bus.topics import parcels_topics
 from gateway.backoff import Backoff
 from gateway.breaker import Breaker
-from gateway.relay import Relay
+from gateway.publishing import Claim
+from gateway.relay import PATIENCE, Relay
 from gateway.store.dispatches import (
     DELIVERED,
     EXPIRED,
@@ -25,12 +26,12 @@ from gateway.store.dispatches import (
     PUBLISHED,
     REFUSED,
     OutcomeWriter,
+    Reopening,
     ReopenWriter,
     Route,
     Settled,
-    pending_routes,
-    routes_since,
 )
+from gateway.store.due import pending_routes, routes_since
 from schemas.decisions import Lane
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel
@@ -72,15 +73,20 @@ class Line:
         }
         return cls(ground, bus, relay, dict(adapters))
 
-    async def look(self) -> int:
+    async def look(self) -> None:
         """Let the relay look at every route that has something pending, until nothing more goes out."""
-        async with self.ground.store.reading() as connection:
-            self.relay.routed(await pending_routes(connection))
-        rounds = 0
-        while await self.relay._publish_due():
-            rounds += 1
+        await self.relay._look_everywhere()
+        while await self.publish():
+            pass
         await self.relay._mark()
-        return rounds
+
+    async def publish(self) -> bool:
+        """Let the relay look once at the routes it knows of, urgent ones first; say whether it published anything."""
+        claims: list[Claim] = []
+        for lane in Lane:
+            await self.relay._look(lane, claims.append)
+        await asyncio.gather(*(self.relay._publish(claim) for claim in claims))
+        return bool(claims)
 
     async def parcels(self, partner: ParticipantId = NYSP) -> list[Parcel]:
         """Take all that a partner's adapter finds on the bus now."""
@@ -257,11 +263,42 @@ async def test_a_late_report_that_comes_twice_frees_no_other_attempt_s_place(gro
     assert len(await line.parcels()) == 1
 
 
+async def test_what_is_answered_for_during_a_look_is_not_published_again(ground: Ground) -> None:
+    """An outcome recorded while other routes are read is not seen by that look, and its parcel goes out once."""
+    line = await Line.open(ground)
+    await send(ground, 1)
+    await send(ground, 1, partner=VSP)
+    routes = [Route(NYSP, Lane.ROUTINE), Route(VSP, Lane.ROUTINE)]
+    line.relay.routed(routes)
+    assert await line.publish()
+    parcels = {partner: (await line.parcels(partner))[0] for partner in (NYSP, VSP)}
+    await send(ground, 1)
+    await send(ground, 1, partner=VSP)
+    line.relay.routed(routes)
+    claims: list[Claim] = []
+
+    def begin(claim: Claim) -> None:
+        """Take note of what goes out, and answer for the other partner's first parcel before its rows are read."""
+        claims.append(claim)
+        if len(claims) == 1:
+            (other,) = {NYSP, VSP} - {claim.route.recipient}
+            sent = parcels[other]
+            line.relay.settled(
+                Settled(sent.delivery_id, Route(other, Lane.ROUTINE), DELIVERED, changed=True, attempt=1)
+            )
+
+    await line.relay._look(Lane.ROUTINE, begin)
+    assert [len(claim.parcels) for claim in claims] == [1, 1]
+    assert not {sent.delivery_id for sent in parcels.values()} & {
+        parcel.delivery_id for claim in claims for parcel in claim.parcels
+    }
+
+
 async def test_what_is_answered_for_at_once_needs_no_mark(line: Line) -> None:
     """A delivery that is over before its mark is written is not marked, and costs no transaction for it."""
     await send(line.ground, 2)
     line.relay.routed([Route(NYSP, Lane.ROUTINE)])
-    assert await line.relay._publish_due()
+    assert await line.publish()
     for parcel in await line.parcels():
         await line.answer(parcel, TAKEN)
     line.ground.batches.clear()
@@ -356,7 +393,7 @@ async def test_without_a_bus_dispatches_wait(line: Line) -> None:
     await send(line.ground, 2)
     await send(line.ground, 1, partner=VSP)
     await line.bus.close()
-    assert await line.look() == 0
+    await line.look()
     assert not line.relay.bus_available
     assert await states(line.ground) == [PENDING, PENDING, PENDING]
 
@@ -392,11 +429,100 @@ async def test_what_the_bus_never_takes_holds_back_nothing_else(ground: Ground) 
     bus.never = (await ground.dispatches())[1].delivery_id
     async with ground.store.reading() as connection:
         line.relay.routed(await pending_routes(connection))
-    await line.relay._publish_due()
+    await line.publish()
     assert bus.never not in [parcel.delivery_id for parcel in await line.parcels()]
     await line.relay._mark()
     assert [row.state for row in await ground.dispatches()] == [PUBLISHED, PENDING, PUBLISHED]
     assert not line.relay.bus_available
+
+
+class Stuck(EmbeddedBus):
+    """A bus that is asked to take parcels of one partner, and neither takes nor refuses them before ``release``."""
+
+    def __init__(self, partner: ParticipantId) -> None:
+        super().__init__()
+        self._topics = parcels_topics(partner)
+        self.release = asyncio.Event()
+        self.asked = 0
+        self.began = asyncio.Semaphore(0)
+
+    async def publish_all(self, records: Sequence[Record]) -> None:
+        """Publish, or wait and refuse."""
+        if any(record.topic in self._topics for record in records):
+            self.asked += 1
+            self.began.release()
+            await self.release.wait()
+            raise BusUnavailableError
+        await super().publish_all(records)
+
+
+async def test_a_topic_that_the_bus_is_slow_with_delays_no_other_route(ground: Ground) -> None:
+    """While the bus holds on to one partner's parcels, the others' go out, urgent and routine, and nothing is lost."""
+    line = await Line.open(ground, bus=(bus := Stuck(VSP)))
+    running = asyncio.create_task(line.relay.run())
+    async with asyncio.timeout(5):
+        for lane in Lane:
+            await send(ground, 2, partner=VSP, lane=lane)
+            line.relay.routed([Route(VSP, lane)])
+            await bus.began.acquire()
+        for lane in Lane:
+            await send(ground, 1, lane=lane)
+            line.relay.routed([Route(NYSP, lane)])
+            received = await line.adapters[NYSP].receive()
+            assert read_parcel(received.record).lane is lane
+        line.relay.stop()
+        bus.release.set()
+        await running
+    assert await states(ground) == [PENDING] * 4 + [PUBLISHED] * 2
+    assert not line.relay.bus_available
+
+
+async def test_a_topic_that_the_bus_does_not_take_is_tried_less_and_less_often(ground: Ground) -> None:
+    """Each refusal of a route doubles its rest, up to seconds; then everything that waited goes out, in order."""
+    line = await Line.open(ground, bus=(bus := Stuck(VSP)))
+    bus.release.set()
+    await send(ground, 1, partner=VSP)
+    asked: list[int] = []
+    for _ in range(40):
+        await line.look()
+        asked.append(bus.asked)
+        ground.clock.advance(0.5)
+    assert asked[:8] == [1, 2, 3, 3, 4, 4, 4, 4]
+    assert asked[-1] <= 8
+    bus._topics = ()
+    ground.clock.advance(5)
+    await line.look()
+    assert len(await line.parcels(VSP)) == 1
+    assert line.relay.bus_available
+
+
+async def test_a_new_alert_goes_out_although_one_of_its_route_is_never_taken(ground: Ground) -> None:
+    """One parcel that the bus refuses again and again rests by itself: what is accepted later does not wait for it."""
+    line = await Line.open(ground, bus=(bus := Choosy()))
+    await send(ground, 2)
+    bus.never = (await ground.dispatches())[0].delivery_id
+    for _ in range(5):
+        await line.look()
+        ground.clock.advance(10)
+    await send(ground, 1)
+    await line.look()
+    assert len(await line.parcels()) == 2
+
+
+async def test_a_cancelled_relay_publishes_nothing_more(ground: Ground) -> None:
+    """Once a term is over, what was about to be published is not."""
+    line = await Line.open(ground, bus=(bus := Stuck(VSP)))
+    await send(ground, 2, partner=VSP)
+    running = asyncio.create_task(line.relay.run())
+    async with asyncio.timeout(5):
+        await bus.began.acquire()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    bus.release.set()
+    bus._topics = ()
+    await asyncio.sleep(0.01)
+    assert await line.parcels(VSP) == []
+    assert bus.asked == 1
 
 
 async def test_routes_of_what_was_accepted_lately(ground: Ground) -> None:
@@ -429,11 +555,133 @@ async def test_a_restart_publishes_what_was_on_its_way(ground: Ground) -> None:
     await before.look()
     parcels = await before.parcels()
     await before.answer(parcels[0], TAKEN)
-    await ground.committer.submit(ReopenWriter(), None)
+    await ground.committer.submit(ReopenWriter(), Reopening.ALL)
     after = await Line.open(ground)
     await after.look()
     again = {parcel.delivery_id: parcel.attempt for parcel in await after.parcels()}
-    assert again == {parcel.delivery_id: 2 for parcel in parcels[1:]}
+    assert again == {parcel.delivery_id: 1 for parcel in parcels[1:]}
+
+
+async def test_a_parcel_that_is_lost_goes_out_again(line: Line) -> None:
+    """What nobody reports on within its time is published again as the same attempt, then after twice that time."""
+    await send(line.ground, 1)
+    await line.look()
+    (first,) = await line.parcels()
+    for seconds in (PATIENCE, 2 * PATIENCE):
+        line.ground.clock.advance(seconds - 1)
+        await line.look()
+        assert await line.parcels() == []
+        line.ground.clock.advance(1)
+        await line.look()
+        assert await line.parcels() == [first]
+    await line.answer(first, TAKEN)
+    line.ground.clock.advance(8 * PATIENCE)
+    await line.look()
+    assert await line.parcels() == []
+
+
+async def test_lost_parcels_free_their_window(ground: Ground) -> None:
+    """A window full of lost records holds its route up for as long as they may take, and no longer."""
+    line = await Line.open(ground, window=2)
+    await send(ground, 3)
+    await line.look()
+    lost = await line.parcels()
+    ground.clock.advance(PATIENCE)
+    await line.look()
+    again = await line.parcels()
+    assert again[0].delivery_id not in {parcel.delivery_id for parcel in lost}  # what was never tried comes first
+    assert again[1] == lost[0]
+    await line.answer(again[0], TAKEN)
+    await line.look()
+    assert await line.parcels() == [lost[1]]
+
+
+async def test_a_lost_probe_is_followed_by_another(ground: Ground) -> None:
+    """Where the one parcel that tries a partner is lost, the partner is tried again, and so are both of its lanes."""
+    line = await Line.open(ground)
+    await send(ground, 3)
+    await line.look()
+    for parcel in await line.parcels():
+        await line.answer(parcel, LATER)
+    await send(ground, 1, lane=Lane.URGENT)
+    ground.clock.advance(2)
+    await line.look()
+    (lost,) = await line.parcels()
+    ground.clock.advance(PATIENCE)
+    await line.look()
+    (probe,) = await line.parcels()
+    assert probe == lost
+    await line.answer(probe, TAKEN)
+    await line.look()
+    assert len(await line.parcels()) == 3
+
+
+async def test_a_thread_keeps_its_order_across_a_loss(line: Line) -> None:
+    """While the first alert of a thread is lost and goes out again, its update waits, in another lane too."""
+    (first,) = await accepted(line.ground, acceptance("A-1", permit(NYSP)))
+    await accepted(line.ground, acceptance("A-2", permit(NYSP, Lane.URGENT), thread=first))
+    await line.look()
+    (lost,) = await line.parcels()
+    line.ground.clock.advance(PATIENCE)
+    await line.look()
+    (again,) = await line.parcels()
+    assert again == lost
+    await line.answer(lost, LATER)  # the first record was only late
+    line.ground.clock.advance(2)
+    await line.look()
+    (second,) = await line.parcels()
+    assert (second.delivery_id, second.attempt) == (lost.delivery_id, 2)
+    await line.answer(second, TAKEN)
+    await line.look()
+    (update,) = await line.parcels()
+    assert (update.thread, update.lane) == (first, Lane.URGENT)
+
+
+async def test_a_new_term_knows_what_is_on_its_way(ground: Ground) -> None:
+    """What an earlier term published counts for the window of the next, and goes out again only when it is lost."""
+    before = await Line.open(ground, window=2)
+    await send(ground, 3)
+    await before.look()
+    after = await Line.open(ground, window=2)
+    await after.relay.start()
+    ground.clock.advance(61)
+    await after.look()
+    assert await after.parcels() == []
+    assert after.relay.unanswered() == {NYSP: 2}
+    ground.clock.advance(PATIENCE)
+    await after.look()
+    assert [parcel.attempt for parcel in await after.parcels()] == [1, 1]
+
+
+async def test_a_new_term_knows_when_more_is_due(ground: Ground) -> None:
+    """Where a route has something due and something to retry later, a new term publishes the latter at its time."""
+    before = await Line.open(ground)
+    await send(ground, 1)
+    await before.look()
+    (deferred,) = await before.parcels()
+    await before.answer(deferred, LATER)
+    await send(ground, 1)
+    after = await Line.open(ground)
+    await after.look()
+    assert len(await after.parcels()) == 1
+    ground.clock.advance(1)
+    assert await after.publish()
+    assert [parcel.delivery_id for parcel in await after.parcels()] == [deferred.delivery_id]
+
+
+async def test_an_outcome_that_another_process_records_frees_its_place(ground: Ground) -> None:
+    """What the database no longer shows as published is not held to be on its way, beyond the next sweep."""
+    line = await Line.open(ground, window=1)
+    await send(ground, 2)
+    await line.look()
+    (parcel,) = await line.parcels()
+    taken = OutcomeReport(parcel.delivery_id, parcel.alert_id, NYSP, 1, ground.clock(), TAKEN)
+    await ground.committer.submit(OUTCOMES, taken)
+    await line.look()
+    assert await line.parcels() == []
+    ground.clock.advance(6)
+    await line.look()
+    assert len(await line.parcels()) == 1
 
 
 async def test_a_running_relay_needs_no_telling(ground: Ground) -> None:
