@@ -30,7 +30,7 @@ from gateway.http.certificates import EXTENSION
 from gateway.settings import Deadlines
 from lacolle.door.certificates import FORWARDED, forwarded_certificate
 from lacolle.door.places import Place, Reason
-from lacolle.door.plain import PlainHttp, Stage
+from lacolle.door.plain import BODY, HEAD, IDLE, PlainHttp, Stage
 
 _NEVER: Final = math.inf
 
@@ -52,6 +52,8 @@ class Connection(PlainHttp):
         self._place = place
         place.give_way = self._give_way
         self._on_end = on_end
+        self._lasts = (deadlines.head, deadlines.body, _NEVER, deadlines.idle)
+        """By stage: how long it may last, in seconds."""
         self._due = _NEVER
         self._answer_due = _NEVER
         self._extensions: dict[str, Any] = {}
@@ -63,7 +65,7 @@ class Connection(PlainHttp):
         der = None if tls is None else tls.getpeercert(binary_form=True)
         if der is not None and not self._place.proxy:
             self._extensions[EXTENSION] = {"der": der}
-        self.enter(Stage.HEAD)
+        self.enter(HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place back."""
@@ -101,18 +103,11 @@ class Connection(PlainHttp):
     def enter(self, stage: Stage) -> None:
         """Begin a stage, and its time."""
         super().enter(stage)
-        now = self.loop.time()
-        match stage:
-            case Stage.HEAD:
-                self._place.work()
-                self._due = now + self._deadlines.head
-            case Stage.BODY:
-                self._due = now + self._deadlines.body
-            case Stage.IDLE:
-                self._place.rest()
-                self._due = now + self._deadlines.idle
-            case Stage.WORK:
-                self._due = _NEVER
+        self._due = self.loop.time() + self._lasts[stage]
+        if stage is IDLE:
+            self._place.rest()
+        elif stage is HEAD:
+            self._place.work()
 
     def refuse(self, reason: Reason) -> None:
         """Count it, and end the connection."""
@@ -122,7 +117,7 @@ class Connection(PlainHttp):
     def hurry(self, until: float) -> None:
         """Take no other request; what the client still sends or takes of this one, it must by ``until``."""
         self.shutdown()
-        if self.stage is Stage.BODY:
+        if self.stage is BODY:
             self._due = min(self._due, until)
         if self.flow.write_paused or self.transport.is_closing():
             self._answer_due = min(self._answer_due, until)
