@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from gateway.clock import Clock
 from gateway.errors import MalformedSubmissionError, UntrustedSignatureError
@@ -64,12 +65,13 @@ class Identification:
             unverified = read_compact(compact, profile)
         except MalformedJwsError as error:
             raise MalformedSubmissionError(error.reason) from error
+        now = self._clock()
         if "iat" in profile.members:
-            check_signing_time(unverified, self._clock())
-        version, known = self._registry.version, self._speaker(unverified.kid, certificate)
+            check_signing_time(unverified, now)
+        version, known = self._registry.version, self._speaker(unverified.kid, certificate, now)
         if known is None:  # another process may have heard of it
             await self._look()
-            version, known = self._registry.version, self._speaker(unverified.kid, certificate)
+            version, known = self._registry.version, self._speaker(unverified.kid, certificate, now)
         try:
             await self._signatures.verify(unverified, None if known is None else known[1])
         except SignatureNotTrustedError as error:
@@ -85,15 +87,16 @@ class Identification:
         """
         if identified.version == self._registry.version:
             return identified
-        version, known = self._registry.version, self._speaker(identified.unverified.kid, identified.certificate)
+        kid, version = identified.unverified.kid, self._registry.version
+        known = self._speaker(kid, identified.certificate, self._clock())
         if known is None:
             raise UntrustedSignatureError
         return replace(identified, participant=known[0], version=version)
 
     def _speaker(
-        self, kid: KeyId, certificate: CertificateDigest | None
+        self, kid: KeyId, certificate: CertificateDigest | None, now: datetime
     ) -> tuple[ParticipantStatement, PublicKey] | None:
-        known = self._registry.registry.trusted_key(kid, self._clock())
+        known = self._registry.registry.trusted_key(kid, now)
         if known is not None and not known[0].speaks_over(certificate):
             return None  # a stolen key alone is no use from elsewhere, and hears what a stranger hears
         return known
