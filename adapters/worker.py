@@ -244,7 +244,7 @@ class _LaneWorker:
         while True:
             try:
                 return await call()
-            except BusUnavailableError:
-                self._log.warning("bus_unavailable", pause=pause)
+            except BusUnavailableError as error:
+                self._log.warning("bus_unavailable", reason=str(error), pause=pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, self._settings.longest_pause)

@@ -57,8 +57,8 @@ class OutcomeRecorder:
         while not self._stopping.is_set():
             try:
                 await self._record_all()
-            except BusUnavailableError:
-                log.warning("bus_unavailable")
+            except BusUnavailableError as error:
+                log.warning("bus_unavailable", reason=str(error))
             with suppress(TimeoutError):
                 async with asyncio.timeout(PAUSE):
                     await self._stopping.wait()

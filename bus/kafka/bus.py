@@ -112,6 +112,8 @@ class KafkaSubscription:
                 if (received := reader.take()) is not None:
                     return received
             for reader in self._readers:
+                if reader.ended is not None:
+                    raise reader.ended
                 if reader.failure is not None:
                     failure, reader.failure = reader.failure, None
                     raise failure

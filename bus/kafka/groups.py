@@ -8,7 +8,10 @@ there: repeated is allowed, lost is not.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
+
+_CANCELLED: Final = 1.0
+"""Seconds that a cancelled stop may take to end."""
 
 
 def kafka_group(group: str, topic: str) -> str:
@@ -19,9 +22,12 @@ def kafka_group(group: str, topic: str) -> str:
 async def stop_consumer(consumer: Any, *, within: float) -> None:  # noqa: ANN401 - aiokafka has no types
     """Leave the group, for so many seconds at most, and disconnect."""
     stopping = asyncio.ensure_future(consumer.stop())
-    await asyncio.wait([stopping], timeout=within)
-    if stopping.done() and not stopping.cancelled() and stopping.exception() is None:
-        return
-    # aiokafka's fetcher is cancelled by its own close() where it pauses after an error, and leaves the rest undone
-    stopping.cancel()
-    await consumer._client.close()  # noqa: SLF001 - see above
+    try:
+        await asyncio.wait([stopping], timeout=within)
+    finally:  # also where whoever waits is cancelled: nothing may go on stopping that nobody waits for
+        if not stopping.done() or stopping.cancelled() or stopping.exception() is not None:
+            # aiokafka's fetcher is cancelled by its own close() where it pauses after an error, and leaves the rest
+            # undone
+            stopping.cancel()
+            await consumer._client.close()  # noqa: SLF001 - see above
+            await asyncio.wait([stopping], timeout=_CANCELLED)

@@ -11,13 +11,14 @@ class PartitionProgress:
     Offsets may have gaps (a partition's log holds more than its records), so what counts is the order of handing out.
     """
 
-    __slots__ = ("_committed", "_done", "_end", "_in_hand", "lost")
+    __slots__ = ("_committed", "_done", "_end", "_in_hand", "_last", "lost")
 
     def __init__(self) -> None:
         self._in_hand: deque[int] = deque()
         self._done: set[int] = set()
         self._end: int | None = None
         self._committed: int | None = None
+        self._last = -1
         self.lost = False
         """Whether the partition was taken away: what was in hand of it comes again, here or elsewhere."""
 
@@ -31,8 +32,13 @@ class PartitionProgress:
         """Return the offset to commit, which is that of the next record to be done; None where nothing is new."""
         return None if self._end == self._committed else self._end
 
+    def precedes(self, offset: int) -> bool:
+        """Say whether a record comes after all that were handed out; where not, the partition's log is another."""
+        return self._last < offset
+
     def handed_out(self, offset: int) -> None:
         """Take note of a record; offsets rise."""
+        self._last = offset
         self._in_hand.append(offset)
 
     def done(self, offset: int) -> None:

@@ -4,6 +4,9 @@ A pump moves records from the consumer into a short queue, from which ``take`` h
 committed every now and then, when partitions are taken away, and at the end. When the group's members change, Kafka
 takes all partitions away and gives them out anew: nothing is handed out from then on, what is in hand is waited for,
 and what is still not done then comes again from whoever has the partition next.
+
+A reader that stalls must be heard of: whatever the consumer or a task of its own ends with, it is told to ``receive``,
+and a new consumer takes over.
 """
 
 from __future__ import annotations
@@ -53,6 +56,8 @@ class TopicReader:
         self._log = _log.bind(topic=topic, group=group)
         self.failure: BusUnavailableError | None = None
         """Why nothing comes at the moment, where that is known."""
+        self.ended: BusUnavailableError | None = None
+        """Why nothing ever comes again."""
 
     async def open(self) -> None:
         """Join the group and return once the membership stands. Raises ``BusUnavailableError``."""
@@ -62,6 +67,8 @@ class TopicReader:
         except (errors.KafkaError, TimeoutError) as error:
             raise await self._connection.explain(error) from error
         self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._commit_regularly())]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
 
     def take(self) -> Received | None:
         """Return the next record that is due, if any is here."""
@@ -71,6 +78,10 @@ class TopicReader:
         if len(self._queue) < _QUEUE:
             self._room.set()
         progress = self._progress[got.partition]
+        if not progress.precedes(got.offset):
+            # The topic was made anew, or its end was lost: what was in hand of the old one counts for nothing here.
+            progress.lost = True
+            progress = self._progress[got.partition] = PartitionProgress()
         progress.handed_out(got.offset)
         self._settled.clear()
         return Received(_record(got), (self, progress, got.offset))
@@ -133,16 +144,27 @@ class TopicReader:
         while True:
             try:
                 await self._fill()
-            except errors.KafkaError as error:
+            except Exception as error:  # noqa: BLE001 - whatever a consumer ends with, a reader that stalls is worse
                 self.failure = await self._connection.explain(error)
                 self._log.warning("consumer_failed", error=type(error).__name__)
                 self._wake()
                 await self._replace()
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Fail the reader where one of its tasks ends by itself; it is then to be closed, as the process is told."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        self._log.error("reader_ended", error=type(error).__name__)
+        self.ended = BusUnavailableError(f"the reader has ended: {type(error).__name__}")
+        self._wake()
+
     async def _fill(self) -> None:
         self._room.clear()
         if len(self._queue) >= _QUEUE:
             await self._room.wait()
+        fetching = self._consumer._fetcher.error_future  # noqa: SLF001 - getmany would wait for a dead fetcher for ever
+        if fetching.done():
+            raise errors.KafkaError("the fetcher has ended")
         got = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_QUEUE)
         # No await stands between getting records and queueing them, and none of a partition that is not ours stays.
         for partition, records in got.items():
@@ -161,7 +183,7 @@ class TopicReader:
             try:
                 async with asyncio.timeout(self._settings.delivery_timeout):
                     await self._join()
-            except (errors.KafkaError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - as in _pump
                 self.failure = await self._connection.explain(error)
                 self._wake()
             else:
@@ -187,7 +209,7 @@ class TopicReader:
             try:
                 async with asyncio.timeout(self._settings.request_timeout):
                     await self._consumer.commit(offsets)
-            except (errors.KafkaError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - what could not be committed comes again
                 self._log.warning("commit_failed", error=type(error).__name__)
                 return
             for partition, offset in offsets.items():

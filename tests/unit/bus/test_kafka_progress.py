@@ -42,3 +42,15 @@ def test_what_was_committed_is_not_committed_again() -> None:
     assert progress.committable is None
     progress.done(6)
     assert progress.committable == 7
+
+
+def test_offsets_that_do_not_rise_are_of_another_log() -> None:
+    """A record at or before the last that was handed out is noticed, also once all are done and committed."""
+    progress = PartitionProgress()
+    assert progress.precedes(0)
+    progress.handed_out(5)
+    progress.done(5)
+    progress.committed(6)
+    assert progress.precedes(6)
+    assert not progress.precedes(5)
+    assert not progress.precedes(0)
