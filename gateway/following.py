@@ -32,6 +32,8 @@ from schemas.registry import Jurisdiction, StatementError, read_statement
 log = structlog.get_logger(__name__)
 
 ResultT = TypeVar("ResultT")
+_AGAIN: Final = 0.5
+"""Seconds until a look that failed is repeated."""
 _TIMES: Final = 5
 """How often something is decided anew at most because the registry moved meanwhile."""
 
@@ -89,12 +91,18 @@ class RegistryFollower:
         await asyncio.shield(self._look)
 
     async def run(self) -> None:
-        """Follow until cancelled."""
+        """Follow until cancelled. A look that fails is repeated until one succeeds, also where the log is at rest."""
         async for _ in log_sizes(self._store):
-            try:
-                await self.look()
-            except LogUnavailableError:
-                log.warning("registry_waits_for_the_database")
+            while not await self._looked():  # noqa: ASYNC110 - a database that is back tells nobody
+                await asyncio.sleep(_AGAIN)
+
+    async def _looked(self) -> bool:
+        try:
+            await self.look()
+        except LogUnavailableError:
+            log.warning("registry_waits_for_the_database")
+            return False
+        return True
 
     async def _look_now(self) -> None:
         async with self._store.reading() as connection:

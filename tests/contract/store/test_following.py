@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+import asyncpg
 import pytest
 
 from gateway.enrol import Enrolment
@@ -113,11 +114,41 @@ async def test_a_running_follower_hears_of_it(processes: tuple[Process, Process]
     here, there = processes
     running = asyncio.create_task(there.follower.run())
     await here.record(registered(KEY))
-    async with asyncio.timeout(5):
-        while not there.trusts:  # noqa: ASYNC110 - a registry tells nobody
-            await asyncio.sleep(0.005)
+    await _until(lambda: there.trusts)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_look_that_failed_is_repeated(processes: tuple[Process, Process], postgres_database: str) -> None:
+    """Its connection is cut within the look that a revocation caused; it counts all the same, with nothing logged."""
+    here, there = processes
+    running = asyncio.create_task(there.follower.run())
+    await here.record(registered(KEY))
+    await _until(lambda: there.trusts)
+    blocking, cutting = await asyncpg.connect(postgres_database), await asyncpg.connect(postgres_database)
+    async with asyncio.timeout(10), blocking.transaction():
+        await blocking.execute(
+            "LOCK TABLE agreements IN ACCESS EXCLUSIVE MODE"
+        )  # a look reads it, a revocation doesn't
+        await here.record(revoked(KEY))
+        while not await cutting.fetchval(_CUT_WHO_WAITS):  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.01)
+    await asyncio.gather(blocking.close(), cutting.close())
+    await _until(lambda: not there.trusts)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - a registry tells nobody
+            await asyncio.sleep(0.005)
+
+
+_CUT_WHO_WAITS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%agreements%'
+"""
 
 
 async def test_what_no_authority_has_signed_ends_the_other_process(processes: tuple[Process, Process]) -> None:
