@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.store.faults import Faults
-from tests.unit.gateway.ground import Ground, open_ground
+from tests.unit.gateway.ground import Ground, open_ground, place_on
 
 
 @pytest.fixture
@@ -20,13 +20,7 @@ def faults() -> Faults:
 @pytest.fixture(params=["sqlite", "postgres"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     """Return where the store under test is: a folder, or a PostgreSQL database's URL."""
-    match request.param:
-        case "sqlite":
-            return tmp_path
-        case "postgres":
-            return str(request.getfixturevalue("postgres_database"))
-        case other:
-            pytest.fail(f"no such database: {other}")
+    return place_on(request.param, request, tmp_path)
 
 
 @pytest.fixture

@@ -1,20 +1,36 @@
-"""A ground for each test, and a sample world for the whole run."""
+"""A ground for each test, on either database where SQL is what is tested, and a sample world for the whole run."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from lacolle.samples import World, WorldOptions, build_world
-from tests.unit.gateway.ground import Ground, open_ground
+from tests.unit.gateway.ground import Ground, open_ground, place_on
+
+ON_BOTH: Final = ("test_acceptance", "test_dispatches", "test_outcomes", "test_relay", "test_threads")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have the ground of a test of ``ON_BOTH`` be on SQLite and on PostgreSQL, and every other on SQLite."""
+    if "place" in metafunc.fixturenames:
+        both = metafunc.module.__name__.rpartition(".")[2] in ON_BOTH
+        metafunc.parametrize("place", ("sqlite", "postgres") if both else ("sqlite",), indirect=True)
 
 
 @pytest.fixture
-async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Return where the test's store is."""
+    return place_on(request.param, request, tmp_path)
+
+
+@pytest.fixture
+async def ground(place: Path | str) -> AsyncIterator[Ground]:
     """Yield an empty store and its running committer."""
-    async with open_ground(tmp_path) as opened:
+    async with open_ground(place) as opened:
         yield opened
 
 

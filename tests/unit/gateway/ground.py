@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
+import pytest
 from sqlalchemy import Row, select, text
 
 from audit.entry import Draft, Kind
@@ -104,6 +105,17 @@ class Ground:
         """Return one dispatch."""
         (row,) = [row for row in await self.dispatches() if row.delivery_id == delivery_id]
         return row
+
+
+def place_on(database: str, request: pytest.FixtureRequest, folder: Path) -> Path | str:
+    """Return where a test's store is: in a folder on SQLite, at the URL of the test's own database on PostgreSQL."""
+    match database:
+        case "sqlite":
+            return folder
+        case "postgres":
+            return str(request.getfixturevalue("postgres_database"))
+        case other:
+            pytest.fail(f"no such database: {other}")
 
 
 @asynccontextmanager
