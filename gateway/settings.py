@@ -87,10 +87,14 @@ class Deadlines(Section):
 
 
 class Connections(Section):
-    """How many connections one process holds: in all, and of one address; a trusted proxy's are held to the first."""
+    """How many connections one process holds: in all, and of one address.
+
+    A trusted proxy's, and those of ``shared_addresses``, behind which many clients are, are held to the first alone.
+    """
 
     total: int = Field(default=1000, ge=1, le=100_000)
     per_address: int = Field(default=128, ge=1, le=100_000)
+    shared_addresses: Annotated[tuple[Network, ...], Field(strict=False, max_length=64)] = ()
 
 
 class Listen(Section):

@@ -46,6 +46,7 @@ class Server(uvicorn.Server):
             total=listen.connections.total,
             per_address=listen.connections.per_address,
             trusted_proxies=listen.trusted_proxies,
+            shared=listen.connections.shared_addresses,
         )
         self._failure: BaseException | None = None
         self._told: Counter[Reason] = Counter()

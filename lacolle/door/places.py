@@ -1,8 +1,9 @@
 """Places: how many connections one process holds, in all and of one address.
 
 A place is taken when a connection is accepted, before its TLS handshake, so a client that never finishes one counts.
-An IPv6 address counts by its /64, which is what one subscriber gets (RFC 6177); a trusted proxy speaks for many, and
-is held to the number in all alone.
+An IPv6 address counts by its /64, which is what one subscriber gets (RFC 6177). Many clients are behind a trusted
+proxy, and behind a shared address (a balancer that passes TLS through, a network that translates): both are held to the
+number in all alone, and only the proxy is believed when it says which certificate it was shown.
 
 When all places are taken, who has rested longest between two requests gives way to whoever comes.
 """
@@ -76,11 +77,17 @@ class Places:
     """The places of one process."""
 
     def __init__(
-        self, *, total: int, per_address: int, trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()
+        self,
+        *,
+        total: int,
+        per_address: int,
+        trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
+        shared: Sequence[IPv4Network | IPv6Network] = (),
     ) -> None:
         self._total = total
         self._per_address = per_address
         self._trusted = tuple(trusted_proxies)
+        self._shared = tuple(shared)
         self._held: Counter[str | None] = Counter()
         self._taken = 0
         self.resting: dict[Place, None] = {}
@@ -95,7 +102,8 @@ class Places:
         """Return a place for a connection from ``host``, an IP address in text. Raises ``NoPlaceError``."""
         address = _plain(host)
         proxy = any(address in network for network in self._trusted)
-        key = None if proxy else _counted_as(address)
+        of_many = proxy or any(address in network for network in self._shared)
+        key = None if of_many else _counted_as(address)
         if key is not None and self._held[key] >= self._per_address:
             raise NoPlaceError(Reason.FULL_FOR_ADDRESS)
         if self._taken >= self._total and not self._make_room():

@@ -50,7 +50,7 @@ def test_trusted_proxies(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("added", "line", "place"),
+    ("added", "line", "member"),
     [
         ("speed: 9\n", 3, "speed"),
         ("listen:\n  host: 127.0.0.1\n  prot: 1\n", 5, "listen.prot"),
@@ -80,12 +80,12 @@ def test_trusted_proxies(tmp_path: Path) -> None:
         ("problem_base: https://exchange.example/problems/\n", 3, "problem_base"),
     ],
 )
-def test_a_wrong_setting_is_refused_where_it_stands(tmp_path: Path, added: str, line: int, place: str) -> None:
+def test_a_wrong_setting_is_refused_where_it_stands(tmp_path: Path, added: str, line: int, member: str) -> None:
     """The message names the file, the line and the member, whatever is wrong with it."""
     with pytest.raises(SettingsError) as refused:
         settings(tmp_path, SMALLEST + added)
     (message,) = str(refused.value).splitlines()
-    assert message.startswith(f"{tmp_path / 'lacolle.yaml'}:{line}: {place}: ")
+    assert message.startswith(f"{tmp_path / 'lacolle.yaml'}:{line}: {member}: ")
 
 
 @pytest.mark.parametrize("url", ["ftp://a", "https://", "https://a/", "https://a?b", "https://a b", "a.example"])

@@ -50,6 +50,14 @@ def test_a_trusted_proxy() -> None:
         places.take("10.1.2.3")
 
 
+def test_a_shared_address() -> None:
+    """Many clients behind one address are held to the number in all, and it is no proxy that is believed."""
+    places = Places(total=3, per_address=1, shared=[ip_network("10.0.0.0/8")])
+    assert not any(places.take("10.1.2.3").proxy for _ in range(3))
+    with pytest.raises(NoPlaceError):
+        places.take("10.1.2.3")
+
+
 def test_who_rested_longest_gives_way() -> None:
     """When all places are taken, who has rested longest gives way, once, and who is in use never does."""
     places = Places(total=3, per_address=2)
