@@ -32,7 +32,8 @@ SLOW_HEAD = Manner(b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: ", b"a")
 SLOW_BODY = Manner(
     b"POST /v1/alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/jose\r\nContent-Length: 1000\r\n\r\n", b"a"
 )
-NEVER_READING = Manner(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 12)
+_DOCUMENT = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+NEVER_READING = Manner(_DOCUMENT, _DOCUMENT)
 EMPTY_LINES = Manner(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n")
 
 
