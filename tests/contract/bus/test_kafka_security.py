@@ -67,6 +67,8 @@ async def test_a_wrong_password_is_refused_and_says_so(kafka: TestKafka, tmp_pat
         assert "mot de passe" in refused.value.reason.fr
         assert "secret" not in str(refused.value)
     assert not bus.available
+    assert bus.refusal is not None
+    assert "password_file" in bus.refusal.en
     await bus.close()
 
 
