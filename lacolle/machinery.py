@@ -72,16 +72,21 @@ async def open_bus(settings: Settings, path: Path) -> AsyncIterator[OpenBus]:
         opened = OpenBus(EmbeddedBus(), bus_here, forgetful=True)
     else:
         bus = _kafka(kafka, path)
-        opened = OpenBus(bus, bus_look(settings, path), forgetful=False, lags=bus.lags)
+        opened = OpenBus(bus, bus_look(settings, path, refusal=lambda: bus.refusal), forgetful=False, lags=bus.lags)
     try:
         yield opened
     finally:
         await opened.bus.close()
 
 
-def bus_look(settings: Settings, path: Path) -> Check:
+def _nothing_refused() -> None:
+    return None
+
+
+def bus_look(settings: Settings, path: Path, *, refusal: Callable[[], Bilingual | None] = _nothing_refused) -> Check:
     """Return a look at the bus that needs no bus: a gateway puts nothing on it, and its operator asks all the same.
 
+    ``refusal`` says why the brokers refuse a process that has a bus, for they may let it connect and do nothing.
     Raises ``ConfigurationError``.
     """
     kafka = settings.bus.kafka
@@ -93,7 +98,10 @@ def bus_look(settings: Settings, path: Path) -> Check:
         raise ConfigurationError(error.reason) from error
 
     async def look() -> Finding:
-        return WORKS if await probe.reachable() else Finding(Condition.DEGRADED, "unreachable")
+        if not await probe.reachable():
+            return Finding(Condition.DEGRADED, "unreachable")
+        refused = refusal()
+        return WORKS if refused is None else Finding(Condition.DEGRADED, refused.en)
 
     return look
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import Final
 
+from bus import secretfiles
 from lacolle.errors import ConfigurationError
 from schemas.bilingual import Bilingual
 
-_LONGEST: Final = 4_096
 _OWNER_ALONE: Final = 0o600
 
 
@@ -25,50 +24,15 @@ def write_secret(path: Path, secret: str) -> None:
 
 
 def read_secret(path: Path) -> str:
-    """Return the secret in a file: its content without the newline at the end.
-
-    Raises ``ConfigurationError`` where the file can't be read, is empty or longer than 4 KiB, or where anybody on the
-    machine may read it; its group may, which is how secrets are mounted into a container.
-    """
+    """Return the secret in a file, as ``bus.secretfiles`` reads it. Raises ``ConfigurationError``."""
     try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & stat.S_IRWXO:
-                raise ConfigurationError(_open_to_all(path))
-            content = file.read(_LONGEST + 1)
-        secret = content.decode("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(_unreadable(path, error)) from None
-    if not secret or len(content) > _LONGEST or "\n" in secret or "\x00" in secret:
-        raise ConfigurationError(_no_secret(path))
-    return secret
-
-
-def _open_to_all(path: Path) -> Bilingual:
-    return Bilingual(
-        fr=f"N'importe qui sur cette machine peut lire le secret {path} : faites « chmod 600 {path} », et changez-le "
-        "si quelqu'un a pu le lire.",
-        en=f"Anybody on this machine can read the secret {path}: run “chmod 600 {path}”, and change it if anyone may "
-        "have read it.",
-    )
-
-
-def _unreadable(path: Path, error: Exception) -> Bilingual:
-    kind = type(error).__name__
-    return Bilingual(
-        fr=f"Le secret {path} ne peut être lu ({kind}) : vérifiez le chemin et ses droits.",
-        en=f"The secret {path} can't be read ({kind}): check the path and its permissions.",
-    )
+        return secretfiles.read_secret(path)
+    except secretfiles.SecretFileError as error:
+        raise ConfigurationError(error.reason) from None
 
 
 def _unwritable(path: Path, error: OSError) -> Bilingual:
     return Bilingual(
         fr=f"Le secret ne peut être écrit dans {path} ({error.strerror}) : choisissez un nouveau fichier.",
         en=f"The secret can't be written to {path} ({error.strerror}): choose a new file.",
-    )
-
-
-def _no_secret(path: Path) -> Bilingual:
-    return Bilingual(
-        fr=f"{path} doit contenir un secret sur une seule ligne.",
-        en=f"{path} must hold one secret on a single line.",
     )

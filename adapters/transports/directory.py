@@ -28,9 +28,10 @@ import errno
 import os
 import tempfile
 import uuid
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Final
 
 from adapters.contract import Message
@@ -47,20 +48,49 @@ class DirectoryTransport:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         # Threads of its own: a directory that hangs holds back its partner and nobody else.
-        self._disk = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="directory")
+        self._threads = asyncio.Semaphore(_THREADS)
 
     async def deliver(self, message: Message) -> Outcome:
         """Put the message in the directory, and return once it will outlive a loss of power."""
         path = self._directory / file_name(message.parcel.delivery_id, message.extension)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._disk, _write, path, message.body)
+            await self._written(path, message.body)
         except OSError as error:
             return Deferred(_detail(error))
         return Delivered("file written")
 
     async def close(self) -> None:
-        """Let the threads end; a file that is being written is still written."""
-        self._disk.shutdown(wait=False, cancel_futures=True)
+        """Do nothing: a file that is being written is still written, if it is before the process ends."""
+
+    async def _written(self, path: Path, body: bytes) -> None:
+        """Write a file in a daemon thread: Python waits for an executor's when it ends, and a hung mount never lets go.
+
+        A thread keeps its place until it ends, also where nobody waits for it any more.
+        """
+        await self._threads.acquire()
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[None] = loop.create_future()
+
+        def finish(error: Exception | None) -> None:
+            self._threads.release()
+            if written.done():
+                return
+            if error is None:
+                written.set_result(None)
+            else:
+                written.set_exception(error)
+
+        def write() -> None:
+            error: Exception | None = None
+            try:
+                _write(path, body)
+            except Exception as raised:  # noqa: BLE001 - it is raised where it is awaited
+                error = raised
+            with suppress(RuntimeError):  # the loop has ended since: nobody waits
+                loop.call_soon_threadsafe(finish, error)
+
+        Thread(target=write, name="directory", daemon=True).start()
+        await written
 
 
 def file_name(delivery_id: DeliveryId, extension: str) -> str:

@@ -150,9 +150,10 @@ class HttpsTransport:
         await self._pool.close()
 
     async def _answer_to(self, message: Message) -> Answer:
+        request = self._request(message)  # before a connection is taken, which what this raises would lose
         connection = await self._connection(await self._addresses())
         try:
-            return await connection.ask(self._request(message))
+            return await connection.ask(request)
         except BrokenConnectionError:
             raise _NoAnswerError("no answer") from None
 

@@ -6,8 +6,8 @@ How it keeps what ``bus.contract`` promises:
 * *order*: the key chooses the partition, calls for one topic are queued first come, first served, and a producer that
   lost its place in a partition's sequence is closed for good before another takes over;
 * *at least once*: offsets are committed up to the first record that is not done, never further;
-* *groups*: a group's start on a topic is committed before its first member joins, so nothing published later is
-  missed, by members of other processes either. Kafka keeps it while the group has members, and for the brokers'
+* *groups*: a new group begins at the first record that the brokers still have, so nothing that was published before
+  its first member joined is missed. Kafka keeps how far it has come while it has members, and for the brokers'
   ``offsets.retention.minutes`` after.
 
 A group of the contract is one Kafka group for each topic, ``<group>/<topic>``, so that members that come and go on

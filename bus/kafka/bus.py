@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bus.contract import BusUnavailableError, Received, Record
 from bus.kafka.connection import Connection
+from bus.kafka.errors import KafkaRefusedError
 from bus.kafka.progress import PartitionProgress
 from bus.kafka.publisher import KafkaPublisher
 from bus.kafka.reader import TopicReader
 from bus.kafka.settings import KafkaSettings
 from bus.kafka.topics import create_topics
+from schemas.bilingual import Bilingual
 
 
 class KafkaBus:
@@ -26,7 +29,13 @@ class KafkaBus:
         self._connection = Connection(settings, folder)
         self._publisher = KafkaPublisher(self._connection)
         self._subscriptions: set[KafkaSubscription] = set()
+        self._refusals: dict[str, Bilingual] = {}
         self._closed = False
+
+    @property
+    def refusal(self) -> Bilingual | None:
+        """Why the brokers refuse what was last asked of them, where they do: somebody has to act."""
+        return next(iter(self._refusals.values()), None)
 
     @property
     def available(self) -> bool:
@@ -40,11 +49,13 @@ class KafkaBus:
 
     async def publish(self, record: Record) -> None:
         """Put a record on its topic and return once all in-sync replicas have it."""
-        await self._publisher.publish((record,))
+        with self._told_of("publish"):
+            await self._publisher.publish((record,))
 
     async def publish_all(self, records: Sequence[Record]) -> None:
         """Put records on their topics and return once all in-sync replicas have each."""
-        await self._publisher.publish(records)
+        with self._told_of("publish"):
+            await self._publisher.publish(records)
 
     async def subscribe(self, topics: Sequence[str], *, group: str) -> KafkaSubscription:
         """Join ``group`` on ``topics``, most urgent first, and return once the membership stands."""
@@ -52,7 +63,8 @@ class KafkaBus:
         subscription = KafkaSubscription(self._connection, dict.fromkeys(topics), group=group)
         self._subscriptions.add(subscription)
         try:
-            await subscription.open()
+            with self._told_of(f"subscribe {group} {topics}"):
+                await subscription.open()
         except BaseException:
             self._subscriptions.discard(subscription)
             await subscription.close()
@@ -73,6 +85,15 @@ class KafkaBus:
         self._closed = True
         await asyncio.gather(self._publisher.close(), *(each.close() for each in self._subscriptions))
         self._subscriptions.clear()
+
+    @contextmanager
+    def _told_of(self, call: str) -> Iterator[None]:
+        try:
+            yield
+        except KafkaRefusedError as error:
+            self._refusals[call] = error.reason
+            raise
+        self._refusals.pop(call, None)
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

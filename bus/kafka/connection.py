@@ -13,6 +13,7 @@ from aiokafka.conn import create_conn
 from bus.contract import BusUnavailableError
 from bus.kafka.errors import KafkaRefusedError, KafkaSettingsError
 from bus.kafka.settings import KafkaSettings, MutualTls, Plaintext, Scram
+from bus.secretfiles import SecretFileError, read_secret, require_private
 from schemas.bilingual import Bilingual
 
 
@@ -111,13 +112,16 @@ def _security(settings: KafkaSettings, folder: Path) -> Mapping[str, Any]:
                 "security_protocol": "SASL_SSL",
                 "sasl_mechanism": "SCRAM-SHA-512",
                 "sasl_plain_username": scram.username,
-                "sasl_plain_password": _secret(folder / scram.password_file),
+                "sasl_plain_password": _password(folder / scram.password_file),
                 "ssl_context": _tls(folder, scram.ca_file),
             }
         case MutualTls() as mutual:
             context = _tls(folder, mutual.ca_file)
             try:
+                require_private(folder / mutual.key)
                 context.load_cert_chain(folder / mutual.certificate, folder / mutual.key)
+            except SecretFileError as error:
+                raise KafkaSettingsError(error.reason) from error
             except OSError as error:
                 raise KafkaSettingsError(_no_file(folder / mutual.certificate)) from error
             return {"security_protocol": "SSL", "ssl_context": context}
@@ -135,14 +139,11 @@ def _tls(folder: Path, ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-def _secret(path: Path) -> str:
+def _password(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8").removesuffix("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise KafkaSettingsError(_no_file(path)) from error
-    if not text:
-        raise KafkaSettingsError(_no_file(path))
-    return text
+        return read_secret(path)
+    except SecretFileError as error:
+        raise KafkaSettingsError(error.reason) from error
 
 
 def _no_file(path: Path | None) -> Bilingual:

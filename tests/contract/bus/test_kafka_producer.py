@@ -125,3 +125,17 @@ async def test_topics_are_created_once(bus: KafkaBus, topic: str) -> None:
     await bus.publish(numbered(topic, "key", 1))
     with pytest.raises(BusUnavailableError, match="not created"):
         await bus.create_topics(["no/such name"])
+
+
+async def test_a_refusal_is_told_until_the_call_goes_through(bus: KafkaBus, topic: str) -> None:
+    """Why the brokers refuse stays to be asked for, by whoever watches over the process, and goes with its cause."""
+    assert bus.refusal is None
+    missing = f"missing.{uuid4()}"
+    with pytest.raises(KafkaRefusedError):
+        await bus.subscribe([missing], group="g")
+    await bus.publish(numbered(topic, "key", 0))
+    assert bus.refusal is not None
+    assert "lacolle ops kafka" in bus.refusal.en
+    await bus.create_topics([missing])
+    await bus.subscribe([missing], group="g")
+    assert bus.refusal is None

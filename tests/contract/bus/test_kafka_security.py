@@ -17,6 +17,7 @@ from tests.servers.kafka import ADMIN, ADMIN_PASSWORD, EXCHANGE, TestKafka, sett
 def scram(kafka: TestKafka, folder: Path, *, password: str = ADMIN_PASSWORD, username: str = ADMIN) -> KafkaSettings:
     """Return the settings of a user with a password."""
     file = folder / "password"
+    file.touch(mode=0o600)
     file.write_text(password + "\n", encoding="utf-8")
     security = Scram(protocol="scram", username=username, password_file=str(file), ca_file=str(kafka.ca_file))
     return settings_for(kafka.addresses["SCRAM"], security=security)
@@ -66,6 +67,8 @@ async def test_a_wrong_password_is_refused_and_says_so(kafka: TestKafka, tmp_pat
         assert "mot de passe" in refused.value.reason.fr
         assert "secret" not in str(refused.value)
     assert not bus.available
+    assert bus.refusal is not None
+    assert "password_file" in bus.refusal.en
     await bus.close()
 
 
@@ -94,7 +97,25 @@ async def test_a_broker_of_another_authority_is_not_trusted(kafka: TestKafka, tm
 def test_a_password_that_cannot_be_read_is_refused_at_once(tmp_path: Path, content: bytes | None) -> None:
     """A missing, empty or unreadable password file is a mistake of the settings, said before anything is opened."""
     if content is not None:
+        (tmp_path / "password").touch(mode=0o600)
         (tmp_path / "password").write_bytes(content)
     security = Scram(protocol="scram", username="user", password_file="password")  # noqa: S106 - a name
     with pytest.raises(KafkaSettingsError, match="password"):
         KafkaBus(settings_for("kafka.example:9093", security=security), folder=tmp_path)
+
+
+def test_secrets_that_everybody_may_read_are_refused(tmp_path: Path) -> None:
+    """A password or a private key that anybody on the machine may read is refused; their group may read them."""
+    files = LocalAuthority(tmp_path).issue(EXCHANGE, purpose=ExtendedKeyUsageOID.CLIENT_AUTH)
+    password = tmp_path / "password"
+    password.write_text("secret", encoding="utf-8")
+    scram = Scram(protocol="scram", username="user", password_file="password")  # noqa: S106 - a name
+    mutual = MutualTls(protocol="mtls", certificate=str(files.chain), key=str(files.key))
+    for security, secret in ((scram, password), (mutual, files.key)):
+        settings = settings_for("kafka.example:9093", security=security)
+        secret.chmod(0o644)
+        with pytest.raises(KafkaSettingsError, match="chmod 600") as refused:
+            KafkaBus(settings, folder=tmp_path)
+        assert str(secret) in refused.value.reason.fr
+        secret.chmod(0o640)
+        KafkaBus(settings, folder=tmp_path)

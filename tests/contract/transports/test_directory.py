@@ -6,6 +6,8 @@ import asyncio
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,37 @@ async def test_what_the_file_system_refuses(
 async def test_a_directory_that_may_not_be_written(closed_directory: Path, make_message: MakeMessage) -> None:
     """A directory without write permission is Deferred."""
     assert await handed_over(closed_directory, make_message) == Deferred("permission denied")
+
+
+HUNG = """
+import asyncio, os, sys, time
+from pathlib import Path
+from adapters.formats import native
+from adapters.transports.directory import DirectoryTransport
+from tests.unit.bus.parcels import parcel
+
+os.fsync = lambda _descriptor: time.sleep(60)  # as a mount whose server is gone
+
+
+async def main():
+    transport = DirectoryTransport(Path(sys.argv[1]))
+    for _ in range(6):
+        try:
+            async with asyncio.timeout(0.1):
+                await transport.deliver(native(parcel()))
+        except TimeoutError:
+            print("timed out")
+    await transport.close()
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_ends_whose_directory_hangs(tmp_path: Path) -> None:
+    """Whoever stops need not wait for a mount that never answers; its messages come again to the next process."""
+    done = subprocess.run(
+        [sys.executable, "-c", HUNG, str(tmp_path)], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.stdout.split("\n")[:-1] == ["timed out"] * 6, done.stderr
+    assert done.returncode == 0

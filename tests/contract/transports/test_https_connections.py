@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -105,3 +106,14 @@ async def test_at_once_they_share_few_connections(
         outcomes = await asyncio.gather(*(https.deliver(message) for message in messages))
         assert set(outcomes) == {Delivered("http 200")}
     assert server.connections == 8
+
+
+async def test_a_message_that_makes_no_request_costs_no_connection(
+    server: PartnerServer, https: HttpsTransport, make_message: MakeMessage
+) -> None:
+    """Where a message can't be put in fields, the connection that is kept serves the next one."""
+    assert await https.deliver(make_message(1)) == Delivered("http 200")
+    with pytest.raises(ValueError, match="printable"):
+        await https.deliver(replace(make_message(2), content_type="text/plain\r\nHost: elsewhere"))
+    assert await https.deliver(make_message(3)) == Delivered("http 200")
+    assert server.connections == 1
