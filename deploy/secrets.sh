@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes what deploy/compose.yaml needs and no repository may hold: the exchange's folder with its keys, passwords,
-# and certificates of an authority of this machine's own. What is there already is kept.
+# and certificates of an authority of this machine's own. What is there already is kept, but for certificates that end
+# within thirty days: they are made anew (825 days), and the services that use them are to be restarted.
 #
 #     deploy/secrets.sh [DIR]                      default: deploy/local, which git ignores
 #     docker compose --env-file deploy/local/compose.env -f deploy/compose.yaml up --build
@@ -19,8 +20,11 @@ folder=$(CDPATH='' cd -- "$folder" && pwd)
 tls=$folder/tls
 host=$(printf '%s' "$base_url" | sed -E 's#^https?://##; s#[:/].*$##')
 
-password() { # FILE
-    [ -e "$1" ] || openssl rand -hex 24 > "$1"
+password() { # FILE: whole or not there, so that no later run takes an empty one for a password
+    [ -s "$1" ] && return
+    openssl rand -hex 24 > "$1.part"
+    [ -s "$1.part" ] || { echo "no password for $1: openssl rand made none" >&2; exit 1; }
+    mv "$1.part" "$1"
 }
 
 quietly() { # COMMAND …: what it says is shown only where it fails
@@ -33,14 +37,21 @@ authority() {
         -addext "keyUsage=critical,keyCertSign,cRLSign" -keyout "$tls/ca.key" -out "$tls/ca.pem"
 }
 
-certificate() { # NAME PURPOSE [SUBJECT-ALTERNATIVE-NAMES]
-    [ -e "$tls/$1.pem" ] && return
+certificate() { # NAME PURPOSE [SUBJECT-ALTERNATIVE-NAMES]: one of another authority is never replaced
+    if [ -s "$tls/$1.pem" ]; then
+        openssl x509 -in "$tls/$1.pem" -noout -checkend 2592000 > /dev/null && return
+        openssl verify -no_check_time -CAfile "$tls/ca.pem" "$tls/$1.pem" > /dev/null 2>&1 ||
+            { echo "$tls/$1.pem ends soon, and is not this authority's: renew it" >&2; return; }
+        echo "$tls/$1.pem ends soon, and is made anew" >&2
+    fi
     { printf 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=%s\n' "$2"
       [ -z "${3:-}" ] || printf 'subjectAltName=%s\n' "$3"; } > "$tls/$1.ext"
     quietly openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj "/CN=$1" \
-        -keyout "$tls/$1.key" -out "$tls/$1.csr"
+        -keyout "$tls/$1.key.part" -out "$tls/$1.csr"
     quietly openssl x509 -req -in "$tls/$1.csr" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" -days 825 -extfile "$tls/$1.ext" \
-        -out "$tls/$1.pem"
+        -out "$tls/$1.pem.part"
+    mv "$tls/$1.key.part" "$tls/$1.key"
+    mv "$tls/$1.pem.part" "$tls/$1.pem"
     rm "$tls/$1.csr" "$tls/$1.ext"
 }
 

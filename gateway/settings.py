@@ -187,6 +187,20 @@ class Settings(Section):
     operation: OperationSettings = OperationSettings()
     telemetry: TelemetrySettings | None = None
 
+    @model_validator(mode="after")
+    def _kept_while_tried(self) -> Self:
+        kafka = self.bus.kafka
+        if kafka is not None and kafka.topics.retention_hours * 3600 < self.delivery.give_up_after:
+            raise BrokenRuleError(
+                Bilingual(
+                    fr="bus.kafka.topics.retention_hours est plus court que delivery.give_up_after : une alerte "
+                    "disparaîtrait du bus pendant qu'on essaie encore de la remettre.",
+                    en="bus.kafka.topics.retention_hours is shorter than delivery.give_up_after: an alert would be "
+                    "gone from the bus while its delivery is still being tried.",
+                )
+            )
+        return self
+
 
 def read_settings(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Settings:
     """Return the settings in a file, with the environment's over them.

@@ -57,8 +57,8 @@ class Engines:
 def local_engines(folder: Path, *, announce: Announce) -> Iterator[Engines]:
     """Start both in a folder, yield them with an empty schema, and stop them; ``announce`` is told of each step.
 
-    To be called from the main thread, on which PostgreSQL's life hangs. Raises ``LocalServerUnavailableError``,
-    ``LocalServerFailedError`` and ``ConfigurationError``: what is missing, and what to install.
+    Raises ``LocalServerUnavailableError``, ``LocalServerFailedError`` and ``ConfigurationError``: what is missing, and
+    what to install.
     """
     announce(_PREPARING)
     jars = kafka_jars()

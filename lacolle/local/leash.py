@@ -1,7 +1,7 @@
 """Processes that end when the one that started them does, however that ends: SIGKILL too.
 
 A small shell watches a pipe of which only the starting process holds the other end. When that process is gone the pipe
-ends, and the shell kills what it watches; where the process says that all is well first, the shell just ends. The
+ends, and the shell ends what it watches; where the process says that all is well first, the shell just ends. The
 kernel's own way (``PR_SET_PDEATHSIG``) is Linux's alone, and follows the thread that started a process, rather than
 the process.
 """
@@ -9,20 +9,24 @@ the process.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from typing import Final
 
-_WATCH: Final = 'read -r word || kill -KILL "$1"'
+_WATCH: Final = 'read -r word || kill -s "$2" "$1"'
 
 
 class Leash:
-    """Watches one process from now on; it must be a child of this one, so that its id stays its own."""
+    """Watches one process from now on; it must be a child of this one, so that its id stays its own.
 
-    def __init__(self, pid: int) -> None:
+    ``ending`` is the signal by which it ends: for whatever can end in order, another than SIGKILL.
+    """
+
+    def __init__(self, pid: int, *, ending: signal.Signals = signal.SIGKILL) -> None:
         reading, self._held = os.pipe()  # neither end is inherited by other children (PEP 446)
         try:
             self._watcher = subprocess.Popen(  # noqa: S603 - the command is ours
-                ["/bin/sh", "-c", _WATCH, "leash", str(pid)],
+                ["/bin/sh", "-c", _WATCH, "leash", str(pid), ending.name.removeprefix("SIG")],
                 stdin=reading,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -5,9 +5,9 @@
     FOLDER/password    the owner's password (SCRAM-SHA-256), mode 0600
     FOLDER/log         what the server says
 
-The server is a child of this process, and ends with it, however it ends, where the system has ``setpriv``. It syncs to
-the disk, as PostgreSQL does by default. It refuses to run as root, so root hands it to ``postgres`` or ``nobody``, who
-must be able to reach the folder.
+The server is a child of this process, and ends with it, however it ends. It syncs to the disk, as PostgreSQL does by
+default. It refuses to run as root, so root hands it to ``postgres`` or ``nobody``, who must be able to reach the
+folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -29,6 +28,7 @@ from typing import IO, Final, Self
 from urllib.parse import quote
 
 from lacolle.errors import ConfigurationError
+from lacolle.local.leash import Leash
 from schemas.bilingual import Bilingual
 
 OWNER: Final = "lacolle_owner"
@@ -74,7 +74,7 @@ class LocalPostgres:
         self._identity = _identity()
         self._programs = _installation()
         self._process: subprocess.Popen[bytes] | None = None
-        self._parent: ThreadPoolExecutor | None = None
+        self._leash: Leash | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -107,9 +107,8 @@ class LocalPostgres:
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with (self._folder / "log").open("ab") as log:
-            # a child's leash is held by the thread that made it, and the caller's may end long before the process
-            self._parent = ThreadPoolExecutor(1, thread_name_prefix="postgres")
-            self._process = self._parent.submit(self._spawn, command, log).result()
+            self._process = self._spawn(command, log)
+        self._leash = Leash(self._process.pid, ending=Stop.FAST.value)
         until = time.monotonic() + _STARTS_WITHIN
         while not self._ready():
             if not self.running or time.monotonic() > until:
@@ -129,8 +128,8 @@ class LocalPostgres:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if self._parent is not None:
-            self._parent.shutdown()
+        if self._leash is not None:
+            self._leash.release()
 
     @property
     def _data(self) -> Path:
@@ -178,10 +177,9 @@ class LocalPostgres:
             raise ConfigurationError(_did_not_start(_end_of(self._folder / "log")))
 
     def _spawn(self, command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-        identity, setpriv = self._identity, shutil.which("setpriv")
-        leash = [] if setpriv is None else [setpriv, "--pdeathsig", "INT"]
+        identity = self._identity
         return subprocess.Popen(  # noqa: S603 - the wheel's own program, with arguments that were made above
-            [*leash, *command],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

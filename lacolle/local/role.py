@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Final
 import httpx2
 
 from lacolle.local.errors import LocalServerFailedError
+from lacolle.local.leash import Leash
 from schemas.bilingual import Bilingual
 
 STARTS_WITHIN: Final = 60.0
@@ -32,6 +32,7 @@ class RoleProcess:
     port: int
     options: tuple[str, ...] = ()
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _leash: Leash | None = field(default=None, init=False)
 
     @property
     def command(self) -> list[str]:
@@ -39,18 +40,17 @@ class RoleProcess:
         return ["lacolle", self.name, str(self.folder), *self.options, "--operation-port", str(self.port)]
 
     def launch(self) -> None:
-        """Start it. It ends with the thread that calls this, where the system has ``setpriv``."""
-        setpriv = shutil.which("setpriv")
-        leash = [] if setpriv is None else [setpriv, "--pdeathsig", "TERM"]
+        """Start it. It ends with this process, however that ends."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program, with arguments that were made above
-                [*leash, sys.executable, "-m", *self.command],
+                [sys.executable, "-m", *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=_environment(),
                 start_new_session=True,  # an interrupt at the terminal is the parent's to pass on
             )
+        self._leash = Leash(self._process.pid, ending=signal.SIGTERM)
 
     async def wait_until_ready(self, *, degraded: bool = False) -> None:
         """Return once it says that it is ready, or ``degraded`` where that will do.
@@ -84,6 +84,7 @@ class RoleProcess:
             await asyncio.to_thread(process.wait, STOPS_WITHIN)
         except subprocess.TimeoutExpired:
             _end(process)
+        self._let_go()
         if process.returncode != 0:
             raise LocalServerFailedError(self._failed())
 
@@ -92,6 +93,12 @@ class RoleProcess:
         process, self._process = self._process, None
         if process is not None:
             _end(process)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Watch no longer over a process that has ended."""
+        if self._leash is not None:
+            self._leash.release()
 
     async def _condition(self, http: httpx2.AsyncClient) -> str:
         try:

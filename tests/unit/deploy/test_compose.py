@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +16,7 @@ import orjson
 import pytest
 from compose_spec import PyCompose
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from lacolle.keyfiles import Reader, load_key_file
 from tests.unit.deploy.shipped import DEPLOY, ROOT, SAMPLE_ENVIRONMENT, compose
@@ -168,6 +171,28 @@ def test_a_second_run_changes_nothing(local: Path) -> None:
     before = {path: path.read_bytes() for path in local.rglob("*") if path.is_file()}
     _make_secrets(local)
     assert {path: path.read_bytes() for path in local.rglob("*") if path.is_file()} == before
+
+
+def test_what_is_half_made_is_made_anew(local: Path, tmp_path: Path) -> None:
+    """An empty password file is no password, and a certificate that is about to end is replaced; the rest stays."""
+    copy = tmp_path / "local"
+    shutil.copytree(local, copy)
+    (copy / "passwords" / "grafana").write_text("", encoding="utf-8")
+    tls = copy / "tls"
+    request = ["openssl", "x509", "-in", str(tls / "lacolle.relay.pem"), "-x509toreq", "-copy_extensions", "none"]
+    subprocess.run([*request, "-signkey", str(tls / "lacolle.relay.key"), "-out", str(tmp_path / "csr")], check=True)
+    authority = ["-CA", str(tls / "ca.pem"), "-CAkey", str(tls / "ca.key"), "-days", "10"]
+    ending = ["openssl", "x509", "-req", "-in", str(tmp_path / "csr"), *authority]
+    subprocess.run([*ending, "-out", str(tls / "lacolle.relay.pem")], check=True, capture_output=True)
+    kept = {path: path.read_bytes() for path in tls.glob("*.pem") if path.name != "lacolle.relay.pem"}
+    _make_secrets(copy)
+    assert len((copy / "passwords" / "grafana").read_text(encoding="utf-8").strip()) == 48
+    relay = _certificate(tls / "lacolle.relay.pem")
+    assert relay.not_valid_after_utc - datetime.now(UTC) > timedelta(days=800)
+    key = serialization.load_pem_private_key((tls / "lacolle.relay.key").read_bytes(), None)
+    assert key.public_key() == relay.public_key()
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert not list(copy.rglob("*.part"))
 
 
 def test_no_password_is_an_argument() -> None:

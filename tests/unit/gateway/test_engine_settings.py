@@ -100,6 +100,13 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path, text: str) -> None
     assert "lacolle.yaml:3" in str(refusal(tmp_path, text))
 
 
+def test_the_bus_keeps_what_is_still_being_tried(tmp_path: Path) -> None:
+    """Records that Kafka would drop before their delivery is given up are refused; as long as that is enough."""
+    text = "bus: {{kafka: {{bootstrap: ['127.0.0.1:9092'], topics: {{retention_hours: {}}}}}}}\n"
+    assert "give_up_after" in str(refusal(tmp_path, text.format(71)))
+    assert settings(tmp_path, text.format(72)).bus.kafka is not None
+
+
 def test_a_database_without_a_password_in_it(tmp_path: Path) -> None:
     """PostgreSQL's address is taken as it is, a socket's folder too."""
     url = "postgresql://lacolle@/lacolle?host=/run/postgresql"

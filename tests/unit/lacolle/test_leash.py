@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import select
+import signal
+import socket
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
+from lacolle.folder import create_folder
 from lacolle.local.leash import Leash
+from lacolle.local.ports import free_ports
 
 PARENT = """
 import subprocess, sys, time
@@ -53,6 +59,61 @@ def test_a_child_ends_with_a_parent_that_was_killed() -> None:
 def test_a_child_that_was_released_is_left_alone() -> None:
     """What is watched no more lives on; releasing twice is no error."""
     assert not _orphan("leash.release(); leash.release()", within=0.5)
+
+
+IN_A_THREAD = """
+import signal, sys, threading
+from pathlib import Path
+from lacolle.local.role import RoleProcess
+folder, port = Path(sys.argv[1]), int(sys.argv[2])
+role = RoleProcess("serve", folder, folder / "role.log", port, ("--insecure-http",))
+starting = threading.Thread(target=role.launch)
+starting.start()
+starting.join()
+print(role._process.pid, flush=True)
+signal.pause()
+"""
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_role_stays_with_its_process_and_not_with_a_thread(tmp_path: Path) -> None:
+    """It outlives the thread that started it, and ends in order with a process that was killed."""
+    create_folder(
+        tmp_path / "exchange", base_url="http://localhost:1", origin="lacolle.example/log", host="127.0.0.1", port=0
+    )
+    (port,) = free_ports(1)
+    words = [sys.executable, "-c", IN_A_THREAD, str(tmp_path / "exchange"), str(port)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pidfd = os.pidfd_open(int(parent.stdout.readline()))
+        log = tmp_path / "exchange" / "role.log"
+        try:
+            while not _answers(port):  # by then the thread has long ended
+                assert not _ended(pidfd, within=0.1), log.read_text(encoding="utf-8")
+            parent.kill()
+            assert _ended(pidfd, within=20.0), log.read_text(encoding="utf-8")
+        finally:
+            parent.kill()
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            os.close(pidfd)
+
+
+def test_a_child_is_ended_as_it_was_asked_for() -> None:
+    """A signal that lets it end in order reaches it in the place of SIGKILL."""
+    told = "trap 'echo told; exit' INT; echo ready; while :; do sleep 0.05; done"
+    with subprocess.Popen(["/bin/sh", "-c", told], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        leash = Leash(child.pid, ending=signal.SIGINT)
+        os.close(leash._held)  # as the kernel does for a process that is gone
+        leash._held = -1
+        assert child.stdout.readline() == "told\n"
+        leash._watcher.wait()
 
 
 def test_a_child_is_left_alone_while_its_parent_lives() -> None:
