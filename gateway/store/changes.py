@@ -13,6 +13,7 @@ from typing import Final
 
 import asyncpg
 import structlog
+from asyncpg.connect_utils import SessionAttribute
 from sqlalchemy.engine import URL
 
 from audit.log import read_head
@@ -26,6 +27,22 @@ CHANNEL: Final = "lacolle_log"
 POLL: Final = 0.5
 """Seconds between two looks where nobody says anything."""
 _CONNECTS_WITHIN: Final = 5.0
+_ASKED_EVERY: Final = 5.0
+"""Seconds between two questions whether the listening connection stands: a half-open one says nothing for ever."""
+_ANSWERS_WITHIN: Final = 2.0
+_SESSION: Final = {
+    "application_name": "lacolle listens",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+_TROUBLE: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.TargetServerAttributeNotMatched,  # a standby, where nobody can listen
+    OSError,
+    TimeoutError,
+)
 
 
 async def log_sizes(store: Store, *, poll: float = POLL) -> AsyncIterator[int]:
@@ -35,38 +52,80 @@ async def log_sizes(store: Store, *, poll: float = POLL) -> AsyncIterator[int]:
     through, and on SQLite. Goes on while the database is away. Never ends by itself.
     """
     grown, seen = asyncio.Event(), -1
-    listening: asyncpg.Connection[asyncpg.Record] | None = None
+    word = _Word(store.reader.url, grown) if store.shared else None
     try:
         while True:
             grown.clear()
-            if store.shared and (listening is None or listening.is_closed()):
-                listening = await _listen(store.reader.url, grown)
+            if word is not None:
+                await word.keep()
             size = await _size(store)
             if size is not None and size > seen:
                 seen = size
                 yield size
             with suppress(TimeoutError):
-                async with asyncio.timeout(poll):
+                async with asyncio.timeout(poll if word is None else min(poll, _ASKED_EVERY)):
                     await grown.wait()
     finally:
-        if listening is not None:
-            listening.terminate()
+        if word is not None:
+            word.end()
 
 
-async def _listen(url: URL, grown: asyncio.Event) -> asyncpg.Connection[asyncpg.Record] | None:
-    place = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    try:
+class _Word:
+    """PostgreSQL's word that the log has grown, and the connection by which it comes."""
+
+    def __init__(self, url: URL, grown: asyncio.Event) -> None:
+        self._place = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._grown = grown
+        self._listening: asyncpg.Connection[asyncpg.Record] | None = None
+        self._asked = 0.0
+
+    async def keep(self) -> None:
+        """Listen, by another connection where the last one does not stand any more; nothing where none can be had."""
+        now = asyncio.get_running_loop().time()
+        if self._listening is not None and now >= self._asked + _ASKED_EVERY:
+            self._asked = now
+            await self._ask(self._listening)
+        if self._listening is not None and not self._listening.is_closed():
+            return
+        try:
+            self._listening, self._asked = await self._listen(), now
+        except _TROUBLE as error:
+            self._listening = None
+            if not _is_away(error):
+                raise
+            log.warning("database_unavailable")
+
+    def end(self) -> None:
+        """Listen no more."""
+        if self._listening is not None:
+            self._listening.terminate()
+
+    async def _ask(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        try:
+            await connection.fetchval("SELECT 1", timeout=_ANSWERS_WITHIN)
+        except _TROUBLE as error:
+            log.warning("listening_anew", error=type(error).__name__)
+            connection.terminate()
+
+    async def _listen(self) -> asyncpg.Connection[asyncpg.Record]:
         connection = await asyncpg.connect(
-            place, timeout=_CONNECTS_WITHIN, server_settings={"application_name": "lacolle listens"}
+            self._place,
+            timeout=_CONNECTS_WITHIN,
+            server_settings=_SESSION,
+            target_session_attrs=SessionAttribute.primary,
         )
-        connection.add_termination_listener(lambda _connection: grown.set())
-        await connection.add_listener(CHANNEL, lambda *_told: grown.set())
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        if not is_unavailable(error):
+        try:
+            connection.add_termination_listener(lambda _connection: self._grown.set())
+            async with asyncio.timeout(_CONNECTS_WITHIN):
+                await connection.add_listener(CHANNEL, lambda *_told: self._grown.set())
+        except BaseException:
+            connection.terminate()
             raise
-        log.warning("database_unavailable")
-        return None
-    return connection
+        return connection
+
+
+def _is_away(error: BaseException) -> bool:
+    return isinstance(error, asyncpg.TargetServerAttributeNotMatched) or is_unavailable(error)
 
 
 async def _size(store: Store) -> int | None:

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg
 import structlog
+from asyncpg.connect_utils import SessionAttribute
 
 from gateway.leadership import Term
 
@@ -41,7 +42,13 @@ _SESSION: Final = {
     # several beats: of a process that was stopped the kernel still answers, so keepalives say nothing
     "idle_session_timeout": "5s",
 }
-_TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_TROUBLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
 
 
 class _Term:
@@ -75,7 +82,12 @@ class PostgresLeadership:
 
         async def connect() -> Connection:
             return await asyncpg.connect(
-                url, password=password, timeout=5.0, command_timeout=PATIENCE, server_settings=_SESSION
+                url,
+                password=password,
+                timeout=5.0,
+                command_timeout=PATIENCE,
+                server_settings=_SESSION,
+                target_session_attrs=SessionAttribute.read_write,  # a standby's locks are its own
             )
 
         self._connect = connect

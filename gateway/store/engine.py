@@ -122,8 +122,9 @@ def open_sqlite(path: Path) -> Store:
 
 
 def open_postgres(url: str) -> Store:
-    """Return the store in a PostgreSQL database, ``postgresql://role:password@host/database``; several hosts are tried.
+    """Return the store in a PostgreSQL database, ``postgresql://role:password@host/database``.
 
+    Of several hosts it is the one that takes writes, for readers too: a standby may be behind what was answered.
     Nothing is opened before the first use. Raises ``StoreError`` for what is no such URL.
     """
     place = _postgres_url(url)
@@ -146,7 +147,7 @@ def open_postgres(url: str) -> Store:
         )
         for size, attributes, isolation in (
             (WRITERS, "read-write", {"isolation_level": "READ COMMITTED"}),
-            (READERS, "any", {"isolation_level": "REPEATABLE READ"}),
+            (READERS, "primary", {"isolation_level": "REPEATABLE READ"}),
         )
     ]
     for engine in engines:
