@@ -28,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from gateway.errors import LogUnavailableError, NotFoundError, StoreError
+from gateway.store.durability import require_safe_pages
 from gateway.store.inline import InlineConnection
 from schemas.bilingual import Bilingual
 
@@ -45,7 +46,10 @@ _SESSION: Final = {
     "idle_in_transaction_session_timeout": "10s",
     "lock_timeout": "10s",
     "statement_timeout": "30s",
+    "synchronous_commit": "on",  # whatever was set for the role or the database: a receipt rests on it
 }
+_UNHURRIED: Final = {**_SESSION, "idle_in_transaction_session_timeout": "0", "statement_timeout": "0"}
+"""Without limits, but for locks: whoever waits for a table's lock holds up all that come after."""
 _CONNECTS_WITHIN: Final = 5.0
 _ANSWERS_WITHIN: Final = 35.0
 """Seconds for one statement, longer than the server's own limit: reached where the server does not answer at all."""
@@ -121,11 +125,12 @@ def open_sqlite(path: Path) -> Store:
     return Store(writer=writer, reader=reader)
 
 
-def open_postgres(url: str) -> Store:
+def open_postgres(url: str, *, hurried: bool = True) -> Store:
     """Return the store in a PostgreSQL database, ``postgresql://role:password@host/database``.
 
     Of several hosts it is the one that takes writes, for readers too: a standby may be behind what was answered.
-    Nothing is opened before the first use. Raises ``StoreError`` for what is no such URL.
+    What is not ``hurried`` may take its time, as an upgrade of a large database does. Nothing is opened before the
+    first use. Raises ``StoreError`` for what is no such URL.
     """
     place = _postgres_url(url)
     engines = [
@@ -137,9 +142,9 @@ def open_postgres(url: str) -> Store:
             pool_timeout=READER_WAIT,
             hide_parameters=True,  # an error's message must not repeat an alert
             connect_args={
-                "server_settings": _SESSION,
+                "server_settings": _SESSION if hurried else _UNHURRIED,
                 "timeout": _CONNECTS_WITHIN,
-                "command_timeout": _ANSWERS_WITHIN,
+                "command_timeout": _ANSWERS_WITHIN if hurried else None,
                 "prepared_statement_cache_size": _STATEMENTS_KEPT,
                 "target_session_attrs": attributes,
             },
@@ -154,6 +159,7 @@ def open_postgres(url: str) -> Store:
         event.listen(engine.sync_engine, "handle_error", _forget_content)
         event.listen(engine.sync_engine, "do_connect", _connect)
     writer, reader = engines
+    event.listen(writer.sync_engine, "connect", require_safe_pages)
     return Store(writer=writer, reader=reader.execution_options(postgresql_readonly=True), shared=True)
 
 

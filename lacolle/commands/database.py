@@ -137,7 +137,7 @@ async def _with_store(place: str, act: Callable[[Any], Awaitable[ResultT]]) -> R
 
     from gateway.store.engine import open_postgres, open_sqlite  # noqa: PLC0415 - as above
 
-    store = open_postgres(place) if "://" in place else open_sqlite(Path(place))
+    store = open_postgres(place, hurried=False) if "://" in place else open_sqlite(Path(place))
     try:
         return await act(store)
     except DBAPIError as error:
