@@ -11,9 +11,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import fcntl
 import os
 import re
-from contextlib import suppress
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -72,7 +75,11 @@ class Checkpoint:
 
 
 class PublishedState:
-    """The file that remembers the note that was published last. One process writes it."""
+    """The file that remembers the note that was published last.
+
+    Relays share it. One writes at a time, and one whose turn is over writes nothing older than what the next one has:
+    a thread that is writing is not stopped with its relay.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -84,17 +91,42 @@ class PublishedState:
         except FileNotFoundError:
             return None
 
-    def write(self, note: bytes) -> None:
-        """Replace the note, whole or not at all, and return once it is on the disk. Raises ``OSError``."""
-        fresh = self._path.with_name(f".{self._path.name}.new")
-        with fresh.open("wb") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+    def write(self, note: bytes) -> bool:
+        """Replace the note, whole or not at all; return, once it is on the disk, whether it is this one.
+
+        It is not where a larger tree is remembered by now. Raises ``LogForkError`` where another of this size is,
+        ``MalformedCheckpointError`` where no checkpoint is, and ``OSError``. Waits for whoever else is writing.
+        """
+        with self._alone() as folder:
+            if not _is_progress(self.read(), note):
+                return False
+            fresh = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
+            try:
+                with fresh.open("xb") as file:
+                    file.write(note)
+                    file.flush()
+                    os.fsync(file.fileno())
+                fresh.replace(self._path)
+            except BaseException:
+                fresh.unlink(missing_ok=True)
+                raise
+            os.fsync(folder)
+        return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[int]:
+        """Hold off the others that write here, and yield the folder's descriptor.
+
+        The lock is on a file beside, for the folder's own keeps a second exchange from running in it.
+        """
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)
+            lock = os.open(f".{self._path.name}.lock", os.O_RDWR | os.O_CREAT, 0o666, dir_fd=folder)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield folder
+            finally:
+                os.close(lock)
         finally:
             os.close(folder)
 
@@ -103,6 +135,8 @@ async def publish(
     connection: AsyncConnection, signer: LogSigner, published: PublishedState, now: datetime
 ) -> Checkpoint | None:
     """Sign the log's head if it grew since the last checkpoint, remember it, store it and return it; else ``None``.
+
+    ``None`` as well where another process has published a larger tree meanwhile.
 
     Begins and commits transactions of its own, so that nothing uncommitted is ever signed: the connection must not
     be in one. Signs nothing and raises ``LogForkError`` where the log is behind what was published, disagrees with
@@ -120,7 +154,8 @@ async def publish(
         return None
     signed = signer.sign(CheckpointBody(origin=signer.origin, size=head.size, root=head.root).text)
     checkpoint = Checkpoint(origin=signer.origin, size=head.size, root=head.root, note=signed, time=time_text(now))
-    await asyncio.to_thread(published.write, signed.encode())
+    if not await asyncio.to_thread(published.write, signed.encode()):
+        return None
     row = {"size": head.size, "root": head.root, "note": signed, "time": checkpoint.time}
     with suppress(IntegrityError):  # another process has signed this very head
         async with connection.begin():
@@ -158,6 +193,21 @@ async def _require_continuation(
             raise LogForkError(_CONTRADICTED)
     if await root_at(connection, head.size) != head.root:
         raise LogStateError(_DAMAGED)
+
+
+def _is_progress(remembered: bytes | None, note: bytes) -> bool:
+    """Say whether a note may take the place of what is remembered. No signature is looked at here."""
+    if remembered is None:
+        return True
+    last, fresh = (CheckpointBody.parse(_text_of(each)) for each in (remembered, note))
+    if fresh.size == last.size and fresh.root != last.root:
+        raise LogForkError(_CONTRADICTED)
+    return fresh.size >= last.size
+
+
+def _text_of(note: bytes) -> str:
+    """Return a signed note's text, which ends before its first empty line (C2SP signed-note)."""
+    return note.decode(errors="replace").partition("\n\n")[0] + "\n"
 
 
 def _root(text: str) -> bytes:

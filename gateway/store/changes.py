@@ -26,7 +26,22 @@ CHANNEL: Final = "lacolle_log"
 POLL: Final = 0.5
 """Seconds between two looks where nobody says anything."""
 _CONNECTS_WITHIN: Final = 5.0
-_NO_PRIMARY: Final = asyncpg.TargetServerAttributeNotMatched
+_ASKED_EVERY: Final = 5.0
+"""Seconds between two questions whether the listening connection stands: a half-open one says nothing for ever."""
+_ANSWERS_WITHIN: Final = 2.0
+_SESSION: Final = {
+    "application_name": "lacolle listens",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+_TROUBLE: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.TargetServerAttributeNotMatched,  # a standby, where nobody can listen
+    OSError,
+    TimeoutError,
+)
 
 
 async def log_sizes(store: Store, *, poll: float = POLL) -> AsyncIterator[int]:
@@ -36,35 +51,75 @@ async def log_sizes(store: Store, *, poll: float = POLL) -> AsyncIterator[int]:
     through, and on SQLite. Goes on while the database is away. Never ends by itself.
     """
     grown, seen = asyncio.Event(), -1
-    listening: Connection | None = None
+    word = None if store.address is None else _Word(store.address, grown)
     try:
         while True:
             grown.clear()
-            if store.address is not None and (listening is None or listening.is_closed()):
-                listening = await _listen(store.address, grown)
+            if word is not None:
+                await word.keep()
             size = await _size(store)
             if size is not None and size > seen:
                 seen = size
                 yield size
             with suppress(TimeoutError):
-                async with asyncio.timeout(poll):
+                async with asyncio.timeout(poll if word is None else min(poll, _ASKED_EVERY)):
                     await grown.wait()
     finally:
-        if listening is not None:
-            listening.terminate()
+        if word is not None:
+            word.end()
 
 
-async def _listen(address: PostgresAddress, grown: asyncio.Event) -> Connection | None:
-    try:
-        connection = await address.connect(settings={"application_name": "lacolle listens"}, within=_CONNECTS_WITHIN)
-        connection.add_termination_listener(lambda _connection: grown.set())
-        await connection.add_listener(CHANNEL, lambda *_told: grown.set())
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, _NO_PRIMARY, OSError, TimeoutError) as error:
-        if not is_unavailable(error):
+class _Word:
+    """PostgreSQL's word that the log has grown, and the connection by which it comes."""
+
+    def __init__(self, address: PostgresAddress, grown: asyncio.Event) -> None:
+        self._address = address
+        self._grown = grown
+        self._listening: Connection | None = None
+        self._asked = 0.0
+
+    async def keep(self) -> None:
+        """Listen, by another connection where the last one does not stand any more; nothing where none can be had."""
+        now = asyncio.get_running_loop().time()
+        if self._listening is not None and now >= self._asked + _ASKED_EVERY:
+            self._asked = now
+            await self._ask(self._listening)
+        if self._listening is not None and not self._listening.is_closed():
+            return
+        try:
+            self._listening, self._asked = await self._listen(), now
+        except _TROUBLE as error:
+            self._listening = None
+            if not _is_away(error):
+                raise
+            log.warning("database_unavailable")
+
+    def end(self) -> None:
+        """Listen no more."""
+        if self._listening is not None:
+            self._listening.terminate()
+
+    async def _ask(self, connection: Connection) -> None:
+        try:
+            await connection.fetchval("SELECT 1", timeout=_ANSWERS_WITHIN)
+        except _TROUBLE as error:
+            log.warning("listening_anew", error=type(error).__name__)
+            connection.terminate()
+
+    async def _listen(self) -> Connection:
+        connection = await self._address.connect(settings=_SESSION, within=_CONNECTS_WITHIN)
+        try:
+            connection.add_termination_listener(lambda _connection: self._grown.set())
+            async with asyncio.timeout(_CONNECTS_WITHIN):
+                await connection.add_listener(CHANNEL, lambda *_told: self._grown.set())
+        except BaseException:
+            connection.terminate()
             raise
-        log.warning("database_unavailable")
-        return None
-    return connection
+        return connection
+
+
+def _is_away(error: BaseException) -> bool:
+    return isinstance(error, asyncpg.TargetServerAttributeNotMatched) or is_unavailable(error)
 
 
 async def _size(store: Store) -> int | None:

@@ -29,6 +29,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from gateway.errors import LogUnavailableError, NotFoundError
 from gateway.store.address import PostgresAddress, postgres_address
+from gateway.store.durability import require_safe_pages
 from gateway.store.inline import InlineConnection
 
 READER_WAIT = 5.0
@@ -45,7 +46,10 @@ _SESSION: Final = {
     "idle_in_transaction_session_timeout": "10s",
     "lock_timeout": "10s",
     "statement_timeout": "30s",
+    "synchronous_commit": "on",  # whatever was set for the role or the database: a receipt rests on it
 }
+_UNHURRIED: Final = {**_SESSION, "idle_in_transaction_session_timeout": "0", "statement_timeout": "0"}
+"""Without limits, but for locks: whoever waits for a table's lock holds up all that come after."""
 _CONNECTS_WITHIN: Final = 5.0
 _ANSWERS_WITHIN: Final = 35.0
 """Seconds for one statement, longer than the server's own limit: reached where the server does not answer at all."""
@@ -126,10 +130,12 @@ def open_sqlite(path: Path) -> Store:
     return Store(writer=writer, reader=reader)
 
 
-def open_postgres(place: str | PostgresAddress) -> Store:
+def open_postgres(place: str | PostgresAddress, *, hurried: bool = True) -> Store:
     """Return the store in a PostgreSQL database; an address that is a URL is read by ``postgres_address``.
 
-    Nothing is opened before the first use. Raises ``StoreError`` for what is no such URL.
+    Of several hosts it is the one that takes writes, for readers too: a standby may be behind what was answered.
+    What is not ``hurried`` may take its time, as an upgrade of a large database does. Nothing is opened before the
+    first use. Raises ``StoreError`` for what is no such URL.
     """
     address = postgres_address(place) if isinstance(place, str) else place
     engines = [
@@ -142,9 +148,9 @@ def open_postgres(place: str | PostgresAddress) -> Store:
             hide_parameters=True,  # an error's message must not repeat an alert
             connect_args={
                 "ssl": address.encryption,
-                "server_settings": _SESSION,
+                "server_settings": _SESSION if hurried else _UNHURRIED,
                 "timeout": _CONNECTS_WITHIN,
-                "command_timeout": _ANSWERS_WITHIN,
+                "command_timeout": _ANSWERS_WITHIN if hurried else None,
                 "prepared_statement_cache_size": _STATEMENTS_KEPT,
                 "target_session_attrs": attributes,
             },
@@ -152,13 +158,14 @@ def open_postgres(place: str | PostgresAddress) -> Store:
         )
         for size, attributes, isolation in (
             (WRITERS, "read-write", {"isolation_level": "READ COMMITTED"}),
-            (READERS, "any", {"isolation_level": "REPEATABLE READ"}),
+            (READERS, "primary", {"isolation_level": "REPEATABLE READ"}),
         )
     ]
     for engine in engines:
         event.listen(engine.sync_engine, "handle_error", _forget_content)
         event.listen(engine.sync_engine, "do_connect", _connect)
     writer, reader = engines
+    event.listen(writer.sync_engine, "connect", require_safe_pages)
     return Store(writer=writer, reader=reader.execution_options(postgresql_readonly=True), address=address)
 
 

@@ -51,7 +51,10 @@ class Database:
     ca_file: Path | None = None
 
     def open(self) -> Store:
-        """Return its store; nothing is connected yet. Raises ``InputError``, ``ConfigurationError``, ``StoreError``."""
+        """Return its store, whose work may take its time; nothing is connected yet.
+
+        Raises ``InputError``, ``ConfigurationError`` and ``StoreError``.
+        """
         # the other commands start without a database's drivers
         from gateway.store.address import postgres_address  # noqa: PLC0415 - as above
         from gateway.store.engine import open_postgres, open_sqlite  # noqa: PLC0415 - as above
@@ -62,7 +65,8 @@ class Database:
                 raise InputError(_no_file(file))
             return open_sqlite(file)
         password = None if self.password_file is None else read_secret(self.password_file)
-        return open_postgres(postgres_address(self.place, password=password, tls=self.tls, ca_file=self.ca_file))
+        address = postgres_address(self.place, password=password, tls=self.tls, ca_file=self.ca_file)
+        return open_postgres(address, hurried=False)
 
 
 def _no_file(file: Path) -> Bilingual:

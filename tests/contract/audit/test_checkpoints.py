@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -114,13 +115,13 @@ async def test_without_its_memory_a_log_that_has_published_signs_nothing(
 
 
 async def test_a_memory_that_another_wrote_is_refused(
-    connection: AsyncConnection, signer: LogSigner, published: PublishedState
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState, tmp_path: Path
 ) -> None:
     """What the file holds must be a checkpoint of this very signer."""
     await append(connection, 2)
     other = LogSigner(signer.origin, SigningKey.generate(KeyId("log.other"), "Ed25519"))
     for note in (other.sign(f"{signer.origin}\n1\nroot\n"), signer.sign("no checkpoint\n"), "", "garbage"):
-        published.write(note.encode())
+        (tmp_path / "published").write_bytes(note.encode())
         with pytest.raises(AuditError) as refused:
             await publish(connection, signer, published, NOW)
         assert isinstance(refused.value, UntrustedNoteError) is note.startswith(f"{signer.origin}\n1")
@@ -166,6 +167,47 @@ async def test_a_memory_that_can_not_be_written_lets_nothing_out(
     await append(connection, 4)
     with pytest.raises(OSError, match="No such file"):
         await publish(connection, signer, PublishedState(tmp_path / "absent" / "published"), NOW)
+    async with connection.begin():
+        assert await read_latest(connection) is None
+
+
+def _note(signer: LogSigner, size: int, root: bytes = bytes(32)) -> bytes:
+    return signer.sign(CheckpointBody(origin=signer.origin, size=size, root=root).text).encode()
+
+
+def test_the_memory_never_goes_back(signer: LogSigner, published: PublishedState) -> None:
+    """A relay whose turn is over writes nothing older than what the next one has published, and nothing else of it."""
+    assert published.write(_note(signer, 5))
+    assert not published.write(_note(signer, 4))
+    assert published.write(_note(signer, 5))
+    with pytest.raises(LogForkError, match="contradicts"):
+        published.write(_note(signer, 5, root=bytes(31) + b"1"))
+    assert published.read() == _note(signer, 5)
+
+
+def test_relays_that_write_at_once_leave_the_largest_tree(signer: LogSigner, tmp_path: Path) -> None:
+    """However their writes cross, none fails, what stays is whole and the newest, and nothing is left beside it."""
+    notes = [_note(signer, size) for size in range(1, 65)]
+    with ThreadPoolExecutor(16) as relays:
+        list(relays.map(lambda note: PublishedState(tmp_path / "published").write(note), notes))
+    assert (tmp_path / "published").read_bytes() == notes[-1]
+    assert {path.name for path in tmp_path.iterdir()} == {"published", ".published.lock"}
+
+
+async def test_a_publication_that_was_overtaken_gives_nothing_out(
+    connection: AsyncConnection, signer: LogSigner, published: PublishedState
+) -> None:
+    """Another relay publishes between the look at the memory and its writing: no row, no checkpoint, no error."""
+
+    class Slow(LogSigner):
+        def sign(self, text: str) -> str:
+            published.write(_note(signer, 9))
+            return super().sign(text)
+
+    await append(connection, 4)
+    slow = Slow(signer.origin, SigningKey.generate(KeyId("log.slow"), "Ed25519"))
+    assert await publish(connection, slow, published, NOW) is None
+    assert published.read() == _note(signer, 9)
     async with connection.begin():
         assert await read_latest(connection) is None
 

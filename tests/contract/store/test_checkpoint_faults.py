@@ -36,13 +36,13 @@ class UnreliableFile(PublishedState):
         super().__init__(path)
         self._fate: Fate | None = fate
 
-    def write(self, note: bytes) -> None:
+    def write(self, note: bytes) -> bool:
         """Write, and report a failure the first time."""
         fate, self._fate = self._fate, None
-        if fate is not Fate.LOST:
-            super().write(note)
+        written = fate is not Fate.LOST and super().write(note)
         if fate is not None:
             raise OSError("input/output error")
+        return written
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
 from sqlalchemy import make_url
@@ -77,6 +78,31 @@ def test_a_password_file_that_is_there_is_taken(postgres: Postgres, database: st
     said("upgrade", "--database", owner)
     said("roles", "--database", owner, "--exchange", name, "--passwords", str(tmp_path))
     asyncio.run(_start(postgres.url_of(database, role=name, password=odd)))
+
+
+def test_an_upgrade_may_take_its_time(postgres: Postgres, database: str) -> None:
+    """Its statements have no time limit, as they need on a large table; they wait for a lock for a while only."""
+    asyncio.run(postgres.run(WATCH, database=database))
+    said("upgrade", "--database", postgres.url_of(database))
+    assert asyncio.run(_seen(postgres.url_of(database))) == [("0", "0", "10s")]
+
+
+WATCH = """
+CREATE TABLE seen (statement text, idle text, lock text);
+CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO seen VALUES (current_setting('statement_timeout'),
+    current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout'));
+END $$;
+CREATE EVENT TRIGGER watches ON ddl_command_start EXECUTE FUNCTION watch();
+"""
+
+
+async def _seen(url: str) -> list[tuple[str, ...]]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await connection.fetch("SELECT DISTINCT * FROM seen")]
+    finally:
+        await connection.close()
 
 
 def test_the_password_may_be_in_a_file(postgres: Postgres, database: str, tmp_path: Path) -> None:

@@ -123,17 +123,39 @@ async def _patiently(ground: Ground) -> list[dict[str, Any]]:
     pytest.fail("the database did not come back")
 
 
-@pytest.mark.parametrize("name", ["fsync", "synchronous_commit", "full_page_writes"])
-async def test_a_server_that_gives_up_durability_is_refused(postgres: Postgres, name: str) -> None:
+@pytest.mark.parametrize("name", ["fsync", "full_page_writes"])
+async def test_a_server_that_gives_up_durability_is_refused(name: str) -> None:
     """A receipt would promise what a power cut takes back: no exchange starts, and the reason says what to set."""
-    if name == "synchronous_commit":
-        database = await postgres.new_database()
-        await postgres.run(f'ALTER DATABASE "{database}" SET synchronous_commit = off')
-        await _refused(postgres.url_of(database), "synchronous_commit")
-        await postgres.drop(database)
-        return
     with local_postgres(**{name: "off"}) as server:
         await _refused(server.url("postgres"), name)
+
+
+async def test_no_setting_of_a_role_or_database_takes_durability_away(postgres: Postgres) -> None:
+    """A session that writes waits for its disk, whatever a database or a role has as its default, now or later."""
+    database = await postgres.new_database()
+    await postgres.run(f'ALTER DATABASE "{database}" SET synchronous_commit = off')
+    store = open_postgres(postgres.url_of(database))
+    await prepare(store)
+    async with store.writer.connect() as connection:
+        assert await connection.scalar(text("SHOW synchronous_commit")) == "on"
+    await store.close()
+    await postgres.drop(database)
+
+
+async def test_a_server_that_gives_up_durability_while_it_runs_ends_the_writing() -> None:
+    """The next connection that would write finds it out: nothing more is answered, and the reason is kept."""
+    with local_postgres() as server:
+        template = Postgres(server.url("postgres"), local=server)
+        await template.make_template()
+        async with open_ground(template.url_of(template.template)) as ground:
+            await accepted(ground, acceptance("A-0", permit(NYSP)))
+            await template.run("ALTER SYSTEM SET fsync = off")
+            await template.run("SELECT pg_reload_conf()")
+            await _end_writers(ground)
+            for number in (1, 2):  # the first meets the connection that was cut
+                with pytest.raises(LogUnavailableError):
+                    await ground.committer.submit(acceptances(), acceptance(f"A-{number}"))
+            assert "fsync" in str(ground.committer.failure)
 
 
 async def _refused(url: str, what: str) -> None:
