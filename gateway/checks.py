@@ -10,7 +10,9 @@ from typing import Final, Protocol
 from sqlalchemy import text
 
 from audit.checkpoints import Checkpoint
+from audit.errors import AuditError
 from audit.log import read_head
+from audit.note import LogSigner, open_note
 from gateway.clock import Clock
 from gateway.health import WORKS, Check, Condition, Finding
 from gateway.ledger import Ledger
@@ -84,6 +86,22 @@ def signer_check(key: PublicKey, signatures: SignatureProcess) -> Check:
             return Finding(Condition.FAILING, "no process")
         (signature,) = await signatures.sign([_PROBE])
         return WORKS if key.verify(_PROBE, signature) else Finding(Condition.FAILING, "signatures do not verify")
+
+    return look
+
+
+def log_signer_check(signer: LogSigner) -> Check:
+    """Return a look at the log's own key: it signs, and what it signs can be verified.
+
+    The text that it signs is no checkpoint, so nobody could take it for one.
+    """
+
+    async def look() -> Finding:
+        try:
+            open_note(signer.sign(f"{_PROBE.decode()}\n").encode(), signer.verifier)
+        except AuditError:
+            return Finding(Condition.FAILING, "signatures do not verify")
+        return WORKS
 
     return look
 

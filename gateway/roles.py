@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from audit.checkpoints import PublishedState
 from bus.contract import Bus
-from gateway.checks import adapters_check, database_check, log_check
+from gateway.checks import adapters_check, database_check, log_check, log_signer_check
 from gateway.clock import Clock
 from gateway.dispatching import Relaying, Workplace
 from gateway.founding import Founding, found
@@ -153,6 +153,7 @@ async def open_relay(
     health = Health(
         (
             ("database", database_check(ledger), Condition.FAILING),
+            ("signer", log_signer_check(keys.log), Condition.FAILING),
             ("log", log_check(ledger, sharing, means.clock), Condition.FAILING),
             ("bus", relay_bus_check(means.bus, relaying), Condition.DEGRADED),
             ("adapters", adapters_check(relaying.unanswered), Condition.DEGRADED),

@@ -159,6 +159,7 @@ def test_the_public_port_says_little_and_the_operators_all(stage: Stage) -> None
     assert sum(accepted) >= 1
     assert stage.relay.readiness()["parts"]["relay"]["detail"] == "active"
     assert stage.relay.readiness()["parts"]["adapters"]["state"] == "ready"
+    assert stage.relay.readiness()["parts"]["signer"]["state"] == "ready"
     assert 'lacolle_delivery_seconds_count{lane="urgent",recipient="us-ny.nysp"}' in stage.relay.metrics()
     assert 'outcome="delivered",participant="us-ny.nysp"' in stage.adapters.metrics()
     assert 'topic="lacolle.outcomes"' in stage.relay.metrics()
