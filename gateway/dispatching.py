@@ -24,6 +24,7 @@ from gateway.checkpoints import CheckpointTask
 from gateway.clock import Clock
 from gateway.deadlines import DeadlineWatch
 from gateway.errors import LogUnavailableError, StoreError
+from gateway.lag import keep_measuring
 from gateway.leadership import Leadership, Term
 from gateway.ledger import Ledger
 from gateway.metrics import RelayMetrics
@@ -32,7 +33,7 @@ from gateway.relay import Relay
 from gateway.settings import Settings
 from gateway.store.changes import log_sizes
 from gateway.store.dispatches import OutcomeWriter, Reopening, ReopenWriter, Route, Settled
-from gateway.store.due import pending_routes, routes_since, waiting
+from gateway.store.due import pending_routes, routes_since
 from gateway.store.engine import is_storage_failure
 from schemas.ids import ParticipantId
 from schemas.parcels import OutcomeReport
@@ -40,8 +41,6 @@ from schemas.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
-LAG_INTERVAL = 5.0
-"""Seconds between two counts of what waits."""
 WINDOW = 128
 """Parcels of one route that are between bus and outcome at most."""
 REPORTED_WITHIN = 60.0
@@ -115,10 +114,9 @@ class Dispatching:
         """Work until ``stop``, or until cancelled. Raises what ended the term otherwise."""
         async with asyncio.TaskGroup() as tasks:
             working = [tasks.create_task(self.relay.run()), tasks.create_task(self._outcomes.run())]
-            watching = [
-                tasks.create_task(task)
-                for task in (self._deadlines.run(), self.checkpoints.run(), count_waiting(self._at))
-            ]
+            at = self._at
+            measuring = keep_measuring(self.relay, store=at.ledger.store, metrics=at.metrics, clock=at.clock)
+            watching = [tasks.create_task(task) for task in (self._deadlines.run(), self.checkpoints.run(), measuring)]
             if self._at.ledger.store.shared:
                 watching.append(tasks.create_task(self._follow()))
             await asyncio.wait(working)
@@ -281,15 +279,6 @@ class Relaying:
             for each in (task, stopping):
                 each.cancel()
             await asyncio.gather(task, stopping, return_exceptions=True)
-
-
-async def count_waiting(at: Workplace) -> None:
-    """Count what waits, again and again, until cancelled."""
-    while True:
-        now_ms = int(at.clock().timestamp() * 1000)
-        async with at.ledger.store.reading() as connection:
-            at.metrics.waiting(await waiting(connection, now_ms=now_ms))
-        await asyncio.sleep(LAG_INTERVAL)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -104,7 +104,7 @@ class RelayMetrics:
         )
         self._oldest = Gauge(
             "lacolle_dispatches_oldest_seconds",
-            "Seconds that the dispatch which is due longest has been due, 0 where none is",
+            "Seconds for which the dispatch that waits longest could have been published, 0 where none could",
             ["lane"],
             registry=registry,
         )
@@ -125,7 +125,7 @@ class RelayMetrics:
             self._latency.labels(recipient=recipient, lane=lane).observe(max(0.0, seconds))
 
     def waiting(self, pending: Mapping[Lane, tuple[int, float]]) -> None:
-        """Say of each lane how many dispatches wait, and for how many seconds the first of them has been due."""
+        """Say of each lane how many dispatches wait, and for how many seconds one of them could have been published."""
         for lane in Lane:
             count, seconds = pending.get(lane, (0, 0.0))
             self._pending.labels(lane=lane).set(count)
@@ -136,8 +136,10 @@ class RelayMetrics:
         self._registry.register(_Unanswered(unanswered))
 
     def active(self, *, now: bool) -> None:
-        """Say whether this process relays now."""
+        """Say whether this process relays now; one that does not lags behind nothing."""
         self._active.set(now)
+        if not now:
+            self.waiting({})
 
 
 class _Unanswered(Collector):

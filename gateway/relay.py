@@ -13,7 +13,6 @@ How much may be on its way is in ``gateway.traffic``, what the bus does not take
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -23,6 +22,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bus.contract import Publisher
+from gateway.agenda import Agenda
 from gateway.clock import Clock
 from gateway.errors import LogUnavailableError
 from gateway.publishing import Claim, ParcelPublisher
@@ -89,8 +89,8 @@ class Relay:
         self._rests = Rests()
         self._to_look_at: set[Route] = set()
         self._looked_at: frozenset[Route] = frozenset()
-        self._retries: list[tuple[int, ParticipantId, Lane]] = []
-        self._noted: set[tuple[int, ParticipantId, Lane]] = set()
+        self._full_ms: dict[Route, int] = {}
+        self._agenda = Agenda()
         self._wakes = {lane: asyncio.Event() for lane in Lane}
         self._published = asyncio.Event()
 
@@ -110,7 +110,7 @@ class Relay:
         if outcome.state not in OPEN:
             self._rests.ended(outcome.route, outcome.delivery_id)
         if outcome.due_ms is not None:
-            self._look_later(outcome.route, at_ms=outcome.due_ms)
+            self._agenda.add(outcome.route, at_ms=outcome.due_ms)
         if outcome.frees is not None:
             self._flag(Route(outcome.route.recipient, outcome.frees))
         self._wake()  # also for a route that waited for room
@@ -118,6 +118,10 @@ class Relay:
     def unanswered(self) -> Counter[ParticipantId]:
         """Return how many parcels of each recipient have been on the bus for long and nobody reported on."""
         return self._traffic.unanswered(self._now_ms() - int(UNANSWERED_AFTER * 1000))
+
+    def free_since_ms(self, route: Route) -> int | None:
+        """Return since when there is room for what waits on a route, 0 where there always was; None where is none."""
+        return None if self._traffic.room(route, self._now_ms()) == 0 else self._full_ms.get(route, 0)
 
     def stop(self) -> None:
         """Begin nothing new; ``run`` returns when what was published is marked. Idempotent."""
@@ -190,13 +194,13 @@ class Relay:
         found = await self._sweeper.sweep()
         self.routed(found.routes)
         for route, at_ms in found.later.items():
-            self._look_later(route, at_ms=at_ms)
+            self._agenda.add(route, at_ms=at_ms)
         self._wake()
 
     async def _look(self, lane: Lane, begin: Callable[[Claim], None]) -> bool:
         """Begin to publish what is due on every route of a lane that may send now; say whether there was anything."""
         now_ms = self._now_ms()
-        self._recall(now_ms)
+        self.routed(self._agenda.take(now_ms))
         routes = [route for route in self._to_look_at if route.lane is lane and self._may_send(route, now_ms)]
         if not routes:
             return False
@@ -263,6 +267,7 @@ class Relay:
         if self._traffic.is_publishing(route) or self._rests.rests(route, now_ms):
             return False
         if self._traffic.room(route, now_ms) == 0:
+            self._full_ms[route] = now_ms
             return False
         return not (
             route.lane is Lane.ROUTINE
@@ -273,19 +278,6 @@ class Relay:
     def _may_have(self, route: Route, now_ms: int) -> bool:
         """Whether a route may have something that goes out at once."""
         return (route in self._to_look_at or route in self._looked_at) and not self._rests.rests(route, now_ms)
-
-    def _look_later(self, route: Route, *, at_ms: int) -> None:
-        entry = at_ms, route.recipient, route.lane
-        if entry not in self._noted:  # every sweep finds it again
-            self._noted.add(entry)
-            heapq.heappush(self._retries, entry)
-
-    def _recall(self, now_ms: int) -> None:
-        """Have those routes looked at that have something due since the last look."""
-        while self._retries and self._retries[0][0] <= now_ms:
-            entry = heapq.heappop(self._retries)
-            self._noted.discard(entry)
-            self._flag(Route(entry[1], entry[2]))
 
     def _flag(self, route: Route) -> None:
         self._to_look_at.add(route)

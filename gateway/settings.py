@@ -26,6 +26,9 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^
 Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9./-]{0,126}[a-z0-9])?$")]
 """A log's origin: a name without a scheme, unique to the log (C2SP tlog-checkpoint)."""
 
+RECORD_OVERHEAD = 16 * 1024
+"""More bytes than a record has beside its alert: key, headers and framing."""
+
 
 def _network(value: object) -> IPv4Network | IPv6Network:
     refusal = BrokenRuleError(
@@ -197,6 +200,20 @@ class Settings(Section):
                     "disparaîtrait du bus pendant qu'on essaie encore de la remettre.",
                     en="bus.kafka.topics.retention_hours is shorter than delivery.give_up_after: an alert would be "
                     "gone from the bus while its delivery is still being tried.",
+                )
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_bus_carries_what_is_accepted(self) -> Self:
+        kafka = self.bus.kafka
+        if kafka is not None and self.limits.body_bytes + RECORD_OVERHEAD > kafka.topics.max_record_bytes:
+            raise BrokenRuleError(
+                Bilingual(
+                    fr="limits.body_bytes et 16 Kio dépassent bus.kafka.topics.max_record_bytes : une alerte acceptée "
+                    "ne pourrait jamais être acheminée.",
+                    en="limits.body_bytes and 16 KiB exceed bus.kafka.topics.max_record_bytes: an alert that was "
+                    "accepted could never be carried.",
                 )
             )
         return self

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, exists, func, select
+from sqlalchemy import ColumnElement, Row, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Kind
@@ -22,7 +22,6 @@ async def due(connection: AsyncConnection, route: Route, *, now_ms: int, limit: 
     So a dispatch that its partner defers again and again comes after those that were never tried, whichever is older;
     what must keep its order, the alerts of one thread, is kept by the condition.
     """
-    earlier = dispatches.alias("earlier")
     statement = (
         select(
             dispatches,
@@ -33,23 +32,18 @@ async def due(connection: AsyncConnection, route: Route, *, now_ms: int, limit: 
             alerts.c.submission,
         )
         .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
-        .where(
-            dispatches.c.recipient == route.recipient,
-            dispatches.c.lane == route.lane.value,
-            dispatches.c.state == PENDING,
-            dispatches.c.due_ms <= now_ms,
-            dispatches.c.deadline_ms > now_ms,
-            ~exists().where(
-                earlier.c.thread == dispatches.c.thread,
-                earlier.c.recipient == dispatches.c.recipient,
-                earlier.c.log_index < dispatches.c.log_index,
-                earlier.c.state.in_(OPEN),
-            ),
-        )
+        .where(*_due_on(route, now_ms=now_ms))
         .order_by(dispatches.c.due_ms, dispatches.c.log_index)
         .limit(limit)
     )
     return (await connection.execute(statement)).all()
+
+
+async def due_since_ms(connection: AsyncConnection, route: Route, *, now_ms: int) -> int | None:
+    """Return since when the first of those that ``due`` would return is due, in ms since the Unix epoch."""
+    statement = select(dispatches.c.due_ms).where(*_due_on(route, now_ms=now_ms)).order_by(dispatches.c.due_ms).limit(1)
+    since_ms: int | None = await connection.scalar(statement)
+    return since_ms
 
 
 async def next_due(connection: AsyncConnection, *, after_ms: int) -> dict[Route, int]:
@@ -81,14 +75,14 @@ async def routes_since(connection: AsyncConnection, size: int) -> Sequence[Route
     return [_route(row.recipient, row.lane) for row in rows]
 
 
-async def waiting(connection: AsyncConnection, *, now_ms: int) -> dict[Lane, tuple[int, float]]:
-    """Return for each lane how many dispatches are pending, and for how many seconds the first of them has been due."""
+async def waiting(connection: AsyncConnection) -> Mapping[Route, tuple[int, int]]:
+    """Return for each route how many dispatches are pending, and when the first is due, in ms since the Unix epoch."""
     rows = await connection.execute(
-        select(dispatches.c.lane, func.count(), func.min(dispatches.c.due_ms))
+        select(dispatches.c.recipient, dispatches.c.lane, func.count(), func.min(dispatches.c.due_ms))
         .where(dispatches.c.state == PENDING)
-        .group_by(dispatches.c.lane)
+        .group_by(dispatches.c.recipient, dispatches.c.lane)
     )
-    return {Lane(lane): (count, (now_ms - first_ms) / 1000) for lane, count, first_ms in rows}
+    return {_route(recipient, lane): (count, first_ms) for recipient, lane, count, first_ms in rows}
 
 
 async def overdue(connection: AsyncConnection, *, now_ms: int, limit: int) -> Sequence[DeliveryId]:
@@ -133,6 +127,23 @@ async def is_any_unanswered(connection: AsyncConnection, *, now_ms: int) -> bool
 
 
 _ASKED_AT_ONCE: Final = 500
+
+
+def _due_on(route: Route, *, now_ms: int) -> Sequence[ColumnElement[bool]]:
+    earlier = dispatches.alias("earlier")
+    return (
+        dispatches.c.recipient == route.recipient,
+        dispatches.c.lane == route.lane.value,
+        dispatches.c.state == PENDING,
+        dispatches.c.due_ms <= now_ms,
+        dispatches.c.deadline_ms > now_ms,
+        ~exists().where(
+            earlier.c.thread == dispatches.c.thread,
+            earlier.c.recipient == dispatches.c.recipient,
+            earlier.c.log_index < dispatches.c.log_index,
+            earlier.c.state.in_(OPEN),
+        ),
+    )
 
 
 def _route(recipient: str, lane: str) -> Route:

@@ -115,6 +115,18 @@ def test_what_one_may_send_the_process_can_hold(tmp_path: Path, limit: str) -> N
         settings(tmp_path, f"{SMALLEST}limits: {{{limit}: 40000000, held_bytes: 39999999}}\n")
 
 
+@pytest.mark.parametrize(("body", "fits"), [(983_616, True), (983_617, False)])
+def test_what_is_accepted_the_bus_can_carry(tmp_path: Path, body: int, fits: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """A largest submission that would not fit into a record, with what goes with it, is refused before the start."""
+    kafka = "bus: {kafka: {bootstrap: ['127.0.0.1:9092'], topics: {max_record_bytes: 1000000}}}\n"
+    text = f"{SMALLEST}{kafka}limits: {{body_bytes: {body}}}\n"
+    if fits:
+        assert settings(tmp_path, text).limits.body_bytes == body
+        return
+    with pytest.raises(SettingsError, match="max_record_bytes"):
+        settings(tmp_path, text)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "base_url: [", "a: 1\na: 2\n", "{}\n---\n{}\n"])
 def test_what_is_no_mapping_of_settings_is_refused(tmp_path: Path, text: str) -> None:
     """An empty file, a list, broken YAML, a member that stands twice and two documents are refused with a line."""
