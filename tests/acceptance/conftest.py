@@ -32,8 +32,12 @@ from tests.patience import PATIENCE
 
 ON_BOTH: Final = (
     "test_acknowledgements",
+    "test_batch",
+    "test_decisions",
     "test_log",
     "test_malformed",
+    "test_preview",
+    "test_problems",
     "test_reading",
     "test_receipts",
     "test_statements",

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
@@ -32,20 +32,65 @@ _ANSWERS: Final = (200, 201)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of alert: who sends it, what is particular about it, and exactly whom it reaches."""
+    """A kind of alert: who sends it, what is particular about it, and exactly whom it reaches.
+
+    It reaches the same as the first of its thread, as an Update and as the Cancel. What an Update may make of it, in
+    the same thread and in another lane to New York, is what it ``becomes``; whom that reaches, it has reached too.
+    """
 
     sender: ParticipantId
     recipients: frozenset[ParticipantId]
     header: Mapping[str, Any] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
+    becomes: Kind | None = None
 
 
-def _kind(sender: str, *recipients: str, header: dict[str, Any] | None = None, **info: str) -> Kind:
-    return Kind(ParticipantId(sender), frozenset(map(ParticipantId, recipients)), header or {}, info)
+def _kind(
+    sender: str, *recipients: str, header: dict[str, Any] | None = None, becomes: Kind | None = None, **info: str
+) -> Kind:
+    return Kind(ParticipantId(sender), frozenset(map(ParticipantId, recipients)), header or {}, info, becomes)
 
 
+_WANTED: Final = {
+    "type": "law-enforcement/wanted-person/v1",
+    "body": {
+        "person": {"name": {"surname": "Tremblay", "given": "Jean"}, "age": 41},
+        "warrants": [
+            {
+                "number": "500-01-000001-266",
+                "kind": "arrest",
+                "issued": "2026-01-05",
+                "court": "Cour du Québec",
+                "jurisdiction": "CA-QC",
+                "offences": [{"description": {"fr": "Vol qualifié", "en": "Robbery"}}],
+                "extradition": "full",
+            }
+        ],
+        "circumstances": "Vu la dernière fois à Saint-Jean-sur-Richelieu.",
+    },
+}
+CHANGING: Final = (
+    # in the urgent lane to New York, until it proves to be an exercise: routine, and nothing to Vermont
+    _kind(
+        "ca-qc.sq",
+        "us-ny.nysp",
+        "us-vt.vsp",
+        becomes=_kind("ca-qc.sq", "us-ny.nysp", header={"status": "Exercise"}),
+    ),
+    # routine to everybody, until it is severe: urgent to New York
+    _kind(
+        "ca-qc.sq",
+        "us-ny.nysp",
+        "us-vt.vsp",
+        "us-me.msp",
+        header=_WANTED,
+        severity="Moderate",
+        becomes=_kind("ca-qc.sq", "us-ny.nysp", "us-vt.vsp", "us-me.msp", header=_WANTED),
+    ),
+)
+"""Kinds whose threads change lanes."""
 KINDS: Final = (
-    _kind("ca-qc.sq", "us-ny.nysp", "us-vt.vsp"),
+    *CHANGING,
     _kind("us-ny.nysp", "ca-qc.sq"),
     _kind("us-vt.vsp", "ca-qc.sq"),
     _kind("us-me.msp"),  # its agreement does not name stolen vehicles
@@ -58,18 +103,39 @@ KINDS: Final = (
 
 @dataclass(slots=True)
 class Submission:
-    """One alert of an agency: every signed form in which it was posted, and the answer, which must stay the same."""
+    """One alert of an agency: every signed form in which it was posted, and the answer, which must stay the same.
+
+    ``answered_at`` is when it came first, on the clock of ``time.monotonic``.
+    """
 
     kind: Kind
     document: dict[str, Any]
     signed: list[tuple[float, bytes]] = field(default_factory=list)
     answer: dict[str, Any] | None = None
     answers: int = 0
+    answered_at: float = 0.0
 
     @property
     def identifier(self) -> str:
         """The sender's name for it."""
         return str(self.document["identifier"])
+
+    @property
+    def cancels(self) -> bool:
+        """Whether it ends its thread."""
+        return bool(self.document["msgType"] == "Cancel")
+
+    @property
+    def alert_id(self) -> str:
+        """The exchange's name for it, once it has an answer."""
+        assert self.answer is not None, f"{self.identifier} has no answer"
+        return str(self.answer["alert_id"])
+
+    @property
+    def lanes(self) -> dict[ParticipantId, str]:
+        """The lane in which it goes to each of its recipients, as it was answered."""
+        assert self.answer is not None, f"{self.identifier} has no answer"
+        return {each["participant"]: each["lane"] for each in self.answer["recipients"]}
 
     @property
     def digests(self) -> set[str]:
@@ -81,7 +147,8 @@ class Submission:
 class Agencies:
     """Everybody who sends. ``trouble`` lists what the exchange must never have answered.
 
-    ``not_now`` are the statuses by which it may ask to be tried again.
+    ``not_now`` are the statuses by which it may ask to be tried again, ``put_off`` counts how often it did, and
+    ``cut_off`` how often nobody answered.
     """
 
     world: World
@@ -90,6 +157,8 @@ class Agencies:
     trouble: list[str] = field(default_factory=list)
     stopping: bool = False
     not_now: frozenset[int] = frozenset()
+    put_off: int = 0
+    cut_off: int = 0
 
     async def post(self, *, pause: float) -> None:
         """Post one alert after the other on one connection, with a pause of ``pause`` seconds on average."""
@@ -120,6 +189,7 @@ class Agencies:
                 self.trouble.append(f"{submission.identifier}: {result}")
             submission.answer = result["body"]
             submission.answers += 1
+            submission.answered_at = time.monotonic()
         return batch
 
     async def finish(self) -> None:
@@ -136,20 +206,29 @@ class Agencies:
             return self.dice.choice(unanswered)
         if own and self.dice.random() < _REPEATS:
             return self.dice.choice(own)
-        followed = self.dice.choice(own) if own and self.dice.random() < _FOLLOWS else None
-        submission = self._update(followed) if followed and followed.answer else self._alert()
+        submission = self._follow(own) if self.dice.random() < _FOLLOWS else None
+        submission = submission or self._alert()
         own.append(submission)
         self.submissions.append(submission)
         return submission
 
     def _alert(self) -> Submission:
-        kind = self.dice.choice(KINDS)
+        kind = self.dice.choice(CHANGING if self.dice.random() < _CHANGES else KINDS)
         return Submission(kind, _document(kind, f"CRASH-{len(self.submissions)}"))
 
-    def _update(self, earlier: Submission) -> Submission:
-        document = _document(earlier.kind, f"CRASH-{len(self.submissions)}")
+    def _follow(self, own: Sequence[Submission]) -> Submission | None:
+        """Return an Update or the Cancel of one of the last alerts, some of which may be on their way still."""
+        recent = [each for each in own[-_RECENT:] if each.answer is not None and not each.cancels]
+        if not recent:
+            return None
+        earlier = self.dice.choice(recent)
+        kind = earlier.kind
+        if kind.becomes is not None and self.dice.random() < _BECOMES:
+            kind = kind.becomes
+        document = _document(kind, f"CRASH-{len(self.submissions)}")
         name = ",".join(str(earlier.document[member]) for member in ("sender", "identifier", "sent"))
-        return Submission(earlier.kind, {**document, "msgType": "Update", "references": [name]})
+        what = "Cancel" if self.dice.random() < _CANCELS else "Update"
+        return Submission(kind, {**document, "msgType": what, "references": [name]})
 
     async def _submit(self, connection: httpx2.AsyncClient, submission: Submission, *, anew: bool = False) -> bool:
         """Post once; say whether there was an answer."""
@@ -159,8 +238,10 @@ class Agencies:
                 "/v1/alerts", content=compact, headers={"Content-Type": "application/jose"}, timeout=_PATIENCE
             )
         except httpx2.TransportError:
+            self.cut_off += 1
             return False  # the exchange was killed, or is not there yet: nobody knows what became of it
         if response.status_code in self.not_now:
+            self.put_off += 1
             return False
         if response.status_code not in _ANSWERS:
             self.trouble.append(f"{submission.identifier}: {response.status_code} {response.text[:300]}")
@@ -168,6 +249,7 @@ class Agencies:
         answer = orjson.loads(response.content)
         if submission.answer is not None and submission.answer != answer:
             self.trouble.append(f"{submission.identifier}: answered otherwise than the first time")
+        submission.answered_at = submission.answered_at or time.monotonic()
         submission.answer = answer
         submission.answers += 1
         return True
@@ -199,7 +281,11 @@ _OPEN: Final = 3
 """How many alerts without an answer a connection goes on with before it sends another."""
 _TRIES_AGAIN: Final = 0.5
 _REPEATS: Final = 0.1
-_FOLLOWS: Final = 0.15
+_FOLLOWS: Final = 0.4
+_RECENT: Final = 3
+_CHANGES: Final = 0.4
+_BECOMES: Final = 0.6
+_CANCELS: Final = 0.25
 _TWICE_AT_ONCE: Final = 0.05
 _SAME_BYTES: Final = 0.5
 

@@ -7,9 +7,12 @@ import base64
 import os
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +26,12 @@ from audit.entry import Kind as EntryKind
 from audit.entry import commitment
 from audit.merkle import verify_consistency
 from audit.note import Verifier, open_note
-from audit.tables import log_entries
+from audit.tables import log_entries, log_head
 from audit.verify import VerifiedLog, verify_database, verify_remote
 from gateway.store.engine import open_postgres, open_sqlite
 from lacolle.client.tokens import assertion
 from lacolle.samples import World
+from schemas.decisions import Lane
 from schemas.evidence import read_receipt
 from schemas.ids import ParticipantId
 from schemas.signing.canonical import canonical_plain_bytes
@@ -139,24 +143,67 @@ def deliveries_are_right(
     assert taken.keys() == expected, "a partner took what no alert was to reach it with"
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An alert of a thread on its way to one recipient, and when that first took it."""
+
+    submission: Submission
+    log_index: int
+    lane: str
+    met: Handed
+
+
+Threads = Mapping[tuple[str, ParticipantId], Sequence[Step]]
+
+
 def threads_are_in_order(
     submissions: Sequence[Submission], read: dict[str, dict[str, Any]], arrivals: Sequence[Handed]
-) -> None:
-    """No partner met an alert of a thread before it had met those that the exchange accepted earlier."""
-    first: dict[tuple[str, str], int] = {}
+) -> Threads:
+    """No partner met an alert of a thread before it had met those that the exchange accepted earlier.
+
+    Return the steps of every thread to every recipient, in the order in which they were accepted. A copy that comes
+    late, of what was met before, is no step: the partner knows it by its delivery id.
+    """
+    first: dict[tuple[str, str], tuple[int, Handed]] = {}
     for place, each in enumerate(arrivals):
-        first.setdefault((each.alert_id, each.recipient), place)
-    threads: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+        first.setdefault((each.alert_id, each.recipient), (place, each))
+    threads: defaultdict[tuple[str, ParticipantId], list[tuple[int, int, Step]]] = defaultdict(list)
     roots: dict[str, str] = {}
     for submission in submissions:  # an update comes after what it follows
         followed = [name.split(",")[1] for name in submission.document.get("references", ())]
         root = roots[submission.identifier] = roots[followed[0]] if followed else submission.identifier
-        status = read[submission.identifier]
-        for recipient in submission.kind.recipients:
-            threads[root, recipient].append((status["log_index"], first[status["alert_id"], recipient]))
-    for thread, met in threads.items():
-        places = [place for _, place in sorted(met)]
+        index = read[submission.identifier]["log_index"]
+        for recipient, lane in submission.lanes.items():
+            place, met = first[submission.alert_id, recipient]
+            threads[root, recipient].append((index, place, Step(submission, index, lane, met)))
+    for thread, steps in threads.items():
+        steps.sort(key=itemgetter(0))
+        places = [place for _, place, _ in steps]
         assert places == sorted(places), f"{thread} was not delivered in its order"
+    return {thread: [step for _, _, step in steps] for thread, steps in threads.items()}
+
+
+def threads_were_tried(threads: Threads) -> None:
+    """There was an order to keep: of Updates, of Cancels, and of alerts in either lane that came before the other."""
+    pairs = [pair for steps in threads.values() for pair in pairwise(steps)]
+    assert [later for _, later in pairs if later.submission.cancels], "no thread was cancelled"
+    assert {(earlier.lane, later.lane) for earlier, later in pairs} == {
+        (str(one), str(other)) for one in Lane for other in Lane
+    }
+
+
+def waited_for_their_thread(threads: Threads) -> int:
+    """Return how many alerts were answered before their recipient had met the one before them."""
+    pairs = [pair for steps in threads.values() for pair in pairwise(steps)]
+    return sum(later.submission.answered_at < earlier.met.at for earlier, later in pairs)
+
+
+def nothing_comes_late(threads: Threads, arrivals: Sequence[Handed]) -> None:
+    """Where nobody died no partner was handed an alert again once it had the next of its thread."""
+    last = {(each.alert_id, each.recipient): each.at for each in arrivals}
+    for (_, recipient), steps in threads.items():
+        for earlier, later in pairwise(steps):
+            assert last[earlier.submission.alert_id, recipient] < later.met.at, earlier.submission.identifier
 
 
 async def checkpoints_are_consistent(world: World, vkey: str, notes: Sequence[bytes]) -> int:
@@ -209,6 +256,17 @@ async def stored_log_verifies(database: Path | str, vkey: str, notes: Sequence[b
         for note in notes[-_LAST_FEW:-1:5]:
             await verify_database(connection, vkey=vkey, progress=lambda _done, _of: None, known=note)
         return await verify_database(connection, vkey=vkey, progress=lambda _done, _of: None, known=notes[-1])
+
+
+async def indices_are_gapless(database: Path | str, submissions: Sequence[Submission]) -> int:
+    """Return how many indices the log has: 0, 1, 2 and so on, none twice, as its head says; no receipts share one."""
+    async with _reading(database) as connection:
+        indices = list((await connection.execute(select(log_entries.c.log_index))).scalars())
+        size = await connection.scalar(select(log_head.c.size))
+    assert sorted(indices) == list(range(size))
+    promised = [each.answer["log_index"] for each in submissions if each.answer is not None]
+    assert len(promised) == len(set(promised)) == len(submissions)
+    return len(indices)
 
 
 async def one_alert_each(database: Path | str, submissions: Sequence[Submission]) -> None:

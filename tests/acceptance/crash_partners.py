@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,13 +31,17 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """One message as a partner took it: the delivery it says it is, of which alert, and its bytes' SHA-256."""
+    """One message as a partner took it: the delivery it says it is, of which alert, and its bytes' SHA-256.
+
+    ``at`` is when, on the clock of ``time.monotonic``; it makes no other message of it.
+    """
 
     recipient: ParticipantId
     delivery_id: str
     alert_id: str
     content_type: str
     digest: str
+    at: float = field(compare=False)
 
 
 @dataclass(slots=True)
@@ -82,6 +87,7 @@ class Partners:
             alert_id=headers["ce-subject"],
             content_type=headers.get("content-type", ""),
             digest=hashlib.sha256(body).hexdigest(),
+            at=time.monotonic(),
         )
         self.arrivals.append(handed)
         self.met(handed)

@@ -1,6 +1,7 @@
 """An exchange in its roles on engines of its own, agencies that post to it and partners who remember: to be disturbed.
 
-Two gateways, the first with two workers; a relay; two processes of adapters that share the partners' partitions.
+Two gateways with two workers each; two relays, of which one stands by; two processes of adapters that share the
+partners' partitions.
 Tests disturb it one after the other, and each holds the whole oracle against all that has happened so far.
 """
 
@@ -8,34 +9,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-import httpx2
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.engine import open_postgres
 from gateway.store.tables import dispatches
-from lacolle.folder import read_folder
 from lacolle.local.kafka import KafkaCluster
 from lacolle.samples import World, WorldOptions, build_world
 from schemas.ids import DeliveryId, ParticipantId
-from tests.acceptance import crash_oracle
 from tests.acceptance.conftest import free_port
-from tests.acceptance.crash_agencies import Agencies, Submission, client
+from tests.acceptance.crash_agencies import Agencies, Submission
 from tests.acceptance.crash_partners import Partners, open_partners
+from tests.acceptance.crash_promises import SETTLES_WITHIN, Promises
 from tests.acceptance.databases import Place
 from tests.acceptance.role_fork import Forks
 from tests.acceptance.roles import RoleProcess, create_topics, engine_settings
 
-CONNECTIONS: Final = 3
+CONNECTIONS: Final = 4
 """How many connections post to each gateway."""
 PAUSE: Final = 0.08
-SETTLES_WITHIN: Final = 60.0
+DRAINED: Final = 1.5
+"""Seconds without a delivery after which none is in hand any more."""
 UNAVAILABLE: Final = 503
 REPLICATED: Final = {"partitions": 3, "replication": 3, "min_insync": 2}
 ALONE: Final = {"partitions": 3, "replication": 1, "min_insync": 1}
@@ -45,45 +45,60 @@ ALONE: Final = {"partitions": 3, "replication": 1, "min_insync": 1}
 class FaultStage:
     """The exchange's processes and engines, and everybody around it."""
 
-    world: World
+    promises: Promises
     place: Place
     cluster: KafkaCluster
-    partners: Partners
     roles: tuple[RoleProcess, ...]
-    everybody: tuple[Agencies, ...]
-    read: dict[str, dict[str, Any]] = field(default_factory=dict)
-    notes: list[bytes] = field(default_factory=list)
 
     @property
     def gateways(self) -> tuple[RoleProcess, ...]:
-        """Return the gateways; the first has two workers."""
+        """Return the gateways."""
         return self.roles[:2]
 
     @property
-    def relay(self) -> RoleProcess:
-        """Return the relay."""
-        return self.roles[2]
+    def relays(self) -> tuple[RoleProcess, ...]:
+        """Return the relays."""
+        return self.roles[2:4]
 
     @property
     def adapters(self) -> tuple[RoleProcess, ...]:
         """Return the processes of adapters."""
-        return self.roles[3:]
+        return self.roles[4:]
+
+    @property
+    def world(self) -> World:
+        """Return who takes part."""
+        return self.promises.world
+
+    @property
+    def partners(self) -> Partners:
+        """Return the partners."""
+        return self.promises.partners
 
     @property
     def submissions(self) -> list[Submission]:
         """Return all that was posted so far; both gateways' agencies share one list."""
-        return self.everybody[0].submissions
+        return self.promises.submissions
 
     @property
-    def answered(self) -> int:
-        """Return how many alerts have a receipt."""
-        return sum(each.answer is not None for each in self.submissions)
+    def agencies(self) -> Agencies:
+        """Return the first gateway's agencies."""
+        return self.promises.everybody[0]
+
+    async def active_relay(self) -> RoleProcess:
+        """Return the relay that holds the lock, once one does."""
+        async with asyncio.timeout(SETTLES_WITHIN):
+            while True:
+                for relay in self.relays:
+                    if await asyncio.to_thread(relay.turn) == "active":
+                        return relay
+                await asyncio.sleep(0.05)
 
     async def answers(self, count: int) -> None:
         """Wait until so many more alerts have a receipt."""
-        wanted = self.answered + count
+        wanted = self.promises.answered + count
         async with asyncio.timeout(SETTLES_WITHIN):
-            while self.answered < wanted:  # noqa: ASYNC110 - the agencies tell nobody, and need not for one wait
+            while self.promises.answered < wanted:  # noqa: ASYNC110 - the agencies tell nobody, and need not for one wait
                 await asyncio.sleep(0.02)
 
     async def deliveries(self, count: int) -> None:
@@ -93,42 +108,34 @@ class FaultStage:
             while len(self.partners.arrivals) < wanted:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.02)
 
+    async def drained(self) -> int:
+        """Wait until nothing has arrived at partners for a moment, and return how much has."""
+        async with asyncio.timeout(SETTLES_WITHIN):
+            while True:
+                before = len(self.partners.arrivals)
+                await asyncio.sleep(DRAINED)
+                if len(self.partners.arrivals) == before:
+                    return before
+
     @asynccontextmanager
-    async def under_load(self) -> AsyncIterator[None]:
+    async def under_load(self, *, pause: float = PAUSE) -> AsyncIterator[None]:
         """Have the agencies post to both gateways for as long as the block lasts, and then finish what is open."""
-        for agencies in self.everybody:
+        everybody = self.promises.everybody
+        for agencies in everybody:
             agencies.stopping = False
         async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(self._watch_checkpoints())
-            for agencies in self.everybody * CONNECTIONS:
-                tasks.create_task(agencies.post(pause=PAUSE))
+            watching = tasks.create_task(self.promises.watch_checkpoints())
+            for agencies in [*everybody] * CONNECTIONS:
+                tasks.create_task(agencies.post(pause=pause))
             yield
-            for agencies in self.everybody:
+            for agencies in everybody:
                 agencies.stopping = True
             watching.cancel()
-        await self.everybody[0].finish()
+        await self.agencies.finish()
 
     async def hold(self, *, least: int) -> None:
         """Hold every promise against all that has happened; at least so many alerts were posted since the last time."""
-        fresh = [each for each in self.submissions if each.identifier not in self.read]
-        assert len(fresh) >= least
-        assert [trouble for agencies in self.everybody for trouble in agencies.trouble] == []
-        self.read |= await crash_oracle.settled(self.world, fresh, within=SETTLES_WITHIN)
-        await crash_oracle.receipts_are_honoured(self.world, fresh, self.read)
-        crash_oracle.deliveries_are_right(self.submissions, self.read, self.partners.handed)
-        crash_oracle.threads_are_in_order(self.submissions, self.read, self.partners.arrivals)
-        assert self.partners.strays == []
-        await self.hold_log()
-
-    async def hold_log(self) -> None:
-        """Hold the log against what was posted: one, gapless, as all checkpoints have it; each alert is in it once."""
-        vkey = read_folder(self.world.folder).keys.log.vkey
-        async with client(self.world) as connection:
-            await self._take_checkpoint(connection)
-        await crash_oracle.checkpoints_are_consistent(self.world, vkey, self.notes)
-        await crash_oracle.public_log_verifies(self.world, vkey)
-        await crash_oracle.stored_log_verifies(self.place.database, vkey, self.notes)
-        await crash_oracle.one_alert_each(self.place.database, self.submissions)
+        await self.promises.hold(least=least)
 
     async def undelivered(self) -> int:
         """Return how many dispatches are not delivered, as the database has them."""
@@ -152,18 +159,6 @@ class FaultStage:
         finally:
             await store.close()
 
-    async def _watch_checkpoints(self) -> None:
-        async with client(self.world) as connection:
-            while True:
-                with suppress(httpx2.TransportError):
-                    await self._take_checkpoint(connection)
-                await asyncio.sleep(0.2)
-
-    async def _take_checkpoint(self, connection: httpx2.AsyncClient) -> None:
-        response = await connection.get("/log/checkpoint", timeout=5.0)
-        if response.status_code == httpx2.codes.OK and response.content not in self.notes[-1:]:
-            self.notes.append(response.content)
-
 
 @asynccontextmanager
 async def open_stage(
@@ -185,7 +180,8 @@ async def open_stage(
         world = build_world(directory / "world", options)
         await asyncio.to_thread(create_topics, world, *cluster.bootstrap, folder=directory, topics=topics)
         forks = stack.enter_context(Forks())
-        found = FaultStage(world, place, cluster, partners, _roles(directory, world, forks), _everybody(world))
+        promises = Promises(world, place.database, partners, _everybody(world))
+        found = FaultStage(promises, place, cluster, _roles(directory, world, forks))
         for role in found.roles:
             stack.callback(role.kill)
             role.launch()
@@ -201,8 +197,11 @@ def _roles(directory: Path, world: World, forks: Forks) -> tuple[RoleProcess, ..
 
     return (
         role("gateway-1", "gateway", "--workers", "2", "--insecure-http"),
-        role("gateway-2", "gateway", "--insecure-http", LACOLLE_LISTEN__PORT=str(_second_port(world))),
-        role("relay", "relay"),
+        role(
+            "gateway-2", "gateway", "--workers", "2", "--insecure-http", LACOLLE_LISTEN__PORT=str(_second_port(world))
+        ),
+        role("relay-1", "relay"),
+        role("relay-2", "relay"),
         role("adapters-1", "adapters"),
         role("adapters-2", "adapters"),
     )

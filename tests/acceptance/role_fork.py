@@ -80,6 +80,10 @@ class Forks:
             raise ValueError("no process was started")
         return ForkedProcess(self, pid)
 
+    def run(self, command: Sequence[str], *, log: Path, environment: Mapping[str, str], within: float) -> int:
+        """Run a command to its end and return its exit status. Raises ``subprocess.TimeoutExpired``."""
+        return self.start(command, log=log, environment=environment).wait(timeout=within)
+
     def ask(self, order: Mapping[str, object]) -> int | None:
         """Return the answer to an order."""
         if self._process.stdin is None or self._process.stdout is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -84,6 +85,18 @@ class RoleProcess:
         document: dict[str, Any] = answer.json()
         return document
 
+    def turn(self) -> str:
+        """Return whether it relays or stands by, as a relay says; "" where it does not answer."""
+        try:
+            return str(self.readiness()["parts"]["relay"]["detail"])
+        except httpx2.HTTPError:
+            return ""
+
+    def workers(self) -> list[int]:
+        """Return the process ids of its workers, as a gateway of several says."""
+        started = re.findall(r'"worker": ([0-9]+), "pid": ([0-9]+)', self.told())
+        return list({int(number): int(pid) for number, pid in started}.values())
+
     def condition(self) -> str:
         """Return how it says it is; "" where it does not answer."""
         try:
@@ -107,6 +120,12 @@ class RoleProcess:
     def kill(self) -> None:
         """End it with SIGKILL."""
         self.end(signal.SIGKILL)
+
+    def kill_all(self) -> None:
+        """End it and its workers with SIGKILL, so that none of them can finish anything."""
+        for pid in (self.pid, *self.workers()):
+            os.kill(pid, signal.SIGKILL)
+        self.kill()
 
     def stop(self) -> int:
         """End it with SIGTERM and return its exit status."""

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
-from lacolle.local.kafka import ClusterOptions
+from bus.topics import PARCELS
+from lacolle.local.kafka import ClusterOptions, KafkaCluster
 from tests.acceptance.databases import Place, own_database
 from tests.acceptance.fault_stage import REPLICATED, open_stage
 from tests.servers.kafka import OwnKafka
 
 _STRETCH: Final = 40
+_PATIENCE: Final = 20.0
 
 
 @pytest.fixture
@@ -32,8 +35,22 @@ async def test_a_broker_of_three_is_killed_and_restarted(place: Place, own_kafka
         async with stage.under_load():
             for number in (1, 2):
                 await stage.answers(_STRETCH)
+                assert number in await asyncio.to_thread(_leaders, cluster)
                 await asyncio.to_thread(cluster.kill_node, number)
                 await stage.answers(_STRETCH)
                 await stage.deliveries(_STRETCH // 2)  # two brokers suffice
+                assert number not in await asyncio.to_thread(_leaders, cluster)
                 await asyncio.to_thread(cluster.start_node, number)
         await stage.hold(least=4 * _STRETCH)
+
+
+def _leaders(cluster: KafkaCluster) -> set[int]:
+    """Return the brokers that lead a partition of a partner's topics now."""
+    administrator = AdminClient({"bootstrap.servers": ",".join(cluster.bootstrap), "log_level": 0})
+    topics = administrator.list_topics(timeout=_PATIENCE).topics
+    return {
+        partition.leader
+        for name, topic in topics.items()
+        if name.startswith(PARCELS)
+        for partition in topic.partitions.values()
+    }

@@ -21,10 +21,11 @@ import pytest
 
 from lacolle.folder import read_folder
 from lacolle.samples import World, WorldOptions, build_world
-from tests.acceptance import crash_fork, crash_oracle
+from tests.acceptance import crash_fork
 from tests.acceptance.conftest import ServerProcess
 from tests.acceptance.crash_agencies import Agencies, client
 from tests.acceptance.crash_partners import Partners, open_partners
+from tests.acceptance.crash_promises import Promises
 from tests.acceptance.databases import exchange_database, store_environment
 from tests.patience import PATIENCE
 
@@ -36,7 +37,6 @@ _CONNECTIONS: Final = 8
 _PAUSE: Final = 0.03
 _IN_START_UP: Final = 0.2
 _READY_WITHIN: Final = 30.0 * PATIENCE
-_SETTLES_WITHIN: Final = 60.0 * PATIENCE
 _KILLED: Final = -9
 
 
@@ -58,37 +58,23 @@ async def test_what_was_promised_survives_any_number_of_kills(tmp_path: Path, da
     dice = Random(_SEED)  # noqa: S311 - chance that can be repeated, not a secret
     async with open_partners(tmp_path / "partners", Random(_SEED + 1)) as partners:  # noqa: S311 - as above
         world = build_world(tmp_path / "world", _options(partners))
-        agencies, notes = Agencies(world, dice), list[bytes]()
+        folder = read_folder(world.folder)
+        promises = Promises(world, database or folder.database, partners, [Agencies(world, dice)])
         server = ServerProcess(world, tmp_path / "server.log", database)
-        async with _posting(agencies, notes):
+        async with _posting(promises):
             await _kill_again_and_again(world, tmp_path / "server.log", dice, kills=kills, database=database)
             await asyncio.to_thread(server.start)
-            agencies.stopping = True
+            promises.everybody[0].stopping = True
         try:
-            await _hold_live(world, agencies, partners, notes, kills=kills)
+            await promises.everybody[0].finish()
+            await promises.hold_answers(least=kills)
+            distinct = await promises.hold_public_log()
+            assert distinct > kills // 5  # enough were seen in passing to say something; a busy machine sees fewer
         finally:
             status = await asyncio.to_thread(server.stop)
         assert status == 0
-        folder = read_folder(world.folder)
-        place = database or folder.database
-        stored = await crash_oracle.stored_log_verifies(place, folder.keys.log.vkey, notes)
+        stored = await promises.hold_stored_log()
         assert stored.signed_size == stored.size
-        await crash_oracle.one_alert_each(place, agencies.submissions)
-
-
-async def _hold_live(world: World, agencies: Agencies, partners: Partners, notes: list[bytes], *, kills: int) -> None:
-    vkey = read_folder(world.folder).keys.log.vkey
-    await agencies.finish()
-    assert agencies.trouble == []
-    read = await crash_oracle.settled(world, agencies.submissions, within=_SETTLES_WITHIN)
-    await crash_oracle.receipts_are_honoured(world, agencies.submissions, read)
-    crash_oracle.deliveries_are_right(agencies.submissions, read, partners.handed)
-    assert partners.strays == []
-    async with client(world) as connection:
-        await _take_checkpoint(connection, notes)
-    distinct = await crash_oracle.checkpoints_are_consistent(world, vkey, notes)
-    assert distinct > kills // 5  # enough were seen in passing to say something; a busy machine sees fewer
-    await crash_oracle.public_log_verifies(world, vkey)
 
 
 def _options(partners: Partners) -> WorldOptions:
@@ -111,27 +97,13 @@ def _lasting_port() -> int:
 
 
 @asynccontextmanager
-async def _posting(agencies: Agencies, notes: list[bytes]) -> AsyncIterator[None]:
+async def _posting(promises: Promises) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(_watch_checkpoints(agencies.world, notes))
+        watching = tasks.create_task(promises.watch_checkpoints())
         for _ in range(_CONNECTIONS):
-            tasks.create_task(agencies.post(pause=_PAUSE))
+            tasks.create_task(promises.everybody[0].post(pause=_PAUSE))
         yield
         watching.cancel()
-
-
-async def _watch_checkpoints(world: World, notes: list[bytes]) -> None:
-    async with client(world) as connection:
-        while True:
-            with suppress(httpx2.TransportError):
-                await _take_checkpoint(connection, notes)
-            await asyncio.sleep(0.05)
-
-
-async def _take_checkpoint(connection: httpx2.AsyncClient, notes: list[bytes]) -> None:
-    response = await connection.get("/log/checkpoint", timeout=5.0)
-    if response.status_code == httpx2.codes.OK and response.content not in notes[-1:]:
-        notes.append(response.content)
 
 
 async def _kill_again_and_again(world: World, log: Path, dice: Random, *, kills: int, database: str | None) -> None:

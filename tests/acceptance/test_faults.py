@@ -11,9 +11,11 @@ import os
 import re
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Final
 from uuid import uuid4
 
@@ -28,10 +30,13 @@ from lacolle.local.kafka import ClusterOptions, KafkaCluster
 from lacolle.local.kafka_jars import KafkaJars
 from lacolle.local.ports import free_ports
 from lacolle.local.postgres import Stop
+from schemas.ids import DeliveryId
 from schemas.parcels import Parcel
+from tests.acceptance import crash_oracle
 from tests.acceptance.crash_partners import Handed
 from tests.acceptance.databases import Place, own_database
-from tests.acceptance.fault_stage import FaultStage, open_stage, own_cluster, restarted
+from tests.acceptance.fault_stage import PAUSE, FaultStage, open_stage, own_cluster, restarted
+from tests.acceptance.roles import RoleProcess
 from tests.servers.kafka import settings_for
 from tests.servers.proxy import Proxy, proxying
 
@@ -41,8 +46,11 @@ STRETCH: Final = 25
 """How many alerts are answered before and after a fault."""
 AWAY: Final = 3.0
 """Seconds for which an engine is away."""
-RELAY_KILLS: Final = 4
+RELAY_KILLS: Final = 3
 ADAPTER_KILLS: Final = 3
+CUTS: Final = 4
+SLOW: Final = 0.05
+"""Seconds for which the proxy holds every piece of data, each way."""
 PATIENCE: Final = 30.0
 QUIET: Final = 0.3
 
@@ -77,18 +85,30 @@ async def stage(
         yield stage
 
 
+async def test_two_gateways_with_two_workers_each_give_one_log(stage: FaultStage) -> None:
+    """All four write under load, in turns, to one gapless log with no index skipped or repeated; nothing comes late."""
+    async with stage.under_load(pause=PAUSE / 8):
+        await stage.answers(4 * STRETCH)
+    await stage.hold(least=4 * STRETCH)
+    crash_oracle.nothing_comes_late(stage.promises.threads, stage.partners.arrivals)
+    accepted = [_accepted(gateway.metrics(offset=worker)) for gateway in stage.gateways for worker in range(2)]
+    assert all(accepted)
+    assert sum(accepted) == len(stage.submissions)
+
+
 async def test_kafka_is_away_for_a_while(stage: FaultStage) -> None:
     """While the broker is dead alerts are accepted; once it is back they are delivered, each thread's in order."""
     async with stage.under_load():
-        await stage.answers(STRETCH)
+        await stage.deliveries(STRETCH)
+        waited = crash_oracle.waited_for_their_thread(stage.promises.threads)
         await asyncio.to_thread(stage.cluster.kill_node, 1)
-        before, delivered = stage.answered, len(stage.partners.arrivals)
+        drained = await stage.drained()
         await asyncio.gather(asyncio.sleep(AWAY), stage.answers(2 * STRETCH))
-        waiting = stage.answered - before
-        assert len(stage.partners.arrivals) - delivered < waiting  # no more than what the adapters had in hand
+        assert len(stage.partners.arrivals) == drained
         await asyncio.to_thread(stage.cluster.start_node, 1)
-        await stage.answers(STRETCH)
+        await stage.deliveries(STRETCH)
     await stage.hold(least=2 * STRETCH)
+    assert crash_oracle.waited_for_their_thread(stage.promises.threads) > waited
 
 
 async def test_postgres_is_stopped_at_once(stage: FaultStage) -> None:
@@ -96,9 +116,11 @@ async def test_postgres_is_stopped_at_once(stage: FaultStage) -> None:
     async with stage.under_load():
         await stage.answers(STRETCH)
         await asyncio.to_thread(stage.place.server.stop, Stop.IMMEDIATE)
-        before = stage.answered
+        await asyncio.sleep(QUIET)  # an answer may be on its way
+        answered, put_off = stage.promises.answered, [each.put_off for each in stage.promises.everybody]
         await asyncio.sleep(AWAY / 3)
-        assert stage.answered <= before + len(stage.gateways)  # an answer may have been on its way
+        assert stage.promises.answered == answered
+        assert all(each.put_off > before for each, before in zip(stage.promises.everybody, put_off, strict=True))
         await asyncio.to_thread(stage.place.server.start)
         await stage.answers(2 * STRETCH)
     assert all(role.process is not None and role.process.poll() is None for role in stage.roles)
@@ -111,29 +133,36 @@ async def test_gateways_are_killed(stage: FaultStage) -> None:
     async with stage.under_load():
         for _ in range(2):
             await stage.answers(STRETCH)
-            (victim,) = re.findall(r'"worker": 1, "pid": ([0-9]+)', first.told())[-1:]
-            os.kill(int(victim), signal.SIGKILL)
-            await asyncio.to_thread(second.kill)
+            cut_off, victim = stage.promises.cut_off, first.workers()[1]
+            os.kill(victim, signal.SIGKILL)
+            await asyncio.to_thread(second.kill_all)
+            await stage.answers(STRETCH)  # a worker is left
+            assert stage.promises.cut_off > cut_off
+            assert f'"pid": {victim}, "status": {-signal.SIGKILL}' in first.told()
             await asyncio.to_thread(second.start)
         await stage.answers(STRETCH)
-    await stage.hold(least=2 * STRETCH)
+    await stage.hold(least=4 * STRETCH)
 
 
-async def test_the_relay_is_killed_between_publishing_and_marking(stage: FaultStage) -> None:
-    """The relay dies when a parcel shows on its topic and is not marked yet: it goes out again, and is delivered."""
-    published_unmarked = 0
-    async with stage.under_load(), _watching(stage) as subscription:
-        await asyncio.to_thread(stage.relay.kill)
-        for _ in range(RELAY_KILLS):
-            await _pass_over(subscription)
-            stage.relay.launch()
-            parcel = await _next_parcel(subscription)
-            await asyncio.to_thread(stage.relay.kill)
-            state, attempts = await stage.dispatch(parcel.delivery_id)
-            published_unmarked += state == "pending" and attempts < parcel.attempt
-        await asyncio.to_thread(stage.relay.start)
-    assert published_unmarked
-    await stage.hold(least=2 * STRETCH)
+async def test_relays_are_killed_between_publishing_and_marking(stage: FaultStage) -> None:
+    """The active relay dies when a parcel shows on its topic and is not marked: the other one publishes it again."""
+    unmarked: list[Parcel] = []
+    async with _watching(stage) as watched:
+        async with stage.under_load():
+            await stage.answers(STRETCH)
+            for _ in range(RELAY_KILLS):
+                active = await stage.active_relay()
+                parcel = await watched.kill_at_next(active.pid)
+                state, attempts = await stage.dispatch(parcel.delivery_id)
+                if state == "pending" and attempts < parcel.attempt:
+                    unmarked.append(parcel)
+                assert await stage.active_relay() is not active
+                await stage.deliveries(STRETCH // 2)
+                await restarted(active)
+            await stage.answers(STRETCH)
+        assert unmarked
+        await stage.hold(least=2 * STRETCH)
+        await watched.until(lambda copies: all(copies[each.delivery_id, each.attempt] > 1 for each in unmarked))
 
 
 async def test_adapters_are_killed_between_handing_over_and_committing(stage: FaultStage) -> None:
@@ -164,56 +193,103 @@ async def test_adapters_are_killed_between_handing_over_and_committing(stage: Fa
 
 
 async def test_the_way_to_the_broker_is_bad(stage: FaultStage, proxy_port: int) -> None:
-    """Relay and adapters reach the broker slowly, then with cut connections, then into silence: nothing is lost."""
+    """Relays and adapters reach the broker slowly, then with cut connections, then into silence: nothing is lost."""
     async with _behind_a_proxy(stage, proxy_port) as proxy:
         async with stage.under_load():
-            proxy.delay = 0.05
+            proxy.delay = SLOW
+            before = len(stage.submissions)
             await stage.answers(2 * STRETCH)
             proxy.delay = 0.0
-            for _ in range(4):
-                await stage.answers(STRETCH // 2)
+            for _ in range(CUTS):
+                connections = proxy.connections
                 proxy.cut()
-            await stage.answers(STRETCH)
+                await stage.deliveries(STRETCH // 2)
+                assert proxy.connections > connections
+            told = sum(_failures(role) for role in stage.relays)
             proxy.silence()
+            silent = await stage.drained()
             await asyncio.gather(
                 asyncio.sleep(2 * AWAY), stage.answers(STRETCH)
             )  # longer than the bus waits for anything
+            assert len(stage.partners.arrivals) == silent
+            assert sum(_failures(role) for role in stage.relays) > told
             proxy.mend()
-            await stage.answers(STRETCH)
+            await stage.deliveries(STRETCH)
         await stage.hold(least=4 * STRETCH)
+    slow = {each.alert_id: each.answered_at for each in stage.submissions[before : before + STRETCH]}
+    took = [each.at - slow[each.alert_id] for each in stage.partners.arrivals if each.alert_id in slow]
+    assert median(took) > 2 * SLOW  # to the broker, and from it
+
+
+@dataclass
+class _Watched:
+    """Every parcel as it shows on its topic: how often each attempt did, and whom that is to kill."""
+
+    copies: Counter[tuple[DeliveryId, int]] = field(default_factory=Counter)
+    victim: int = 0
+    killed_at: asyncio.Queue[Parcel] = field(default_factory=asyncio.Queue)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def read(self, subscription: Subscription) -> None:
+        """Read until cancelled."""
+        while True:
+            received = await subscription.receive()
+            parcel = read_parcel(received.record)
+            copy = parcel.delivery_id, parcel.attempt
+            if self.victim and not self.copies[copy]:
+                os.kill(self.victim, signal.SIGKILL)
+                self.victim = 0
+                self.killed_at.put_nowait(parcel)
+            self.copies[copy] += 1
+            async with self.changed:
+                self.changed.notify_all()
+            await subscription.done(received)
+
+    async def kill_at_next(self, pid: int) -> Parcel:
+        """Kill a process when the next parcel shows for the first time, and return that."""
+        self.victim = pid
+        async with asyncio.timeout(PATIENCE):
+            return await self.killed_at.get()
+
+    async def until(self, holds: Callable[[Counter[tuple[DeliveryId, int]]], bool]) -> None:
+        """Wait until something holds of what was read."""
+        async with asyncio.timeout(PATIENCE), self.changed:
+            await self.changed.wait_for(lambda: holds(self.copies))
 
 
 @asynccontextmanager
-async def _watching(stage: FaultStage) -> AsyncIterator[Subscription]:
-    """Subscribe, as nobody else, to every topic on which parcels are published."""
+async def _watching(stage: FaultStage) -> AsyncIterator[_Watched]:
+    """Read, as nobody else, every topic on which parcels are published."""
     bus = KafkaBus(settings_for(*stage.cluster.bootstrap), folder=Path())
     topics = [topic for receiver in stage.partners.endpoints for topic in parcels_topics(receiver)]
+    watched = _Watched()
     try:
-        yield await bus.subscribe(topics, group=f"watching.{uuid4()}")
+        subscription = await bus.subscribe(topics, group=f"watching.{uuid4()}")
+        reading = asyncio.create_task(watched.read(subscription))
+        try:
+            yield watched
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
     finally:
         await bus.close()
 
 
-async def _pass_over(subscription: Subscription) -> None:
-    """Read what was published until now, and nobody publishes any more."""
-    with suppress(TimeoutError):
-        while True:
-            async with asyncio.timeout(QUIET):
-                received = await subscription.receive()
-            await subscription.done(received)
+def _accepted(metrics: str) -> int:
+    """Return how many alerts a gateway's worker accepted."""
+    (count,) = re.findall(r"^lacolle_accepted_total (\S+)$", metrics, re.MULTILINE)
+    return int(float(count))
 
 
-async def _next_parcel(subscription: Subscription) -> Parcel:
-    async with asyncio.timeout(PATIENCE):
-        received = await subscription.receive()
-    await subscription.done(received)
-    return read_parcel(received.record)
+def _failures(role: RoleProcess) -> int:
+    """Return how often a role said that the bus did not take something."""
+    return role.told().count('"bus_unavailable"') + role.told().count('"producer_rebuilt"')
 
 
 @asynccontextmanager
 async def _behind_a_proxy(stage: FaultStage, port: int) -> AsyncIterator[Proxy]:
-    """Have relay and adapters reach the broker through a proxy alone for as long as the block lasts."""
-    roles = (stage.relay, *stage.adapters)
+    """Have relays and adapters reach the broker through a proxy alone for as long as the block lasts."""
+    roles = (*stage.relays, *stage.adapters)
     (listener,) = stage.cluster.addresses("PROXIED")
     async with proxying(port=port, target=listener) as proxy:
         for role in roles:

@@ -65,17 +65,18 @@ async def test_an_urgent_alert_overtakes_the_backlog(place: Place, own_kafka: Ow
             way_to_the_dead.silence()
             routine = await _queue(stage)
             for _ in range(_URGENT):
-                (urgent,) = await stage.everybody[0].post_batch(_URGENT_KIND, 1)
+                (urgent,) = await stage.agencies.post_batch(_URGENT_KIND, 1)
                 await _arrived(stage, [urgent], at=_BUSY)
                 assert _count(stage, routine) < _BACKLOG
             assert not [each for each in stage.partners.arrivals if each.recipient == _DEAD]
+            assert way_to_the_dead.connections  # it was tried, in vain
             way_to_the_dead.mend()
             await _hold(stage)
 
 
 async def _queue(stage: FaultStage) -> set[str]:
     """Let the backlog and what the dead partner owes queue up, then have the adapters begin; return the backlog."""
-    agencies = stage.everybody[0]
+    agencies = stage.agencies
     for role in stage.adapters:
         await asyncio.to_thread(role.kill)
     backlog: list[Submission] = []
@@ -84,7 +85,7 @@ async def _queue(stage: FaultStage) -> set[str]:
     await agencies.post_batch(_DEAD_KIND, _FOR_THE_DEAD)
     assert agencies.trouble == []
     await restarted(*stage.adapters)
-    routine = {_alert_id(each) for each in backlog}
+    routine = {each.alert_id for each in backlog}
     async with asyncio.timeout(_WITHIN):
         while not _count(stage, routine):  # noqa: ASYNC110 - the partners remember, and tell nobody
             await asyncio.sleep(0.01)
@@ -92,7 +93,7 @@ async def _queue(stage: FaultStage) -> set[str]:
 
 
 async def _arrived(stage: FaultStage, submissions: list[Submission], *, at: ParticipantId) -> None:
-    wanted = {(_alert_id(each), at) for each in submissions}
+    wanted = {(each.alert_id, at) for each in submissions}
     async with asyncio.timeout(_WITHIN):
         while not wanted <= {(each.alert_id, each.recipient) for each in stage.partners.arrivals}:  # noqa: ASYNC110 - the partners remember, and tell nobody
             await asyncio.sleep(0.01)
@@ -103,11 +104,6 @@ def _count(stage: FaultStage, alert_ids: set[str]) -> int:
     return len(alert_ids & {each.alert_id for each in stage.partners.arrivals})
 
 
-def _alert_id(submission: Submission) -> str:
-    assert submission.answer is not None
-    return str(submission.answer["alert_id"])
-
-
 async def _hold(stage: FaultStage) -> None:
     async with asyncio.timeout(_WITHIN):
         while await stage.undelivered():  # noqa: ASYNC110 - what the database says is to be asked for
@@ -115,6 +111,6 @@ async def _hold(stage: FaultStage) -> None:
     urgent = [each for each in stage.submissions if each.kind is _URGENT_KIND]
     read = await crash_oracle.settled(stage.world, urgent, within=_WITHIN)
     await crash_oracle.receipts_are_honoured(stage.world, urgent, read)
-    expected = {(_alert_id(each), recipient) for each in stage.submissions for recipient in each.kind.recipients}
+    expected = {(each.alert_id, recipient) for each in stage.submissions for recipient in each.kind.recipients}
     assert {(each.alert_id, each.recipient) for each in stage.partners.arrivals} == expected
-    await stage.hold_log()
+    await stage.promises.hold_log()
