@@ -79,7 +79,7 @@ def serve(
     import uvloop  # noqa: PLC0415 - the other commands start without a gateway
 
     from lacolle.folder import read_folder  # noqa: PLC0415 - the same
-    from lacolle.node import serve as serve_node  # noqa: PLC0415 - the same
+    from lacolle.processes.node import serve as serve_node  # noqa: PLC0415 - the same
 
     folder = read_folder(directory, os.environ)
     write_logs(as_json=voice.as_json, level=folder.settings.operation.log_level)
@@ -98,7 +98,7 @@ def gateway(
 ) -> None:
     """Run the gateway role: take alerts, answer questions. Any number may run, on PostgreSQL."""
     from lacolle.folder import read_folder  # noqa: PLC0415 - the same
-    from lacolle.gatewaying import serve_gateway  # noqa: PLC0415 - the same
+    from lacolle.processes.gateway import serve_gateway  # noqa: PLC0415 - the same
 
     folder = read_folder(directory, os.environ)
     write_logs(as_json=voice.as_json, level=folder.settings.operation.log_level)
@@ -113,7 +113,7 @@ def relay(*, directory: FolderArgument, voice: Voice, operation_port: OperationP
     import uvloop  # noqa: PLC0415 - the same
 
     from lacolle.folder import read_folder  # noqa: PLC0415 - the same
-    from lacolle.processes import run_relay  # noqa: PLC0415 - the same
+    from lacolle.processes.relay import run_relay  # noqa: PLC0415 - the same
 
     folder = read_folder(directory, os.environ)
     write_logs(as_json=voice.as_json, level=folder.settings.operation.log_level)
@@ -134,7 +134,7 @@ def adapters(
     import uvloop  # noqa: PLC0415 - the same
 
     from lacolle.folder import read_adapters_folder  # noqa: PLC0415 - the same
-    from lacolle.processes import run_adapters  # noqa: PLC0415 - the same
+    from lacolle.processes.adapters import run_adapters  # noqa: PLC0415 - the same
 
     folder = read_adapters_folder(directory, os.environ)
     write_logs(as_json=voice.as_json, level=folder.settings.operation.log_level)

@@ -19,7 +19,7 @@ from lacolle.demo.hosting import Host
 from lacolle.demo.partners import PATH, PartnerEndpoint
 from lacolle.demo.scenario import Step, document_of
 from lacolle.folder import ExchangeFolder, read_folder
-from lacolle.lineup import Part
+from lacolle.processes.lineup import Part
 from lacolle.samples import World, WorldOptions, build_world, participants
 from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId

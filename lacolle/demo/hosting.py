@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from gateway.store.engine import Store, open_sqlite
 from lacolle.folder import ExchangeFolder
-from lacolle.lineup import Part
-from lacolle.node import open_node
+from lacolle.processes.lineup import Part
+from lacolle.processes.node import open_node
 
 
 class Host(Protocol):

@@ -19,9 +19,9 @@ import structlog
 from adapters.signatures import NonceMemory, RequestNotTrustedError, SentRequest, verify_request
 from lacolle.certificates import IssuedCertificate
 from lacolle.client import Client
+from lacolle.door.server import http_server, tls_context
 from lacolle.errors import LacolleError
 from lacolle.samples import Member
-from lacolle.serving import http_server, tls_context
 from schemas.evidence import AcknowledgementStatus
 from schemas.ids import KeyId
 from schemas.signing.jws import ALERT, MalformedJwsError, SignatureNotTrustedError, read_compact, verify

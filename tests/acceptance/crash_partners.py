@@ -18,8 +18,8 @@ from random import Random
 from typing import Any, Final
 
 from lacolle.certificates import LocalAuthority
+from lacolle.door.server import http_server, tls_context
 from lacolle.samples import participants
-from lacolle.serving import http_server, tls_context
 from schemas.ids import ParticipantId
 
 _ASKS_AGAIN: Final = 0.04

@@ -29,7 +29,7 @@ from lacolle.client.surroundings import MACHINE
 from lacolle.commands.registry import read_registry
 from lacolle.errors import ConfigurationError, ExchangeUnreachableError, ProblemError
 from lacolle.folder import read_folder
-from lacolle.node import open_node
+from lacolle.processes.node import open_node
 from schemas.bilingual import Bilingual
 from schemas.decisions import Lane
 from schemas.ids import AlertType, KeyId, ParticipantId

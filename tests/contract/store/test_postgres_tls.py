@@ -19,7 +19,7 @@ from gateway.store.entries import EntryWriter
 from gateway.store.schema import prepare
 from lacolle.certificates import LocalAuthority
 from lacolle.folder import create_folder, read_folder
-from lacolle.machinery import open_shared_database
+from lacolle.processes.machinery import open_shared_database
 from lacolle.secretfiles import write_secret
 from tests.servers.tls_postgres import TlsPostgres, tls_postgres
 from tests.unit.deploy.shipped import EXAMPLE

@@ -16,7 +16,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from adapters.metrics import AdapterMetrics
 from gateway.health import WORKS, Report
 from gateway.metrics import IntakeMetrics, LedgerMetrics, ReadinessCollector, RelayMetrics
-from lacolle.lag import LagCollector
+from lacolle.processes.lag import LagCollector
 from schemas.ids import ParticipantId
 from tests.servers.availability import unavailable
 from tests.unit.deploy.monitored import asked_for, exported, labels

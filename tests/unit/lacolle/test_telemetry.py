@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from gateway.engines import TelemetrySettings
-from lacolle.telemetry import open_tracing
+from lacolle.processes.telemetry import open_tracing
 from schemas.tracing import UNTRACED, read_traceparent, traceparent_of
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -95,7 +95,7 @@ def test_an_error_is_named_and_its_message_is_not() -> None:
 
 def test_nothing_is_imported_where_nothing_is_recorded() -> None:
     """Without the setting, OpenTelemetry's SDK and exporter stay out of the process (FastAPI imports the API)."""
-    program = "import sys, lacolle.node, lacolle.processes; sys.exit('opentelemetry.sdk' in sys.modules)"
+    program = "import sys, lacolle.processes.node, lacolle.processes; sys.exit('opentelemetry.sdk' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
     with open_tracing(None, role="serve") as tracing:
         assert tracing is None

@@ -14,7 +14,7 @@ PROGRAM = """
 import os, signal, sys, time
 from pathlib import Path
 from lacolle.logs import write_logs
-from lacolle.workers import Workers
+from lacolle.processes.workers import Workers
 
 folder, kind = Path(sys.argv[1]), sys.argv[2]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.settings import Deadlines, Listen
 from lacolle.certificates import IssuedCertificate, LocalAuthority
-from lacolle.serving import Server, http_server
+from lacolle.door.server import Server, http_server
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -15,7 +15,7 @@ from gateway.settings import Deadlines, Listen
 from lacolle.certificates import IssuedCertificate, LocalAuthority
 from lacolle.door.certificates import MalformedFieldError, forwarded_certificate
 from lacolle.door.places import Reason
-from lacolle.serving import tls_context
+from lacolle.door.server import tls_context
 from tests.unit.lacolle.door.standing import Standing, client_side, standing
 
 

@@ -10,7 +10,7 @@ import pytest
 from gateway.settings import Connections, Deadlines, Listen
 from lacolle.certificates import LocalAuthority
 from lacolle.door.places import Reason
-from lacolle.serving import tls_context
+from lacolle.door.server import tls_context
 from tests.unit.lacolle.door.standing import client_side, standing
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from typing import Final
 
 import structlog
 import uvloop
 
+from gateway.clock import system_clock
 from gateway.errors import LogUnavailableError, StoreError, StoreUnavailableError
+from gateway.roles import Means, open_gateway
+from lacolle.door.server import BACKLOG, Door
+from lacolle.door.sockets import Address, bind, server_tls
 from lacolle.errors import LacolleError
 from lacolle.folder import SETTINGS, ExchangeFolder
-from lacolle.lineup import MARGIN
-from lacolle.listening import Address, bind, server_tls
-from lacolle.machinery import require_shared_database
-from lacolle.processes import run_gateway
-from lacolle.serving import BACKLOG
-from lacolle.workers import REFUSED, Workers
+from lacolle.processes.lineup import MARGIN, Lineup, Part, run_until_told, spare_collections
+from lacolle.processes.machinery import bus_look, open_shared_database, require_shared_database
+from lacolle.processes.operation import Operation, bound_operation
+from lacolle.processes.telemetry import open_tracing
+from lacolle.processes.workers import REFUSED, Workers
 
 log = structlog.get_logger(__name__)
 
@@ -76,3 +82,43 @@ def serve_gateway(
                 raise SystemExit(REFUSED) from None
 
         return Workers(workers, work, grace=settings.operation.grace + MARGIN + AFTERWARDS).run()
+
+
+async def run_gateway(
+    folder: ExchangeFolder,
+    bound: socket.socket,
+    *,
+    tls: ssl.SSLContext | None,
+    operation_port: int | None = None,
+    worker: int = 0,
+    alone: bool = True,
+    orphaned: int | None = None,
+) -> None:
+    """Answer on a socket until told to stop, or until the pipe ``orphaned`` is closed at its other end.
+
+    ``worker`` is this process's number among those that share the socket; where it is not ``alone``, metrics are on the
+    operator's listener or nowhere. Raises ``ConfigurationError`` and ``StoreError``.
+    """
+    settings = folder.settings
+    async with AsyncExitStack() as stack:
+        tracing = stack.enter_context(open_tracing(settings.telemetry, role="gateway"))
+        operator = stack.enter_context(bound_operation(settings, role="gateway", port=operation_port, offset=worker))
+        store, leadership = open_shared_database(folder)
+        means = Means(
+            store=store,
+            leadership=leadership,
+            bus=bus_look(settings, folder.path),
+            clock=system_clock,
+            randomness=os.urandom,
+            tracing=tracing,
+            operator=operator is not None or not alone,
+        )
+        gateway = await open_gateway(settings, keys=folder.keys, founding=folder.founding, means=means)
+        stack.push_async_callback(gateway.close)
+        parts: list[Part] = [Door(gateway.front.app, bound=bound, tls=tls, settings=settings), gateway]
+        if operator is not None:
+            parts.append(Operation(operator, health=gateway.front.health, metrics=gateway.front.metrics))
+        spare_collections()
+        log.info("serving", role="gateway", worker=worker, origin=settings.origin)
+        await run_until_told(Lineup(parts), grace=settings.operation.grace, orphaned=orphaned)
+    log.info("stopped", role="gateway", worker=worker)

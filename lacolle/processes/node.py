@@ -6,11 +6,8 @@ On SQLite and the in-process bus, unless the settings name others: then other pr
 from __future__ import annotations
 
 import os
-import socket
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from typing import Any
 
 import structlog
 
@@ -22,35 +19,18 @@ from gateway.clock import system_clock
 from gateway.exchange import open_exchange
 from gateway.outcomes import GROUP
 from gateway.registry import CurrentRegistry
-from gateway.settings import Settings
-from lacolle.adapting import https_sender, open_adapters
+from lacolle.door.server import Door
+from lacolle.door.sockets import Address, bind, server_tls
 from lacolle.folder import SETTINGS, ExchangeFolder
-from lacolle.lag import LagCollector
-from lacolle.lineup import Lineup, Part, run_until_told, spare_collections
-from lacolle.listening import Address, bind, server_tls
-from lacolle.machinery import OpenBus, open_bus, open_database
-from lacolle.operation import Operation, bound_operation
-from lacolle.serving import http_server
-from lacolle.telemetry import open_tracing
+from lacolle.processes.adapters import https_sender, open_adapters
+from lacolle.processes.lag import LagCollector
+from lacolle.processes.lineup import Lineup, Part, run_until_told, spare_collections
+from lacolle.processes.machinery import OpenBus, open_bus, open_database
+from lacolle.processes.operation import Operation, bound_operation
+from lacolle.processes.telemetry import open_tracing
 from schemas.tracing import UNTRACED
 
 log = structlog.get_logger(__name__)
-
-
-class Door:
-    """The HTTP server of a process, on a socket that is bound already."""
-
-    def __init__(self, app: Any, *, bound: socket.socket, tls: ssl.SSLContext | None, settings: Settings) -> None:  # noqa: ANN401 - any ASGI application
-        self._bound = bound
-        self._server = http_server(app, tls=tls, grace=settings.operation.grace, listen=settings.listen)
-
-    async def run(self) -> None:
-        """Answer until ``stop``, then finish the requests in hand."""
-        await self._server.serve(sockets=[self._bound])
-
-    def stop(self) -> None:
-        """Take no new request. Idempotent."""
-        self._server.should_exit = True
 
 
 class Node:

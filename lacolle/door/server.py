@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
-from gateway.settings import Listen
+from gateway.settings import Listen, Settings
 from lacolle.door.listener import Listener
 from lacolle.door.places import Place, Places, Reason
 from lacolle.door.protocol import Connection
@@ -183,3 +183,19 @@ def tls_context(chain: Path, key: Path, *, client_ca: Path | None = None, requir
         context.minimum_version = ssl.TLSVersion.TLSv1_3  # 1.2 resumes by session id, too, and has no switch for it
         context.num_tickets = 0
     return context
+
+
+class Door:
+    """The HTTP server of a process, on a socket that is bound already."""
+
+    def __init__(self, app: Any, *, bound: socket.socket, tls: ssl.SSLContext | None, settings: Settings) -> None:  # noqa: ANN401 - any ASGI application
+        self._bound = bound
+        self._server = http_server(app, tls=tls, grace=settings.operation.grace, listen=settings.listen)
+
+    async def run(self) -> None:
+        """Answer until ``stop``, then finish the requests in hand."""
+        await self._server.serve(sockets=[self._bound])
+
+    def stop(self) -> None:
+        """Take no new request. Idempotent."""
+        self._server.should_exit = True

@@ -6,23 +6,36 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from adapters.formats import writer_of
+from adapters.metrics import AdapterMetrics
 from adapters.registry import HttpsProfile, PartnerProfile, open_transport
 from adapters.transports import https
 from adapters.worker import Observer, Partner, Worker, WorkerSettings
 from bus.contract import Bus
 from gateway.clock import system_clock
+from gateway.health import Condition, Health
+from gateway.metrics import new_registry
 from gateway.settings import Settings
 from lacolle.errors import ConfigurationError
-from lacolle.folder import SETTINGS
+from lacolle.folder import SETTINGS, AdaptersFolder
+from lacolle.processes.lag import LagCollector
+from lacolle.processes.lineup import Lineup, Part, run_until_told
+from lacolle.processes.machinery import open_bus, require_shared_bus
+from lacolle.processes.operation import Operation, bound_operation
+from lacolle.processes.telemetry import open_tracing
 from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId
 from schemas.registry import ParticipantStatement
 from schemas.signing.keys import SigningKey
-from schemas.tracing import Tracing
+from schemas.tracing import UNTRACED, Tracing
+
+log = structlog.get_logger(__name__)
 
 Directory = Callable[[ParticipantId], ParticipantStatement | None]
 """Returns what a participant's authority says of it."""
@@ -140,3 +153,46 @@ def _no_authorities(ca_file: Path | None) -> Bilingual:
         en=f"{ca_file} holds no certificate authorities that can be read (PEM): correct delivery.ca_file in "
         f"{SETTINGS}.",
     )
+
+
+async def run_adapters(
+    folder: AdaptersFolder, *, participants: Sequence[str] = (), operation_port: int | None = None
+) -> None:
+    """Deliver to the participants that were chosen, to all where none was, until told to stop.
+
+    Raises ``ConfigurationError``.
+    """
+    settings = folder.settings
+    require_shared_bus(settings)
+    partners = chosen_partners(folder.partners, participants)
+    if not partners:
+        raise ConfigurationError(_NO_PARTNERS)
+    sender = https_sender(settings, folder.path, folder.key)
+    async with AsyncExitStack() as stack:
+        tracing = stack.enter_context(open_tracing(settings.telemetry, role="adapters"))
+        operator = stack.enter_context(bound_operation(settings, role="adapters", port=operation_port))
+        opened = await stack.enter_async_context(open_bus(settings, folder.path))
+        metrics = new_registry()
+        metrics.register(LagCollector(opened.lags))
+        adapters = open_adapters(
+            settings,
+            partners,
+            directory=folder.participant,
+            bus=opened.bus,
+            sender=sender,
+            tracing=tracing or UNTRACED,
+            observe=AdapterMetrics(metrics).handled,
+        )
+        parts: list[Part] = [adapters]
+        if operator is not None:
+            health = Health((("bus", opened.look, Condition.DEGRADED),))
+            parts.append(Operation(operator, health=health, metrics=metrics))
+        log.info("serving", role="adapters", participants=[each.participant for each in partners])
+        await run_until_told(Lineup(parts), grace=settings.operation.grace)
+    log.info("stopped", role="adapters")
+
+
+_NO_PARTNERS = Bilingual(
+    fr="partners.yaml ne nomme aucun partenaire : il n'y a rien à remettre à personne.",
+    en="partners.yaml names no partner: there is nothing to hand to anybody.",
+)

@@ -8,9 +8,9 @@ import ssl
 from dataclasses import dataclass
 from typing import Final
 
+from lacolle.door.server import tls_context
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder
-from lacolle.serving import tls_context
 from schemas.bilingual import Bilingual
 
 

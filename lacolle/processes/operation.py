@@ -15,8 +15,8 @@ from gateway.engines import OPERATION_PORTS
 from gateway.health import Health
 from gateway.http.health import alive_answer, metrics_answer, readiness_answer
 from gateway.settings import Settings
-from lacolle.listening import bind
-from lacolle.serving import http_server
+from lacolle.door.server import http_server
+from lacolle.door.sockets import bind
 
 
 class Operation:
