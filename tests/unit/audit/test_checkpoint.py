@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,13 @@ from audit.tiles import split_hashes
 from tests.unit.audit.naive_tree import NaiveTree
 from tests.unit.audit.tessera import VKEY, split_bundle
 
-GOOD = CheckpointBody(origin="exchange.example/log", size=7, root=EMPTY_ROOT)
 LINES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1)
+GOOD = CheckpointBody(origin="exchange.example/log", size=7, root=EMPTY_ROOT)
+
+
+def _note(size: int, *, extensions: tuple[str, ...] = ()) -> bytes:
+    """Return a note as it is remembered; nobody has signed it."""
+    return f"{replace(GOOD, size=size, extensions=extensions).text}\n".encode()
 
 
 @given(LINES, st.integers(min_value=0, max_value=10**18 - 1), st.binary(min_size=32, max_size=32), st.lists(LINES))
@@ -79,23 +85,23 @@ def test_tesseras_log_has_the_roots_that_its_checkpoints_claim(shared_data: Path
 
 
 def test_published_state_remembers_the_last_note(tmp_path: Path) -> None:
-    """Nothing before the first note, then always the last one, also for another reader; no other file stays behind."""
+    """Nothing before the first note, then always the last one, also for another reader; no copy stays behind."""
     state = PublishedState(tmp_path / "published")
     assert state.read() is None
-    for note in (b"first, and longer\n", b"second\n"):
-        state.write(note)
+    for note in (_note(7, extensions=("longer",)), _note(8)):
+        assert state.write(note)
         assert state.read() == PublishedState(tmp_path / "published").read() == note
-    assert [path.name for path in tmp_path.iterdir()] == ["published"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".published.lock", "published"]
 
 
 def test_a_write_that_was_cut_off_leaves_the_last_note(tmp_path: Path) -> None:
     """What a crash left of an unfinished write is neither read nor in the way of the next."""
     state = PublishedState(tmp_path / "published")
-    state.write(b"whole\n")
-    (tmp_path / ".published.new").write_bytes(b"ha")
-    assert state.read() == b"whole\n"
-    state.write(b"next\n")
-    assert state.read() == b"next\n"
+    state.write(_note(7))
+    (tmp_path / ".published.0123456789abcdef").write_bytes(b"ha")
+    assert state.read() == _note(7)
+    state.write(_note(8))
+    assert state.read() == _note(8)
 
 
 def test_a_note_that_can_not_be_remembered_is_an_error(tmp_path: Path) -> None:
