@@ -24,8 +24,8 @@ from schemas.ids import ParticipantId
 
 DATABASE: Final = "lacolle"
 LOGIN: Final = "lacolle"
-TOPICS: Final = {"partitions": 3, "replication": 1, "min_insync": 1}
-"""For one broker."""
+TOPICS: Final = {"partitions": 3, "replication": 1, "min_insync": 1, "max_record_bytes": 16 * 1024 * 1024}
+"""For one broker, and whatever alerts somebody tries."""
 
 Announce = Callable[[Bilingual], None]
 

@@ -13,7 +13,7 @@ import signal
 import sys
 
 from lacolle import cli
-from lacolle import node as _node  # noqa: F401 - imported for the children, who would import it when they serve
+from lacolle.processes import node as _node  # noqa: F401 - imported for the children, who would import it when they serve
 
 PATIENCE = 20
 

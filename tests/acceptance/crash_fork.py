@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 
 from lacolle import cli
-from lacolle import node as _node  # noqa: F401 - imported for the children, who would import it when they serve
+from lacolle.processes import node as _node  # noqa: F401 - imported for the children, who would import it when they serve
 
 _HOW = {"kill": signal.SIGKILL, "stop": signal.SIGTERM}
 

@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from lacolle import cli
-from lacolle import gatewaying as _gatewaying  # noqa: F401 - imported for the children, who would import it themselves
-from lacolle import processes as _processes  # noqa: F401 - as above
+from lacolle.processes import gateway as _gateway  # noqa: F401 - imported for the children, who would import it themselves
+from lacolle.processes import relay as _relay  # noqa: F401 - as above
 
 _POLL: Final = 0.02
 

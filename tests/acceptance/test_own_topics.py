@@ -269,7 +269,10 @@ async def test_acknowledgements_end_nothing(desk: Desk, send: Callable[[], str])
         acknowledge(alert)
 
     desk.acknowledge = answer  # type: ignore[method-assign]  # the partner's own code
-    await desk.read(lambda: {refused, delayed, later} <= set(desk.alerts()), group="answering")
+    await desk.read(
+        lambda: {refused, delayed, later} <= set(desk.alerts()) and any(each.waits for each in desk.troubles),
+        group="answering",
+    )
     assert delayed not in desk.acknowledged
     away = False
     await desk.read(lambda: {delayed, later} <= set(desk.acknowledged), group="answering")
