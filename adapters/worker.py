@@ -37,7 +37,8 @@ import structlog
 from adapters.contract import Transport
 from adapters.formats import UntranslatableError, Writer
 from bus.contract import Bus, BusUnavailableError, Received, Record, Subscription
-from bus.events import MalformedRecordError, dead_record, read_parcel, write_outcome
+from bus.dead import dead_record
+from bus.events import MalformedRecordError, read_parcel, write_outcome
 from bus.topics import adapter_group, parcels_topic
 from schemas.decisions import Lane
 from schemas.ids import ParticipantId

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self, assert_never
 
@@ -28,7 +27,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from bus.contract import Record
-from bus.topics import OUTCOMES, UnknownTopicError, dead_topic, parcels_topic, read_parcels_topic
+from bus.topics import OUTCOMES, UnknownTopicError, parcels_topic, read_parcels_topic
 from schemas.decisions import ClauseRef
 from schemas.ids import (
     AGREEMENT_PATTERN,
@@ -51,11 +50,6 @@ from schemas.timestamps import read_utc, utc_text
 SPEC_VERSION: Final = "1.0"
 PARCEL_TYPE: Final = "org.lacolle.alert.v1"
 OUTCOME_TYPE: Final = "org.lacolle.outcome.v1"
-
-DEAD_REASON: Final = "lacolle_dead_reason"
-"""Header of a dead record: why it could not be read."""
-DEAD_TOPIC: Final = "lacolle_dead_topic"
-"""Header of a dead record: the topic it came on."""
 
 _CLAUSE: Final = (
     rf"(?P<agreement>{AGREEMENT_PATTERN.strip('^$')})/(?P<version>[1-9][0-9]{{0,8}})#(?P<clause>.{{1,200}})"
@@ -182,16 +176,6 @@ def read_outcome(record: Record) -> OutcomeReport:
         attempt=body.attempt,
         at=at,
         outcome=body.outcome_value(),
-    )
-
-
-def dead_record(record: Record, *, participant: ParticipantId, reason: str) -> Record:
-    """Return a record that could not be read, unchanged but for its topic and two headers that say what happened."""
-    kept = tuple(header for header in record.headers if header[0] not in (DEAD_REASON, DEAD_TOPIC))
-    return replace(
-        record,
-        topic=dead_topic(participant),
-        headers=(*kept, *_encoded({DEAD_REASON: reason, DEAD_TOPIC: record.topic})),
     )
 
 

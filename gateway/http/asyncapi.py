@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bus.events import DEAD_REASON, DEAD_TOPIC, OUTCOME_TYPE, PARCEL_TYPE, SPEC_VERSION
+from bus.dead import DEAD_REASON, DEAD_TOPIC
+from bus.events import OUTCOME_TYPE, PARCEL_TYPE, SPEC_VERSION
 from bus.topics import OUTCOMES, dead_topic, parcels_topic
 from schemas.alerts.catalogue import alert_types
 from schemas.decisions import Lane

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from adapters.formats import native
 from adapters.worker import Partner, Worker, WorkerSettings
-from bus.events import DEAD_REASON
+from bus.dead import DEAD_REASON
 from bus.kafka import TopicSettings
 from bus.topics import OUTCOMES, dead_topic, parcels_topics
 from schemas.ids import ParticipantId

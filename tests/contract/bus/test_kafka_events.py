@@ -16,9 +16,8 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from adapters.formats import native
 from adapters.worker import Partner, Worker, WorkerSettings
 from bus.contract import Record
+from bus.dead import DEAD_REASON, DEAD_TOPIC
 from bus.events import (
-    DEAD_REASON,
-    DEAD_TOPIC,
     OUTCOME_TYPE,
     MalformedRecordError,
     read_outcome,

@@ -97,7 +97,7 @@ def test_the_first_run_makes_everything(guarded: GuardedKafka) -> None:
     assert set(names["topic"]) == topics | {OUTCOMES}
     roles = {"lacolle.gateway", "lacolle.relay", "lacolle.adapters", "lacolle.serve"}
     assert set(names["user"]) == {*RECEIVERS, *roles} - {VSP}
-    assert len(names["right"]) == len(RECEIVERS) * 3 + 3 + 4 + 7
+    assert len(names["right"]) == len(RECEIVERS) * 3 + 3 + 5 + 8
 
 
 def test_passwords_are_in_files_of_their_owner(guarded: GuardedKafka) -> None:

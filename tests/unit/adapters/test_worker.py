@@ -15,7 +15,8 @@ from adapters.contract import Message
 from adapters.formats import UntranslatableError, native
 from adapters.metrics import AdapterMetrics
 from adapters.worker import Partner, Worker, WorkerSettings
-from bus.events import DEAD_REASON, write_parcel
+from bus.dead import DEAD_REASON
+from bus.events import write_parcel
 from bus.topics import OUTCOMES, dead_topic
 from schemas.decisions import Lane
 from schemas.ids import ParticipantId

@@ -13,10 +13,7 @@ from hypothesis import strategies as st
 
 from bus.contract import Record
 from bus.events import (
-    DEAD_REASON,
-    DEAD_TOPIC,
     MalformedRecordError,
-    dead_record,
     read_outcome,
     read_parcel,
     write_outcome,
@@ -305,19 +302,3 @@ def test_a_parcel_is_no_outcome() -> None:
     """The type is checked first, so one kind of record never passes for the other."""
     with pytest.raises(MalformedRecordError, match="ce_type"):
         read_outcome(write_parcel(PARCEL, origin=ORIGIN))
-
-
-def test_a_dead_record_keeps_everything_and_says_why() -> None:
-    """An operator finds the record as it came, with the reason and where it came from; a second death replaces both."""
-    record = Record("lacolle.to.ca-qc.sq.urgent", b"key", BODY, (("ce_id", b"\xff"), ("other", b"1")))
-    sq = ParticipantId("ca-qc.sq")
-    dead = dead_record(record, participant=sq, reason="ce_type is missing")
-    assert dead.topic == "lacolle.dead.ca-qc.sq"
-    assert (dead.key, dead.value) == (record.key, record.value)
-    assert dead.headers == (
-        *record.headers,
-        (DEAD_REASON, b"ce_type is missing"),
-        (DEAD_TOPIC, b"lacolle.to.ca-qc.sq.urgent"),
-    )
-    again = dead_record(replace(dead, topic=record.topic), participant=sq, reason="the key is not as it should be")
-    assert [name for name, _ in again.headers] == ["ce_id", "other", DEAD_REASON, DEAD_TOPIC]
