@@ -12,6 +12,7 @@ import typer
 from lacolle.client.surroundings import MACHINE
 from lacolle.commands.dead import dead
 from lacolle.commands.frame import framed
+from lacolle.commands.reopening import reopen
 from lacolle.commands.told import Lines
 from lacolle.commands.voice import Voice
 from schemas.bilingual import Bilingual
@@ -25,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(
         help="The servers that an exchange runs on: setting up, looking, mending.", no_args_is_help=True
     )
-    for command in (kafka, dead):
+    for command in (kafka, dead, reopen):
         group.command(command.__name__)(framed(command))
     app.add_typer(group, name="ops")
 
