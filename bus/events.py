@@ -55,6 +55,8 @@ _CLAUSE: Final = (
     rf"(?P<agreement>{AGREEMENT_PATTERN.strip('^$')})/(?P<version>[1-9][0-9]{{0,8}})#(?P<clause>.{{1,200}})"
 )
 _ATTEMPT: Final = r"[1-9][0-9]{0,8}"
+MOST_ATTEMPTS: Final = 999_999_999
+"""The highest number that an attempt may have, in a parcel as in an outcome: what the header holds, and the store."""
 _TEXT: Final = r"[^\x00-\x1f\x7f]{1,1000}"
 
 
@@ -185,7 +187,7 @@ class _OutcomeBody(BaseModel):
     delivery_id: DeliveryIdField
     alert_id: AlertIdField
     recipient: ParticipantField
-    attempt: Annotated[int, Field(ge=1)]
+    attempt: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)]
     at: str
     outcome: Literal["delivered", "deferred", "refused"]
     detail: Annotated[str, StringConstraints(min_length=1, max_length=200)]
