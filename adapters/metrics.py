@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from schemas.ids import ParticipantId
 from schemas.parcels import OutcomeReport, Parcel
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class AdapterMetrics:
-    """Parcels handed over, and how long partners took."""
+    """Parcels handed over, how long partners took, and records that are dead; an ``adapters.worker.Observer``.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    Dead records are counted from 0 for each of ``participants``, so that the first one is an increase.
+    """
+
+    def __init__(self, registry: CollectorRegistry, *, participants: Iterable[ParticipantId]) -> None:
         self._handled = Counter(
             "lacolle_parcels_handled",
             "Parcels handed over, by partner, lane and what came of it",
@@ -26,6 +32,14 @@ class AdapterMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
+        self._dead = Counter(
+            "lacolle_records_dead",
+            "Records that went to a partner's dead topic",
+            ["participant"],
+            registry=registry,
+        )
+        for participant in participants:
+            self._dead.labels(participant=participant)
 
     def handled(self, parcel: Parcel, report: OutcomeReport, seconds: float) -> None:
         """Count one parcel."""
@@ -33,3 +47,7 @@ class AdapterMetrics:
         outcome = type(report.outcome).__name__.lower()
         self._handled.labels(participant=participant, lane=lane, outcome=outcome).inc()
         self._seconds.labels(participant=participant, lane=lane).observe(seconds)
+
+    def died(self, participant: ParticipantId) -> None:
+        """Count one record that could not be read, or on which the worker itself broke."""
+        self._dead.labels(participant=participant).inc()

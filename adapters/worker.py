@@ -30,14 +30,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
 from adapters.contract import Transport
 from adapters.formats import UntranslatableError, Writer
 from bus.contract import Bus, BusUnavailableError, Received, Record, Subscription
-from bus.events import MalformedRecordError, dead_record, read_parcel, write_outcome
+from bus.dead import dead_record
+from bus.events import MalformedRecordError, read_parcel, write_outcome
 from bus.topics import adapter_group, parcels_topic
 from schemas.decisions import Lane
 from schemas.ids import ParticipantId
@@ -46,9 +47,32 @@ from schemas.tracing import UNTRACED, Tracing
 
 T = TypeVar("T")
 
-Observer = Callable[[Parcel, OutcomeReport, float], None]
-
 _log: Final = structlog.get_logger(__name__)
+
+
+class Observer(Protocol):
+    """Who counts what becomes of records."""
+
+    def handled(self, parcel: Parcel, report: OutcomeReport, seconds: float) -> None:
+        """Take note of what came of a parcel, and of the seconds that handing it over took."""
+        ...
+
+    def died(self, participant: ParticipantId) -> None:
+        """Take note that a record goes to a participant's dead topic."""
+        ...
+
+
+class _Nobody:
+    """Counts nothing."""
+
+    def handled(self, parcel: Parcel, report: OutcomeReport, seconds: float) -> None:
+        """Let it be."""
+
+    def died(self, participant: ParticipantId) -> None:
+        """Let it be."""
+
+
+UNOBSERVED: Final[Observer] = _Nobody()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +112,10 @@ class Worker:
         settings: WorkerSettings,
         now: Callable[[], datetime],
         tracing: Tracing = UNTRACED,
-        observe: Observer = lambda _parcel, _report, _seconds: None,
+        observer: Observer = UNOBSERVED,
     ) -> None:
-        """``observe`` is told of each parcel what came of it, and the seconds that handing it over took."""
         self._lanes = tuple(
-            _LaneWorker(partner, lane, bus=bus, settings=settings, now=now, tracing=tracing, observe=observe)
+            _LaneWorker(partner, lane, bus=bus, settings=settings, now=now, tracing=tracing, observer=observer)
             for lane in Lane
         )
         self._transport = partner.transport
@@ -128,7 +151,7 @@ class _LaneWorker:
         settings: WorkerSettings,
         now: Callable[[], datetime],
         tracing: Tracing,
-        observe: Observer,
+        observer: Observer,
     ) -> None:
         self._partner = partner
         self._topic = parcels_topic(partner.participant, lane)
@@ -136,7 +159,7 @@ class _LaneWorker:
         self._settings = settings
         self._now = now
         self._tracing = tracing
-        self._observe = observe
+        self._observer = observer
         self._subscription: Subscription | None = None
         self._places = asyncio.Semaphore(settings.places)
         self._last_of: dict[bytes, asyncio.Task[None]] = {}
@@ -191,6 +214,7 @@ class _LaneWorker:
         except Exception as error:  # noqa: BLE001 - a record that ends the worker would end the next worker too
             reason = f"adapter fault: {type(error).__name__}"  # alone: a message may repeat the parcel
         self._log.error("record_dead", reason=reason)
+        self._observer.died(self._partner.participant)
         return dead_record(record, participant=self._partner.participant, reason=reason)
 
     async def _reply_to(self, record: Record) -> Record:
@@ -216,7 +240,7 @@ class _LaneWorker:
             at=self._now(),
             outcome=outcome,
         )
-        self._observe(parcel, report, seconds)
+        self._observer.handled(parcel, report, seconds)
         return write_outcome(report, origin=self._settings.origin)
 
     async def _hand_over(self, parcel: Parcel) -> Outcome:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self, assert_never
 
@@ -28,7 +27,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from bus.contract import Record
-from bus.topics import OUTCOMES, UnknownTopicError, dead_topic, parcels_topic, read_parcels_topic
+from bus.topics import OUTCOMES, UnknownTopicError, parcels_topic, read_parcels_topic
 from schemas.decisions import ClauseRef
 from schemas.ids import (
     AGREEMENT_PATTERN,
@@ -52,15 +51,12 @@ SPEC_VERSION: Final = "1.0"
 PARCEL_TYPE: Final = "org.lacolle.alert.v1"
 OUTCOME_TYPE: Final = "org.lacolle.outcome.v1"
 
-DEAD_REASON: Final = "lacolle_dead_reason"
-"""Header of a dead record: why it could not be read."""
-DEAD_TOPIC: Final = "lacolle_dead_topic"
-"""Header of a dead record: the topic it came on."""
-
 _CLAUSE: Final = (
     rf"(?P<agreement>{AGREEMENT_PATTERN.strip('^$')})/(?P<version>[1-9][0-9]{{0,8}})#(?P<clause>.{{1,200}})"
 )
 _ATTEMPT: Final = r"[1-9][0-9]{0,8}"
+MOST_ATTEMPTS: Final = 999_999_999
+"""The highest number that an attempt may have, in a parcel as in an outcome: what the header holds, and the store."""
 _TEXT: Final = r"[^\x00-\x1f\x7f]{1,1000}"
 
 
@@ -185,23 +181,13 @@ def read_outcome(record: Record) -> OutcomeReport:
     )
 
 
-def dead_record(record: Record, *, participant: ParticipantId, reason: str) -> Record:
-    """Return a record that could not be read, unchanged but for its topic and two headers that say what happened."""
-    kept = tuple(header for header in record.headers if header[0] not in (DEAD_REASON, DEAD_TOPIC))
-    return replace(
-        record,
-        topic=dead_topic(participant),
-        headers=(*kept, *_encoded({DEAD_REASON: reason, DEAD_TOPIC: record.topic})),
-    )
-
-
 class _OutcomeBody(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     delivery_id: DeliveryIdField
     alert_id: AlertIdField
     recipient: ParticipantField
-    attempt: Annotated[int, Field(ge=1)]
+    attempt: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)]
     at: str
     outcome: Literal["delivered", "deferred", "refused"]
     detail: Annotated[str, StringConstraints(min_length=1, max_length=200)]

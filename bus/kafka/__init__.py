@@ -17,6 +17,7 @@ one lane never stop the other.
 from __future__ import annotations
 
 from bus.kafka.bus import KafkaBus
+from bus.kafka.contents import Stored, contents
 from bus.kafka.errors import KafkaRefusedError, KafkaSettingsError
 from bus.kafka.groups import kafka_group
 from bus.kafka.probe import KafkaProbe
@@ -45,6 +46,8 @@ __all__ = [
     "Plaintext",
     "Scram",
     "Security",
+    "Stored",
     "TopicSettings",
+    "contents",
     "kafka_group",
 ]

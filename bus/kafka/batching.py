@@ -16,14 +16,12 @@ from typing import Any, Final, TypeAlias
 from zlib import crc32
 
 from aiokafka import errors
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from bus.contract import Record
 
 Sent: TypeAlias = "list[asyncio.Future[Any]]"
 
-_FRAMING: Final = 128
-"""Bytes that a record's own framing takes at most, beside what each header takes."""
-_HEADER: Final = 10
 _SLACK: Final = 16 * 1024
 """More than key and headers ever take: they are counted only where it may matter."""
 
@@ -61,7 +59,6 @@ def _append(batch: Any, record: Record) -> bool:  # noqa: ANN401 - aiokafka has 
 def _refuse_larger(record: Record, limit: int) -> None:
     if len(record.value) + _SLACK <= limit:
         return
-    size = len(record.key) + len(record.value) + _FRAMING
-    size += sum(len(name) + len(value) + _HEADER for name, value in record.headers)
-    if size > limit:
+    # as the broker counts it, to within some bytes: a record that was taken once must not be too large to be buried
+    if DefaultRecordBatchBuilder.estimate_size_in_bytes(record.key, record.value, list(record.headers)) > limit:
         raise errors.MessageSizeTooLargeError

@@ -25,6 +25,7 @@ from aiokafka import AIOKafkaProducer, errors
 from bus.contract import BusUnavailableError, Record
 from bus.kafka.batching import Sent, send
 from bus.kafka.connection import Connection
+from bus.kafka.settings import DEAD_ROOM
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -113,7 +114,7 @@ class KafkaPublisher:
 
     async def _send(self, opened: _Open, topic: str, records: Sequence[Record], sent: Sent) -> errors.KafkaError | None:
         """Queue records of one topic; say which error ended that. Calls take turns, so that no later one goes first."""
-        limit = self._settings.topics.max_record_bytes
+        limit = self._settings.topics.largest_record(topic)
         async with self._turns[topic]:
             try:
                 await send(opened.producer, topic, records, sent, limit=limit)
@@ -151,7 +152,7 @@ class KafkaPublisher:
             acks="all",
             enable_idempotence=True,
             max_batch_size=min(_BATCH_BYTES, largest),  # Kafka's limit is on a batch
-            max_request_size=largest,
+            max_request_size=largest + DEAD_ROOM,  # for all topics alike; what each takes is looked at before
         )
         try:
             await producer.start()

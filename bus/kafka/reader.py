@@ -84,7 +84,7 @@ class TopicReader:
             progress = self._progress[got.partition] = PartitionProgress()
         progress.handed_out(got.offset)
         self._settled.clear()
-        return Received(_record(got), (self, progress, got.offset))
+        return Received(record_of(got), (self, progress, got.offset))
 
     def done(self, progress: PartitionProgress, offset: int) -> None:
         """Say that a record is done. Raises ``BusUnavailableError`` where its partition was taken away."""
@@ -249,7 +249,7 @@ class TopicReader:
             self._settled.set()
 
 
-def _record(got: Any) -> Record:  # noqa: ANN401 - aiokafka has no types
+def record_of(got: Any) -> Record:  # noqa: ANN401 - aiokafka has no types
     """Return the contract's record, which has no nulls; on Kafka key, value and a header's value may be null."""
     headers = tuple((name, b"" if value is None else value) for name, value in got.headers)
     return Record(topic=got.topic, key=got.key or b"", value=got.value or b"", headers=headers)

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from bus.topics import DEAD
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
 from schemas.ids import PARTICIPANT_PATTERN
@@ -59,13 +60,16 @@ _PRINCIPAL: Final = r"^[^\x00-\x1f\x7f:*][^\x00-\x1f\x7f]{0,499}$"
 
 Security: TypeAlias = Annotated[Plaintext | Scram | MutualTls, Field(discriminator="protocol")]
 
+DEAD_ROOM: Final = 4 * 1024
+"""Bytes by which a dead topic's records may be larger than others: the largest one has to fit with why it is dead."""
+
 
 class TopicSettings(_Section):
     """What topics are created with.
 
     ``partitions`` bounds how many processes share one partner's lane; raising it later breaks the order of keys for a
     while. ``retention_hours`` must exceed the time for which deliveries are tried. ``max_record_bytes`` is the largest
-    record, key and headers included.
+    record, key and headers included; dead topics take ``DEAD_ROOM`` more.
     """
 
     partitions: Annotated[int, Field(ge=1, le=1000)] = 6
@@ -80,12 +84,16 @@ class TopicSettings(_Section):
             raise BrokenRuleError(_TOO_FEW_REPLICAS)
         return self
 
-    def configuration(self) -> dict[str, str]:
-        """Return the topic's configuration, by Kafka's names."""
+    def largest_record(self, topic: str) -> int:
+        """Return the largest record that a topic takes, in bytes."""
+        return self.max_record_bytes + (DEAD_ROOM if topic.startswith(DEAD) else 0)
+
+    def configuration(self, topic: str) -> dict[str, str]:
+        """Return a topic's configuration, by Kafka's names."""
         return {
             "min.insync.replicas": str(self.min_insync),
             "retention.ms": str(self.retention_hours * 3_600_000),
-            "max.message.bytes": str(self.max_record_bytes),
+            "max.message.bytes": str(self.largest_record(topic)),
             "cleanup.policy": "delete",
         }
 

@@ -25,7 +25,7 @@ async def create_topics(connection: Connection, topics: Iterable[str]) -> None:
             name=topic,
             num_partitions=settings.partitions,
             replication_factor=settings.replication,
-            topic_configs=settings.configuration(),
+            topic_configs=settings.configuration(topic),
         )
         for topic in dict.fromkeys(topics)
     ]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bus.events import DEAD_REASON, DEAD_TOPIC, OUTCOME_TYPE, PARCEL_TYPE, SPEC_VERSION
+from bus.dead import DEAD_REASON, DEAD_TOPIC
+from bus.events import MOST_ATTEMPTS, OUTCOME_TYPE, PARCEL_TYPE, SPEC_VERSION
 from bus.topics import OUTCOMES, dead_topic, parcels_topic
 from schemas.alerts.catalogue import alert_types
 from schemas.decisions import Lane
@@ -129,7 +130,7 @@ _OUTCOME: Final[dict[str, Any]] = {
             "delivery_id": _UUID,
             "alert_id": _UUID,
             "recipient": _PARTICIPANT,
-            "attempt": {"type": "integer", "minimum": 1},
+            "attempt": {"type": "integer", "minimum": 1, "maximum": MOST_ATTEMPTS},
             "at": _INSTANT,
             "outcome": {"enum": ["delivered", "deferred", "refused"]},
             "detail": {"type": "string", "minLength": 1, "maxLength": 200},

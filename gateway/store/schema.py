@@ -45,10 +45,17 @@ async def prepare(store: Store) -> None:
         async with store.writer.begin() as connection:
             await initialise(connection)
         return
+    await require_ready(store)
+
+
+async def require_ready(store: Store) -> None:
+    """Refuse a database that is not ready for this program, and change nothing of it. Raises ``StoreError``."""
     async with reached(store.writer) as connection:
-        await require_durable(connection)
+        if store.shared:
+            await require_durable(connection)
         await connection.run_sync(_require_current)
-        await require_exempt(connection)
+        if store.shared:
+            await require_exempt(connection)
 
 
 async def upgrade(engine: AsyncEngine) -> str:

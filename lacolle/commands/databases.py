@@ -50,6 +50,11 @@ class Database:
     tls: Literal["verify", "none"] | None = None
     ca_file: Path | None = None
 
+    @property
+    def file(self) -> Path:
+        """The SQLite file, where ``place`` names one."""
+        return Path(self.place)
+
     def open(self) -> Store:
         """Return its store, whose work may take its time; nothing is connected yet.
 
@@ -60,10 +65,9 @@ class Database:
         from gateway.store.engine import open_postgres, open_sqlite  # noqa: PLC0415 - as above
 
         if "://" not in self.place:
-            file = Path(self.place)
-            if not file.is_file():
-                raise InputError(_no_file(file))
-            return open_sqlite(file)
+            if not self.file.is_file():
+                raise InputError(_no_file(self.file))
+            return open_sqlite(self.file)
         password = None if self.password_file is None else read_secret(self.password_file)
         address = postgres_address(self.place, password=password, tls=self.tls, ca_file=self.ca_file)
         return open_postgres(address, hurried=False)

@@ -1,4 +1,4 @@
-"""``lacolle ops kafka``: what an operator sets up before an exchange runs, on servers that are there."""
+"""``lacolle ops``: what an operator does on the servers that an exchange runs on; here what it sets up on Kafka."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from lacolle.client.surroundings import MACHINE
+from lacolle.commands.dead import dead
 from lacolle.commands.frame import framed
+from lacolle.commands.reopening import reopen
 from lacolle.commands.told import Lines
 from lacolle.commands.voice import Voice
 from schemas.bilingual import Bilingual
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Add the group of commands."""
-    group = typer.Typer(help="Setting up the servers that an exchange runs on.", no_args_is_help=True)
-    group.command()(framed(kafka))
+    group = typer.Typer(
+        help="The servers that an exchange runs on: setting up, looking, mending.", no_args_is_help=True
+    )
+    for command in (kafka, dead, reopen):
+        group.command(command.__name__)(framed(command))
     app.add_typer(group, name="ops")
 
 

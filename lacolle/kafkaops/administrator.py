@@ -115,7 +115,7 @@ class Administrator:
                 name,
                 num_partitions=settings.partitions,
                 replication_factor=settings.replication,
-                config=settings.configuration(),
+                config=settings.configuration(name),
             )
             for name in names
         ]

@@ -19,7 +19,7 @@ from gateway.settings import read_settings
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, read_registry
 from lacolle.kafkaops.administrator import Administrator
-from lacolle.kafkaops.errors import KafkaSetupError
+from lacolle.kafkaops.errors import NO_KAFKA, KafkaSetupError
 from lacolle.kafkaops.setup import Choices, Step, set_up
 from lacolle.kafkaops.wanted import ADMINISTRATOR, receivers, wanted
 from lacolle.passwordfolder import PasswordFolder
@@ -54,7 +54,7 @@ def carry_out(order: Order, *, environment: Mapping[str, str], now: datetime) ->
     settings = read_settings(order.folder / SETTINGS, environment)
     kafka = settings.bus.kafka
     if kafka is None:
-        raise ConfigurationError(_NO_KAFKA)
+        raise ConfigurationError(NO_KAFKA)
     if order.passwords is None and not order.topics_only:
         raise KafkaSetupError(_NO_PASSWORDS)
     passwords = None if order.topics_only or order.passwords is None else PasswordFolder(order.passwords)
@@ -79,10 +79,6 @@ def _administrator(kafka: KafkaSettings, order: Order) -> Administrator:
     )
 
 
-_NO_KAFKA = Bilingual(
-    fr=f"Cette plateforme n'a pas de messagerie Kafka : indiquez bus.kafka dans {SETTINGS}.",
-    en=f"This exchange has no Kafka: name it under bus.kafka in {SETTINGS}.",
-)
 _NO_PASSWORDS = Bilingual(
     fr="Indiquez avec --passwords le dossier où écrire les mots de passe, ou --topics-only pour les sujets seuls.",
     en="Name the folder for the passwords with --passwords, or create the topics alone with --topics-only.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lacolle.errors import LacolleError
+from lacolle.folder import SETTINGS
 from schemas.bilingual import Bilingual
 
 
@@ -12,6 +13,10 @@ class KafkaSetupError(LacolleError):
     """The brokers can't be reached or refuse, or a file of passwords can't be used; what was done before stands."""
 
 
+NO_KAFKA: Final = Bilingual(
+    fr=f"Cette plateforme n'a pas de messagerie Kafka : indiquez bus.kafka dans {SETTINGS}.",
+    en=f"This exchange has no Kafka: name it under bus.kafka in {SETTINGS}.",
+)
 UNREACHABLE: Final = Bilingual(
     fr="Aucun courtier Kafka ne répond : vérifiez bootstrap, le réseau, et que les courtiers sont en marche.",
     en="No Kafka broker answers: check bootstrap, the network, and that the brokers are running.",

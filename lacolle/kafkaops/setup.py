@@ -103,7 +103,7 @@ def _existing(
     administrator: Administrator, topic: str, found: TopicFound, settings: TopicSettings, choices: Choices
 ) -> Iterator[Step]:
     changes = {
-        name: value for name, value in settings.configuration().items() if found.configuration.get(name) != value
+        name: value for name, value in settings.configuration(topic).items() if found.configuration.get(name) != value
     }
     fixed = {
         "partitions": (found.partitions, settings.partitions),

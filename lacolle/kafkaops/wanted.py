@@ -5,7 +5,8 @@ who                             may
 ==============================  ==============================================================
 a receiving participant         read its own two topics, in groups named ``lacolle.<it>.…``
 relay                           write all parcels; read the outcomes, in the exchange's group
-adapters                        read all parcels, in the adapters' groups; write outcomes and dead records
+adapters                        read all parcels, in the adapters' groups; write outcomes; write dead records, and
+                                read them, in no group: for ``lacolle ops dead``
 serve                           what relay and adapters may
 gateway                         connect, to see whether the brokers answer
 ==============================  ==============================================================
@@ -150,6 +151,7 @@ def _role(role: ExchangeRole, principal: str) -> Iterator[Grant]:
             yield _beginning(principal, "group", ADAPTER_GROUPS, "read")
             yield _exactly(principal, "topic", OUTCOMES, "write")
             yield _beginning(principal, "topic", DEAD, "write")
+            yield _beginning(principal, "topic", DEAD, "read")
         case "serve":
             yield from _role("relay", principal)
             yield from _role("adapters", principal)

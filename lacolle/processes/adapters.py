@@ -81,7 +81,7 @@ def open_adapters(
     bus: Bus,
     sender: https.Exchange,
     tracing: Tracing,
-    observe: Observer,
+    observer: Observer,
 ) -> Adapters:
     """Return a worker for each partner; the hosts it may call are its authority's to say.
 
@@ -103,7 +103,7 @@ def open_adapters(
         transport = open_transport(profile, hosts=hosts, exchange=sender)
         partner = Partner(participant=profile.participant, write=writer_of(profile.format), transport=transport)
         workers.append(
-            Worker(partner, bus=bus, settings=worker_settings, now=system_clock, tracing=tracing, observe=observe)
+            Worker(partner, bus=bus, settings=worker_settings, now=system_clock, tracing=tracing, observer=observer)
         )
     return Adapters(workers)
 
@@ -181,7 +181,7 @@ async def run_adapters(
             bus=opened.bus,
             sender=sender,
             tracing=tracing or UNTRACED,
-            observe=AdapterMetrics(metrics).handled,
+            observer=AdapterMetrics(metrics, participants=[each.participant for each in partners]),
         )
         parts: list[Part] = [adapters]
         if operator is not None:

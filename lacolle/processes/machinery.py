@@ -52,7 +52,7 @@ def open_database(folder: ExchangeFolder) -> Iterator[Database]:
     """
     store = folder.settings.store
     if store.url is None:
-        with _alone(folder):
+        with alone_on(folder.data):
             yield Database(open_sqlite(folder.database), None)
         return
     yield Database(*_postgres(folder))
@@ -136,12 +136,11 @@ def _postgres(folder: ExchangeFolder) -> tuple[Store, Leadership]:
 
 
 @contextmanager
-def _alone(folder: ExchangeFolder) -> Iterator[None]:
-    """Hold the folder's data for this process: a second one writing there would send all anew, and harm the log.
+def alone_on(data: Path) -> Iterator[None]:
+    """Hold a folder's data for this process: a second one writing there would send all anew, and harm the log.
 
-    The lock is the open file's, so it ends with the process however that ends.
+    The lock is the open file's, so it ends with the process however that ends. Raises ``ConfigurationError``.
     """
-    data = folder.data
     try:
         held = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:

@@ -91,7 +91,9 @@ async def open_node(
             bus=opened.bus,
             sender=sender,
             tracing=tracing or UNTRACED,
-            observe=AdapterMetrics(exchange.front.metrics).handled,
+            observer=AdapterMetrics(
+                exchange.front.metrics, participants=[each.participant for each in folder.partners]
+            ),
         )
         _say_who_has_no_adapter(folder.partners, exchange.registry)
         await _join_groups(folder.partners, opened)

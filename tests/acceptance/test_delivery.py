@@ -137,6 +137,13 @@ def test_native(deliveries: Deliveries, sq: Agency) -> None:
     assert request.delivery_id == seen["delivery_id"]
 
 
+def test_dead_records_are_counted_from_nothing(deliveries: Deliveries, sq: Agency) -> None:
+    """Before any record dies, each partner that the node hands over to has its count, which is 0."""
+    told = sq.http.get("/metrics").text
+    for participant in (*deliveries.partners, "us-vt.vdh"):
+        assert f'lacolle_records_dead_total{{participant="{participant}"}} 0.0' in told
+
+
 def test_cloudevents(deliveries: Deliveries, sq: Agency) -> None:
     """What a partner needs to know of a delivery stands in CloudEvents' headers (binary mode)."""
     sent = {status: sq.send(stolen_vehicle({"status": status})) for status in ("Actual", "Exercise")}

@@ -162,6 +162,7 @@ def test_the_public_port_says_little_and_the_operators_all(stage: Stage) -> None
     assert stage.relay.readiness()["parts"]["signer"]["state"] == "ready"
     assert 'lacolle_delivery_seconds_count{lane="urgent",recipient="us-ny.nysp"}' in stage.relay.metrics()
     assert 'outcome="delivered",participant="us-ny.nysp"' in stage.adapters.metrics()
+    assert 'lacolle_records_dead_total{participant="us-ny.nysp"} 0.0' in stage.adapters.metrics()
     assert 'topic="lacolle.outcomes"' in stage.relay.metrics()
     assert 'lacolle_consumer_lag{group="lacolle.adapter.us-ny.nysp"' in stage.adapters.metrics()
 

@@ -16,9 +16,8 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from adapters.formats import native
 from adapters.worker import Partner, Worker, WorkerSettings
 from bus.contract import Record
+from bus.dead import DEAD_REASON, DEAD_TOPIC
 from bus.events import (
-    DEAD_REASON,
-    DEAD_TOPIC,
     OUTCOME_TYPE,
     MalformedRecordError,
     read_outcome,
@@ -30,7 +29,7 @@ from bus.kafka import KafkaBus
 from bus.topics import OUTCOMES, dead_topic, parcels_topics
 from schemas.ids import ParticipantId
 from schemas.parcels import Deferred, Delivered, OutcomeReport, Parcel
-from tests.contract.bus.kafka_records import PATIENCE, bus_of
+from tests.contract.bus.kafka_records import PATIENCE, bus_of, put_elsewhere
 from tests.servers.kafka import settings_for
 from tests.unit.adapters.hands import answering
 from tests.unit.bus.parcels import NOON, ORIGIN, parcel
@@ -180,14 +179,6 @@ async def test_only_kafka_bus_positions_are_done(kafka_address: str, recipient: 
     with pytest.raises(TypeError):
         await subscription.done(replace(received, position=1))
     await bus.close()
-
-
-def put_elsewhere(address: str, *records: dict[str, Any]) -> None:
-    """Put records on Kafka by librdkafka, which takes nulls where our own bus has none to give."""
-    producer = confluent_kafka.Producer({"bootstrap.servers": address})
-    for record in records:
-        producer.produce(**record)
-    assert producer.flush(PATIENCE) == 0
 
 
 async def test_nulls_hold_nobody_back(kafka_address: str, recipient: ParticipantId) -> None:

@@ -97,7 +97,7 @@ def test_the_first_run_makes_everything(guarded: GuardedKafka) -> None:
     assert set(names["topic"]) == topics | {OUTCOMES}
     roles = {"lacolle.gateway", "lacolle.relay", "lacolle.adapters", "lacolle.serve"}
     assert set(names["user"]) == {*RECEIVERS, *roles} - {VSP}
-    assert len(names["right"]) == len(RECEIVERS) * 3 + 3 + 4 + 7
+    assert len(names["right"]) == len(RECEIVERS) * 3 + 3 + 5 + 8
 
 
 def test_passwords_are_in_files_of_their_owner(guarded: GuardedKafka) -> None:
@@ -177,6 +177,17 @@ async def test_each_role_has_what_it_needs(guarded: GuardedKafka) -> None:
         await bus.close()
 
 
+def test_dead_topics_take_larger_records(guarded: GuardedKafka) -> None:
+    """A dead topic of an earlier version, which takes no more than a parcels' topic, is brought to what it needs."""
+    dead, parcels = dead_topic(NYSP), parcels_topics(NYSP)[0]
+    client = AdminClient({"bootstrap.servers": guarded.plain})
+    largest = int(_configured(client, parcels, "max.message.bytes"))
+    assert int(_configured(client, dead, "max.message.bytes")) == largest + 4_096
+    _configure(client, dead, "max.message.bytes", str(largest))
+    assert changes(steps(guarded.set_up("--json"))) == [("topic", dead, "changed")]
+    assert int(_configured(client, dead, "max.message.bytes")) == largest + 4_096
+
+
 async def test_only_what_differs_is_changed(guarded: GuardedKafka) -> None:
     """A second run changes nothing; a plan shows what would be done, and does nothing; then exactly that is done."""
     before = {file.name: file.read_bytes() for file in guarded.passwords.iterdir()}
@@ -184,7 +195,7 @@ async def test_only_what_differs_is_changed(guarded: GuardedKafka) -> None:
     topic = parcels_topics(ParticipantId("us-me.msp"))[0]
     client = AdminClient({"bootstrap.servers": guarded.plain})
     _give(client, topic, "User:us-ny.doh")
-    _retain(client, topic, "3600000")
+    _configure(client, topic, "retention.ms", "3600000")
     right = ("right", f"us-ny.doh: write topic {topic}")
     assert changes(steps(guarded.set_up("--json", "--plan"))) == [("topic", topic, "changed"), (*right, "unwanted")]
     expected = [("topic", topic, "changed"), ("user", "us-me.msp", "changed"), (*right, "removed")]
@@ -330,8 +341,13 @@ def _let_in(client: AdminClient, user: str) -> None:
         future.result()
 
 
-def _retain(client: AdminClient, topic: str, milliseconds: str) -> None:
-    entry = ConfigEntry("retention.ms", milliseconds, incremental_operation=AlterConfigOpType.SET)
+def _configured(client: AdminClient, topic: str, name: str) -> str:
+    (described,) = client.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+    return str(described.result()[name].value)
+
+
+def _configure(client: AdminClient, topic: str, name: str, value: str) -> None:
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     for future in client.incremental_alter_configs([resource]).values():
         future.result()

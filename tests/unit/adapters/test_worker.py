@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from adapters.contract import Message
 from adapters.formats import UntranslatableError, native
+from adapters.metrics import AdapterMetrics
 from adapters.worker import Partner, Worker, WorkerSettings
-from bus.events import DEAD_REASON, write_parcel
+from bus.dead import DEAD_REASON
+from bus.events import write_parcel
 from bus.topics import OUTCOMES, dead_topic
 from schemas.decisions import Lane
+from schemas.ids import ParticipantId
 from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel, Refused
 from tests.unit.adapters.hands import (
     PATIENCE,
@@ -140,14 +145,18 @@ async def test_a_record_on_which_the_worker_breaks_is_buried(exchange: Exchange)
     """What raises beside the transport buries its record, with the error's kind alone, and the next one goes on."""
     dead = await exchange.bus.subscribe([dead_topic(NYSP)], group="operator")
 
-    def observe(handled: Parcel, _report: OutcomeReport, _seconds: float) -> None:
-        if handled.delivery_id == parcel(1).delivery_id:
-            raise ArithmeticError(BODY.decode())
+    class Broken(AdapterMetrics):
+        def handled(self, parcel: Parcel, report: OutcomeReport, seconds: float) -> None:
+            if parcel.delivery_id == poison.delivery_id:
+                raise ArithmeticError(BODY.decode())
+            super().handled(parcel, report, seconds)
 
+    poison = parcel(1)
+    metrics = Broken(registry := CollectorRegistry(), participants=[NYSP])
     partner = Partner(NYSP, native, answering(Delivered("http 200")))
-    worker = Worker(partner, bus=exchange.bus, settings=SETTINGS, now=lambda: NOON, observe=observe)
+    worker = Worker(partner, bus=exchange.bus, settings=SETTINGS, now=lambda: NOON, observer=metrics)
     running = asyncio.create_task(worker.run())
-    await exchange.send(parcel(1), parcel(2))
+    await exchange.send(poison, parcel(2))
     (report,) = await exchange.reports(1)
     async with asyncio.timeout(PATIENCE):
         buried = (await dead.receive()).record
@@ -155,7 +164,21 @@ async def test_a_record_on_which_the_worker_breaks_is_buried(exchange: Exchange)
     await running
     assert report.delivery_id == parcel(2).delivery_id
     assert dict(buried.headers)[DEAD_REASON] == b"adapter fault: ArithmeticError"
+    assert registry.get_sample_value("lacolle_records_dead_total", {"participant": NYSP}) == 1
     assert await exchange.nothing_left()
+
+
+def test_dead_records_are_counted_from_nothing() -> None:
+    """Each partner of the process has its count before any record dies, and only the one that has dead records counts.
+
+    Prometheus takes a series that begins at 1 for no increase.
+    """
+    other = ParticipantId("us-vt.vsp")
+    metrics = AdapterMetrics(registry := CollectorRegistry(), participants=[NYSP, other])
+    counts = partial(registry.get_sample_value, "lacolle_records_dead_total")
+    assert [counts({"participant": each}) for each in (NYSP, other)] == [0, 0]
+    metrics.died(NYSP)
+    assert [counts({"participant": each}) for each in (NYSP, other)] == [1, 0]
 
 
 async def test_a_redelivery_is_handed_over_again(exchange: Exchange) -> None:

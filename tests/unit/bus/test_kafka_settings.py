@@ -40,14 +40,16 @@ def test_what_is_unsafe_or_cannot_work_is_refused(members: dict[str, Any]) -> No
 
 
 def test_topics_say_what_they_are_created_with() -> None:
-    """Retention, replicas and the largest record reach Kafka by its own names and units."""
+    """Retention, replicas and the largest record reach Kafka by its own names and units; dead topics take more."""
     settings = TopicSettings(replication=3, min_insync=2, retention_hours=2, max_record_bytes=70_000)
-    assert settings.configuration() == {
+    parcels = settings.configuration("lacolle.to.us-ny.nysp.urgent")
+    assert parcels == {
         "min.insync.replicas": "2",
         "retention.ms": "7200000",
         "max.message.bytes": "70000",
         "cleanup.policy": "delete",
     }
+    assert settings.configuration("lacolle.dead.us-ny.nysp") == parcels | {"max.message.bytes": str(70_000 + 4_096)}
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,9 @@ FROM_PROMETHEUS: Final = {"role", "instance", "job", "le"}
 def registry() -> CollectorRegistry:
     """Return every metric of every role."""
     registry = CollectorRegistry()
-    for metrics in (LedgerMetrics, IntakeMetrics, AdapterMetrics):
+    for metrics in (LedgerMetrics, IntakeMetrics):
         metrics(registry)
+    AdapterMetrics(registry, participants=[ParticipantId("us-ny.nysp")])
     RelayMetrics(registry).follow_unanswered(lambda: {ParticipantId("us-ny.nysp"): 1})
     registry.register(LagCollector(lambda: {("group", "topic"): 1}))
     registry.register(ReadinessCollector(Report((("bus", WORKS),))))
