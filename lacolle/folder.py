@@ -123,6 +123,27 @@ def _require_each_once(names: Iterable[str]) -> None:
         raise BrokenRuleError(Bilingual(fr=f"Figure plus d'une fois : {told}.", en=f"Stands here twice: {told}."))
 
 
+def require_empty(path: Path) -> None:
+    """Make a folder where it is missing. Raises ``ConfigurationError`` where it can't be, or holds anything already."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        empty = not any(path.iterdir())
+    except OSError as error:
+        raise ConfigurationError(
+            Bilingual(
+                fr=f"Le dossier {path} ne peut être créé ({error.strerror}) : choisissez-en un où vous pouvez écrire.",
+                en=f"The folder {path} can't be made ({error.strerror}): choose one where you may write.",
+            )
+        ) from None
+    if not empty:
+        raise ConfigurationError(
+            Bilingual(
+                fr=f"{path} existe déjà et n'est pas vide : choisissez un autre dossier.",
+                en=f"{path} exists already and is not empty: choose another folder.",
+            )
+        )
+
+
 def create_folder(path: Path, *, base_url: str, origin: str, host: str, port: int) -> Path:
     """Make a new exchange's folder and return its settings file.
 
@@ -131,13 +152,7 @@ def create_folder(path: Path, *, base_url: str, origin: str, host: str, port: in
     """
     content = _SETTINGS.format(base_url=base_url, origin=origin, host=host, port=port)
     _check_settings(content, path / SETTINGS)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ConfigurationError(
-            Bilingual(
-                fr=f"{path} existe déjà et n'est pas vide : choisissez un autre dossier.",
-                en=f"{path} exists already and is not empty: choose another folder.",
-            )
-        )
+    require_empty(path)
     for folder in ("keys", "data", "statements", "agreements"):
         (path / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in KEYS:

@@ -164,10 +164,27 @@ def read_statement(compact: bytes, jurisdictions: Mapping[JurisdictionCode, Juri
         raise StatementError(_UNTRUSTED) from None
     if home_of(statement.participant) != signer:
         raise StatementError(_FOREIGN)
+    if isinstance(statement, ParticipantStatement):
+        _refuse_foreign_kids(statement, signer, jurisdictions)
     issued_at = unverified.issued_at
     if isinstance(statement, KeyRevocation) and read_utc(statement.revoked_at).replace(microsecond=0) > issued_at:
         raise StatementError(_REVOKED_LATER)
     return VerifiedStatement(compact, issued_at, unverified.kid, statement)
+
+
+def _refuse_foreign_kids(
+    statement: ParticipantStatement, home: JurisdictionCode, jurisdictions: Mapping[JurisdictionCode, Jurisdiction]
+) -> None:
+    """Refuse a key whose ``kid`` an authority has, or that begins as another jurisdiction's participants do.
+
+    A ``kid`` is one key's for good: whoever took another's name first would keep it from its next key.
+    """
+    authorities = {key.kid for each in jurisdictions.values() for key in each.authority_keys}
+    for key in statement.keys:
+        name = key.kid.lower()
+        theirs = any(name.startswith(f"{code.lower()}.") for code in jurisdictions if code != home)
+        if theirs or key.kid in authorities:
+            raise StatementError(_KID_OF_ANOTHER)
 
 
 def _statement(document: JsonValue) -> ParticipantStatement | KeyRevocation:
@@ -202,6 +219,12 @@ _REVOKED_LATER: Final = Bilingual(
 _NOT_NEWER: Final = Bilingual(
     fr="Une attestation aussi récente ou plus récente de ce participant est déjà inscrite.",
     en="A statement about this participant that is as new or newer is registered already.",
+)
+_KID_OF_ANOTHER: Final = Bilingual(
+    fr="Ce kid est celui d'une autorité, ou commence par le code d'une autre administration : choisissez-en un qui "
+    "commence par celui du participant.",
+    en="This kid is an authority's, or begins with another jurisdiction's code: choose one that begins with the "
+    "participant's.",
 )
 _KID_TAKEN: Final = Bilingual(
     fr="Ce kid appartient déjà à une autre clé : choisissez-en un nouveau.",

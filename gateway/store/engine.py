@@ -22,7 +22,7 @@ import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import ExceptionContext
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -164,6 +164,7 @@ def open_postgres(place: str | PostgresAddress, *, hurried: bool = True) -> Stor
     for engine in engines:
         event.listen(engine.sync_engine, "handle_error", _forget_content)
         event.listen(engine.sync_engine, "do_connect", _connect)
+        event.listen(engine.sync_engine, "checkout", _require_open)
     writer, reader = engines
     event.listen(writer.sync_engine, "connect", require_safe_pages)
     return Store(writer=writer, reader=reader.execution_options(postgresql_readonly=True), address=address)
@@ -175,6 +176,12 @@ def _connect(dialect: Any, _record: object, arguments: Any, options: Any) -> Any
         return dialect.connect(*arguments, **options)
     except OSError as error:  # of which TimeoutError is one
         raise dialect.loaded_dbapi.OperationalError("the server can't be reached", error) from error
+
+
+def _require_open(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - SQLAlchemy's event
+    """Have the pool open another connection where the server has closed this one meanwhile, as at its restart."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def _forget_content(context: ExceptionContext) -> None:

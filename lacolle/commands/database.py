@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from lacolle.commands.databases import Database, DatabaseAuthorities, DatabaseTls, PasswordFile
+from lacolle.commands.databases import NO_DATABASE, Database, DatabaseAuthorities, DatabaseTls, PasswordFile
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError
 from lacolle.commands.voice import Voice
@@ -159,6 +159,8 @@ async def _with_store(database: Database, act: Callable[[Any], Awaitable[ResultT
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == _NOT_ALLOWED:
             raise InputError(_NOT_THE_OWNER) from None
+        if _NO_SQLITE in str(error.orig):
+            raise InputError(NO_DATABASE) from None
         raise
     finally:
         await store.close()
@@ -193,6 +195,7 @@ def _no_folder(name: str) -> Bilingual:
 
 
 _NOT_ALLOWED: Final = "42501"
+_NO_SQLITE: Final = "file is not a database"
 _ROLES_MADE: Final = Bilingual(fr="Les rôles sont faits.", en="The roles are made.")
 _NO_ROLES: Final = Bilingual(
     fr="SQLite n'a pas de rôles : indiquez une base PostgreSQL.", en="SQLite has no roles: name a PostgreSQL database."

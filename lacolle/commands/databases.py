@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -71,6 +71,12 @@ class Database:
         password = None if self.password_file is None else read_secret(self.password_file)
         address = postgres_address(self.place, password=password, tls=self.tls, ca_file=self.ca_file)
         return open_postgres(address, hurried=False)
+
+
+NO_DATABASE: Final = Bilingual(
+    fr="Ceci n'est pas la base de données d'une plateforme, ou ce rôle n'y a pas les droits qu'il faut.",
+    en="This is not the database of an exchange, or this role does not have the rights that this needs.",
+)
 
 
 def _no_file(file: Path) -> Bilingual:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from schemas.ids import ParticipantId
 from schemas.signing.strict_json import JsonValue, parse_json
 
 _STANDARD_INPUT: Final = Path("-")
+_COMPACT: Final = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _ALERTS: Final = frozenset({".json", ".jws"})
 
 
@@ -35,11 +37,18 @@ def read_alert(file: Path | None, *, cap: Path | None, participant: str) -> dict
         raise typer.BadParameter("name one alert: FILE, - or --cap FILE.xml / nommez une alerte")
     content = read_input(file).strip()
     if not content.startswith(b"{"):
-        return content
+        return require_signed(content)
     document = parse_json(content)
     if not isinstance(document, dict):
         raise InputError(_NO_ALERT)
     return document
+
+
+def require_signed(content: bytes) -> bytes:
+    """Return what has the form of a compact JWS. Raises ``InputError``: nothing else leaves this machine."""
+    if not _COMPACT.fullmatch(content):
+        raise InputError(_NOT_SIGNED)
+    return content
 
 
 def alert_files(named: Sequence[Path]) -> list[Path]:
@@ -89,6 +98,12 @@ def write_output(file: Path, content: bytes) -> None:
         ) from None
 
 
+_NOT_SIGNED: Final = Bilingual(
+    fr="Le fichier ne contient rien de signé (un JWS compact : trois parties en base64url séparées par des points) : "
+    "rien n'a été envoyé.",
+    en="The file holds nothing signed (a compact JWS: three parts in base64url with dots between them): nothing was "
+    "sent.",
+)
 _NO_ALERT: Final = Bilingual(
     fr="Le fichier ne contient pas d'alerte : il y faut un objet JSON.",
     en="The file holds no alert: it must be a JSON object.",

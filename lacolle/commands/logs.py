@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from audit.verify import Progress as Report
 from audit.verify import VerifiedLog, verify_database, verify_remote
 from lacolle.client.public import fetching
-from lacolle.commands.databases import Database, DatabaseAuthorities, DatabaseTls, PasswordFile
+from lacolle.commands.databases import NO_DATABASE, Database, DatabaseAuthorities, DatabaseTls, PasswordFile
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError, read_input
 from lacolle.commands.voice import Voice
@@ -99,7 +99,7 @@ async def _from_database(database: Database, log_key: str, progress: Report, kno
         async with store.reading() as connection:
             return await verify_database(connection, vkey=log_key, progress=progress, known=known)
     except DatabaseError:
-        raise InputError(_NO_DATABASE) from None
+        raise InputError(NO_DATABASE) from None
     finally:
         await store.close()
 
@@ -130,10 +130,6 @@ def _watched(voice: Voice) -> Iterator[Report]:
         yield report
 
 
-_NO_DATABASE: Final = Bilingual(
-    fr="Ceci n'est pas la base de données d'une plateforme, ou ce rôle ne peut en lire le journal.",
-    en="This is not the database of an exchange, or this role can't read its log.",
-)
 _VERIFYING: Final = Bilingual(fr="vérification", en="verifying")
 _ONE_SOURCE: Final = Bilingual(
     fr="Indiquez une source : --url d'une plateforme en marche, ou --database.",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lacolle.client.surroundings import MACHINE
-from lacolle.commands.databases import Database, DatabaseAuthorities, DatabaseTls, PasswordFile
+from lacolle.commands.databases import NO_DATABASE, Database, DatabaseAuthorities, DatabaseTls, PasswordFile
 from lacolle.commands.inputs import InputError
 from lacolle.commands.voice import Voice
 from schemas.bilingual import Bilingual
@@ -51,7 +51,7 @@ async def _reopened(database: Database) -> int:
     try:
         return await _reopen(database, store)
     except DatabaseError:
-        raise InputError(_NO_DATABASE) from None
+        raise InputError(NO_DATABASE) from None
     finally:
         await store.close()
 
@@ -69,9 +69,3 @@ def _count(count: int) -> Bilingual:
         fr=f"Envois à republier : {count}. Un relais en marche s'en charge en quelques secondes.",
         en=f"Dispatches to publish again: {count}. A running relay does so within seconds.",
     )
-
-
-_NO_DATABASE: Final = Bilingual(
-    fr="Ceci n'est pas la base de données d'une plateforme, ou ce rôle ne peut en changer les envois.",
-    en="This is not the database of an exchange, or this role can't change its dispatches.",
-)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from lacolle.client.calls import Call, Caller
 from lacolle.client.surroundings import MACHINE
 from lacolle.commands.frame import KeyOption, framed
-from lacolle.commands.inputs import InputError, read_input, write_output
+from lacolle.commands.inputs import InputError, read_input, require_signed, write_output
 from lacolle.commands.voice import Voice
 from lacolle.keyfiles import load_key_file
 from schemas.bilingual import Bilingual
@@ -72,7 +72,7 @@ def submit(
     ] = None,
 ) -> None:
     """Hand a signed statement to a running exchange, where it counts at once. The signature is the credential."""
-    compact = read_input(file).strip()
+    compact = require_signed(read_input(file).strip())
     caller = Caller(
         url, ca_file=ca_file, language=voice.language, timeout=_TIMEOUT, patience=_PATIENCE, surroundings=MACHINE
     )

@@ -28,6 +28,7 @@ from lacolle.demo.scenario import FORGER, STEPS, Deed, Document, Step, document_
 from lacolle.demo.tally import Sent, Tally
 from lacolle.demo.view import View
 from lacolle.errors import ProblemError
+from lacolle.folder import require_empty
 from schemas.alerts.catalogue import InvalidAlertError
 from schemas.bilingual import Language
 from schemas.ids import ParticipantId
@@ -60,13 +61,14 @@ class DemoResult:
 
 @contextmanager
 def demo_folder(directory: Path | None) -> Iterator[Path]:
-    """Yield the directory, made where it is missing, or a temporary one that goes with the block.
+    """Yield the directory, made where it is missing, or a temporary one that goes with the block; absolute.
 
-    Other accounts may pass it, though not list it: a database that refuses to run as root lies in it.
+    Raises ``ConfigurationError`` where it can't be made, or holds anything already. Other accounts may pass it, though
+    not list it: a database that refuses to run as root lies in it.
     """
     if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
-        yield directory
+        require_empty(directory)
+        yield directory.absolute()
         return
     with tempfile.TemporaryDirectory(prefix="lacolle-demo-") as temporary:
         Path(temporary).chmod(_PASSABLE)

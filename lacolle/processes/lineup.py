@@ -23,6 +23,8 @@ COLLECT_AFTER: Final = (50_000, 20, 50)
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 MARGIN: Final = 2.0
 """Seconds beyond the grace period after which what has still not ended is cut off."""
+CLOSES_WITHIN: Final = 10.0
+"""Seconds for leaving the bus and the database afterwards, whatever state they are in."""
 
 
 class Part(Protocol):
@@ -70,11 +72,13 @@ class Lineup:
         await self._stopping.wait()
 
 
-async def run_until_told(part: Part, *, grace: float, orphaned: int | None = None) -> None:
+async def run_until_told(
+    part: Part, *, grace: float, orphaned: int | None = None, closing: float = CLOSES_WITHIN
+) -> None:
     """Run a part until SIGINT, SIGTERM, or until the pipe ``orphaned`` is closed at its other end.
 
-    What is in hand then gets ``grace`` seconds. A second signal ends the process where it stands: what was promised is
-    stored, and the rest begins anew.
+    What is in hand then gets ``grace`` seconds, and what is to be closed afterwards ``closing``. Beyond these,
+    and at a second signal, the process ends where it stands: what was promised is stored, and the rest begins anew.
     """
     loop = asyncio.get_running_loop()
     running = asyncio.create_task(part.run(), name="process")
@@ -89,6 +93,7 @@ async def run_until_told(part: Part, *, grace: float, orphaned: int | None = Non
         if not stop.begun:
             raise
     finally:
+        loop.call_later(closing, _end)  # unless the loop has ended by then
         for each in SIGNALS:
             loop.remove_signal_handler(each)
         if orphaned is not None:
@@ -127,6 +132,11 @@ class _Stop:
         self.begun = True
         self._begin()
         self._part.stop()
+
+
+def _end() -> None:
+    log.warning("closing_over")
+    os._exit(os.EX_SOFTWARE)
 
 
 def _cut_off(running: asyncio.Task[None]) -> None:

@@ -272,12 +272,20 @@ def test_participants_are_independent() -> None:
 
 def test_a_kid_never_belongs_to_two_participants() -> None:
     """Neither the same key nor another one is registered under a kid that someone else has, or ever had."""
-    imitation = SigningKey.generate(SQ.kid, "ES256")
-    known = registry(verified(participant()))
+    key = SigningKey.generate(KeyId("of-nobody-in-particular"), "Ed25519")
+    imitation = SigningKey.generate(key.kid, "ES256")
+    known = registry(verified(participant(keys=[key_entry(key)])))
     without = known.with_statement(verified(participant(keys=[]), at=T0 + SECOND))
     for state in (known, without):
-        for key in (SQ, imitation):
-            assert "another key" in not_taken(state, verified(nysp(keys=[key_entry(key)]), by=NEW_YORK))
+        for taken in (key, imitation):
+            assert "another key" in not_taken(state, verified(nysp(keys=[key_entry(taken)]), by=NEW_YORK))
+
+
+@pytest.mark.parametrize("kid", ["ca-qc.sq:2028", "CA-QC.anybody", QUEBEC.kid, NEW_YORK.kid])
+def test_no_authority_takes_a_name_of_anothers(kid: str) -> None:
+    """Whoever took first what another's next key will be called, or an authority's own name, would bar it for good."""
+    key = SigningKey.generate(KeyId(kid), "Ed25519")
+    assert "another jurisdiction's code" in refusal(signed(nysp(keys=[key_entry(key)]), by=NEW_YORK))
 
 
 def test_a_kid_never_names_a_second_key() -> None:
