@@ -31,6 +31,8 @@ _log: Final = structlog.get_logger(__name__)
 
 _BATCH_BYTES: Final = 512 * 1024
 """How much one request may carry for one partition."""
+_STOPS_WITHIN: Final = 1.0
+"""Seconds that a producer with nothing left to send may take to stop."""
 _PASSING: Final = (
     errors.KafkaTimeoutError,
     errors.MessageSizeTooLargeError,
@@ -175,11 +177,23 @@ async def _end(opened: _Open, *, flush_within: float) -> None:
             # An idempotent producer retries for ever, and its stop() waits for that: nothing public ends it.
             _drop_all(producer)
             await producer.client.close()  # which ends what is on its way: nobody waits for its answer any more
-            await asyncio.wait([stopping])
+            await asyncio.wait([stopping], timeout=_STOPS_WITHIN)
+        if not stopping.done():  # it waits for a batch that was lost count of, and would for ever
+            await _cut_off(producer, stopping)
     finally:
         await producer.client.close()  # stop() does not reach it where a request of a dropped batch ends in an error
     if not stopping.cancelled() and (error := stopping.exception()) is not None:
         _log.info("producer_stopped_halfway", error=type(error).__name__)
+
+
+async def _cut_off(producer: AIOKafkaProducer, stopping: asyncio.Future[None]) -> None:
+    """Cancel a producer's stop, and the task that sends: nothing of it may go out after something of the next one."""
+    _log.warning("producer_cut_off")
+    sending = producer._sender.sender_task  # noqa: SLF001 - what stop() would have ended
+    tasks = [stopping] if sending is None else [stopping, sending]
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=_STOPS_WITHIN)
 
 
 def _drop_all(producer: AIOKafkaProducer) -> None:

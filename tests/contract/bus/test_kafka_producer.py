@@ -62,6 +62,31 @@ async def test_a_gap_in_the_sequence_rebuilds_the_producer(bus: KafkaBus, topic:
     assert arrived[b"key"] == [f"{number:06}".encode() for number in range(10)]
 
 
+class _LostBatch:
+    """A batch that aiokafka has on its way for good: nothing ends its wait."""
+
+    def __init__(self) -> None:
+        self.future = asyncio.get_running_loop().create_future()
+
+    def failure(self, exception: BaseException) -> None:
+        """Take no notice."""
+
+
+async def test_a_producer_that_never_stops_holds_up_no_other(bus: KafkaBus, topic: str) -> None:
+    """Where the library waits for a batch that it has lost count of, the next call goes through, and the bus closes."""
+    subscription = await bus.subscribe([topic], group="g")
+    await bus.publish(numbered(topic, "key", 0))
+    current = bus._publisher._current
+    assert current is not None
+    current.producer._message_accumulator._pending_batches.add(_LostBatch())
+    current.broken = True
+    await bus.publish(numbered(topic, "key", 1))
+    assert bus.available
+    assert bus._publisher._current is not current
+    arrived = await read_until(subscription, [(b"key", b"000001")])
+    assert arrived[b"key"] == [b"000000", b"000001"]
+
+
 async def test_a_producer_that_was_replaced_takes_nobody_down(bus: KafkaBus, topic: str) -> None:
     """Calls that were under way when the producer was given up are refused or go through, and none hangs."""
     subscription = await bus.subscribe([topic], group="g")
