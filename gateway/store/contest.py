@@ -58,7 +58,8 @@ class _Term:
     async def lost(self) -> None:
         while not self._closed.is_set():
             try:
-                await self._connection.fetchval("SELECT 1")
+                # one message (simple query): stopped between two of them we would be waited for, and never be idle
+                await self._connection.execute("SELECT 1")
             except _TROUBLE:
                 return
             with suppress(TimeoutError):
