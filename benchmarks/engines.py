@@ -90,11 +90,11 @@ def running_postgres() -> Iterator[Postgres]:
     """Run a new server for as long as the block lasts; raises ``ConfigurationError`` where none can be had."""
     folder = Path(tempfile.mkdtemp(prefix="lacolle-bench-"))
     folder.chmod(0o755)  # root hands the server to another account, who must reach it
-    before = children()
     try:
         with LocalPostgres(folder / "server") as server:
             version, settings = asyncio.run(_facts(server.url("postgres")))
-            (pid,) = children() - before
+            written = (folder / "server" / "data" / "postmaster.pid").read_text(encoding="utf-8")
+            pid = int(written.splitlines()[0])
             yield Postgres(server, pid, version, settings)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
