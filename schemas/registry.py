@@ -12,7 +12,7 @@ A jurisdiction's authority signs statements: *participant* (this agency, these k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -165,7 +165,7 @@ def read_statement(compact: bytes, jurisdictions: Mapping[JurisdictionCode, Juri
     if home_of(statement.participant) != signer:
         raise StatementError(_FOREIGN)
     if isinstance(statement, ParticipantStatement):
-        _refuse_foreign_kids(statement, signer, jurisdictions)
+        _refuse_foreign_kids(statement, taken=authorities, others=jurisdictions.keys() - {signer})
     issued_at = unverified.issued_at
     if isinstance(statement, KeyRevocation) and read_utc(statement.revoked_at).replace(microsecond=0) > issued_at:
         raise StatementError(_REVOKED_LATER)
@@ -173,17 +173,15 @@ def read_statement(compact: bytes, jurisdictions: Mapping[JurisdictionCode, Juri
 
 
 def _refuse_foreign_kids(
-    statement: ParticipantStatement, home: JurisdictionCode, jurisdictions: Mapping[JurisdictionCode, Jurisdiction]
+    statement: ParticipantStatement, *, taken: Collection[KeyId], others: Iterable[JurisdictionCode]
 ) -> None:
-    """Refuse a key whose ``kid`` an authority has, or that begins as another jurisdiction's participants do.
+    """Refuse a key whose ``kid`` is ``taken``, or begins as the participants of ``others`` do.
 
     A ``kid`` is one key's for good: whoever took another's name first would keep it from its next key.
     """
-    authorities = {key.kid for each in jurisdictions.values() for key in each.authority_keys}
+    prefixes = tuple(f"{code.lower()}." for code in others)
     for key in statement.keys:
-        name = key.kid.lower()
-        theirs = any(name.startswith(f"{code.lower()}.") for code in jurisdictions if code != home)
-        if theirs or key.kid in authorities:
+        if key.kid in taken or key.kid.lower().startswith(prefixes):
             raise StatementError(_KID_OF_ANOTHER)
 
 
