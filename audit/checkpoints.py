@@ -147,8 +147,8 @@ async def publish(
     note = await asyncio.to_thread(published.read)
     promised = None if note is None else CheckpointBody.parse(open_note(note, signer.verifier))
     async with connection.begin():
-        head = await read_head(connection)
         stored = await read_latest(connection)
+        head = await read_head(connection)  # later: what another process signs meanwhile is no fork of an older head
         await _require_continuation(connection, head, promised=promised, stored=stored)
     if head.size == 0 or (stored is not None and stored.size == head.size):
         return None

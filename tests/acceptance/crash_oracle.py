@@ -168,10 +168,9 @@ def threads_are_in_order(
     for place, each in enumerate(arrivals):
         first.setdefault((each.alert_id, each.recipient), (place, each))
     threads: defaultdict[tuple[str, ParticipantId], list[tuple[int, int, Step]]] = defaultdict(list)
-    roots: dict[str, str] = {}
-    for submission in submissions:  # an update comes after what it follows
-        followed = [name.split(",")[1] for name in submission.document.get("references", ())]
-        root = roots[submission.identifier] = roots[followed[0]] if followed else submission.identifier
+    roots = _roots(submissions)
+    for submission in submissions:
+        root = roots[submission.identifier]
         index = read[submission.identifier]["log_index"]
         for recipient, lane in submission.lanes.items():
             place, met = first[submission.alert_id, recipient]
@@ -183,13 +182,31 @@ def threads_are_in_order(
     return {thread: [step for _, _, step in steps] for thread, steps in threads.items()}
 
 
-def threads_were_tried(threads: Threads) -> None:
-    """There was an order to keep: of Updates, of Cancels, and of alerts in either lane that came before the other."""
-    pairs = [pair for steps in threads.values() for pair in pairwise(steps)]
-    assert [later for _, later in pairs if later.submission.cancels], "no thread was cancelled"
-    assert {(earlier.lane, later.lane) for earlier, later in pairs} == {
-        (str(one), str(other)) for one in Lane for other in Lane
-    }
+def _roots(submissions: Sequence[Submission]) -> dict[str, str]:
+    """Return the first of each alert's thread, by identifier."""
+    roots: dict[str, str] = {}
+    for each in submissions:  # an update comes after what it follows
+        followed = [name.split(",")[1] for name in each.document.get("references", ())]
+        roots[each.identifier] = roots[followed[0]] if followed else each.identifier
+    return roots
+
+
+def _log_index(submission: Submission) -> int:
+    assert submission.answer is not None
+    return int(submission.answer["log_index"])
+
+
+def untried(submissions: Sequence[Submission]) -> list[str]:
+    """Return what order no two alerts of a thread have asked for yet: a Cancel, and either lane after either."""
+    roots, tried = _roots(submissions), set[str]()
+    last: dict[tuple[str, ParticipantId], str] = {}
+    for each in sorted((each for each in submissions if each.answer is not None), key=_log_index):
+        for recipient, lane in each.lanes.items():
+            thread = roots[each.identifier], recipient
+            if thread in last:
+                tried |= {f"{lane} after {last[thread]}", *(["a Cancel"] if each.cancels else [])}
+            last[thread] = lane
+    return sorted({"a Cancel", *(f"{one} after {other}" for one in Lane for other in Lane)} - tried)
 
 
 def waited_for_their_thread(threads: Threads) -> int:

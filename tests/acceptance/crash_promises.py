@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from tests.patience import PATIENCE
 
 SETTLES_WITHIN: Final = 60.0 * PATIENCE
 _CHECKPOINTS_EVERY: Final = 0.1
+_LOOK: Final = 0.05
 
 
 @dataclass
@@ -60,7 +61,31 @@ class Promises:
         """Return how often nobody answered."""
         return sum(each.cut_off for each in self.everybody)
 
-    async def watch_checkpoints(self) -> None:
+    @asynccontextmanager
+    async def under_load(self, *, connections: int, pause: float) -> AsyncIterator[None]:
+        """Have all agencies post on so many connections each for as long as the block lasts, then finish what is open.
+
+        They go on after the block until there is an order to keep in threads of every kind.
+        """
+        for agencies in self.everybody:
+            agencies.stopping = False
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(self._watch_checkpoints())
+            for agencies in [*self.everybody] * connections:
+                tasks.create_task(agencies.post(pause=pause))
+            yield
+            await self._threads_of_every_kind()
+            for agencies in self.everybody:
+                agencies.stopping = True
+            watching.cancel()
+        await self.everybody[0].finish()
+
+    async def _threads_of_every_kind(self) -> None:
+        async with asyncio.timeout(SETTLES_WITHIN):
+            while crash_oracle.untried(self.submissions):  # noqa: ASYNC110 - agencies tell nobody, and need not
+                await asyncio.sleep(_LOOK)
+
+    async def _watch_checkpoints(self) -> None:
         """Keep every checkpoint that can be seen, until cancelled."""
         async with client(self.world) as connection:
             while True:
@@ -83,7 +108,6 @@ class Promises:
         crash_oracle.deliveries_are_right(self.submissions, self.read, self.partners.handed)
         assert self.partners.strays == []
         self.threads = crash_oracle.threads_are_in_order(self.submissions, self.read, self.partners.arrivals)
-        crash_oracle.threads_were_tried(self.threads)
 
     async def hold_log(self) -> None:
         """Hold the log against what was posted: one, gapless, as all checkpoints have it; each alert is in it once."""

@@ -29,7 +29,7 @@ from tests.acceptance.crash_partners import Partners, open_partners
 from tests.acceptance.crash_promises import SETTLES_WITHIN, Promises
 from tests.acceptance.databases import Place
 from tests.acceptance.role_fork import Forks
-from tests.acceptance.roles import RoleProcess, create_topics, engine_settings
+from tests.acceptance.roles import RoleProcess, create_topics, engine_settings, telling
 
 CONNECTIONS: Final = 4
 """How many connections post to each gateway."""
@@ -120,18 +120,8 @@ class FaultStage:
     @asynccontextmanager
     async def under_load(self, *, pause: float = PAUSE) -> AsyncIterator[None]:
         """Have the agencies post to both gateways for as long as the block lasts, and then finish what is open."""
-        everybody = self.promises.everybody
-        for agencies in everybody:
-            agencies.stopping = False
-        async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(self.promises.watch_checkpoints())
-            for agencies in [*everybody] * CONNECTIONS:
-                tasks.create_task(agencies.post(pause=pause))
+        async with self.promises.under_load(connections=CONNECTIONS, pause=pause):
             yield
-            for agencies in everybody:
-                agencies.stopping = True
-            watching.cancel()
-        await self.agencies.finish()
 
     async def hold(self, *, least: int) -> None:
         """Hold every promise against all that has happened; at least so many alerts were posted since the last time."""
@@ -184,6 +174,8 @@ async def open_stage(
         found = FaultStage(promises, place, cluster, _roles(directory, world, forks))
         for role in found.roles:
             stack.callback(role.kill)
+        stack.enter_context(telling(*found.roles))
+        for role in found.roles:
             role.launch()
         for role in found.roles:
             await asyncio.to_thread(role.wait_until_ready)

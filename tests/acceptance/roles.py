@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tests.patience import PATIENCE
 
 STARTS_WITHIN = 30.0 * PATIENCE
 STOPS_WITHIN = 20.0 * PATIENCE
+_LAST_WORDS = 3000
 TOPICS = {"partitions": 3, "replication": 1, "min_insync": 1}
 
 
@@ -140,6 +142,18 @@ class RoleProcess:
         status = self.process.wait(timeout=STOPS_WITHIN)
         self.process = None
         return status
+
+
+@contextmanager
+def telling(*roles: RoleProcess) -> Iterator[None]:
+    """Where the block fails, print how each role ended, if it did, and what it wrote last."""
+    try:
+        yield
+    except BaseException:
+        for role in roles:
+            ended = None if role.process is None else role.process.poll()
+            sys.stdout.write(f"== {role.log_file.name}, ended: {ended}\n{role.told()[-_LAST_WORDS:]}\n")
+        raise
 
 
 def engine_settings(directory: Path, *, database: str, kafka: str) -> dict[str, Any]:

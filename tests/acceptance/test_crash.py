@@ -10,8 +10,8 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Final
@@ -61,12 +61,10 @@ async def test_what_was_promised_survives_any_number_of_kills(tmp_path: Path, da
         folder = read_folder(world.folder)
         promises = Promises(world, database or folder.database, partners, [Agencies(world, dice)])
         server = ServerProcess(world, tmp_path / "server.log", database)
-        async with _posting(promises):
-            await _kill_again_and_again(world, tmp_path / "server.log", dice, kills=kills, database=database)
-            await asyncio.to_thread(server.start)
-            promises.everybody[0].stopping = True
         try:
-            await promises.everybody[0].finish()
+            async with promises.under_load(connections=_CONNECTIONS, pause=_PAUSE):
+                await _kill_again_and_again(world, tmp_path / "server.log", dice, kills=kills, database=database)
+                await asyncio.to_thread(server.start)
             await promises.hold_answers(least=kills)
             distinct = await promises.hold_public_log()
             assert distinct > kills // 5  # enough were seen in passing to say something; a busy machine sees fewer
@@ -94,16 +92,6 @@ def _lasting_port() -> int:
         with socket.socket() as tried, suppress(OSError):
             tried.bind(("127.0.0.1", SystemRandom().randrange(10_240, 32_000)))
             return int(tried.getsockname()[1])
-
-
-@asynccontextmanager
-async def _posting(promises: Promises) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(promises.watch_checkpoints())
-        for _ in range(_CONNECTIONS):
-            tasks.create_task(promises.everybody[0].post(pause=_PAUSE))
-        yield
-        watching.cancel()
 
 
 async def _kill_again_and_again(world: World, log: Path, dice: Random, *, kills: int, database: str | None) -> None:

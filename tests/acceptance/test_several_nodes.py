@@ -23,7 +23,7 @@ from tests.acceptance.crash_partners import Partners, open_partners
 from tests.acceptance.crash_promises import Promises
 from tests.acceptance.databases import Place, own_database, store_settings
 from tests.acceptance.role_fork import Forks
-from tests.acceptance.roles import RoleProcess
+from tests.acceptance.roles import RoleProcess, telling
 from tests.patience import PATIENCE
 
 _NODES: Final = 3
@@ -50,7 +50,7 @@ async def test_what_was_promised_survives_a_killed_relay_and_a_stopped_server(pl
         world = build_world(tmp_path / "world", _options(tmp_path, place, partners, port=ports[0]))
         promises = Promises(world, place.database, partners, _everybody(world, ports))
         async with _nodes(tmp_path, world, ports) as nodes:
-            async with _posting(promises):
+            async with promises.under_load(connections=_CONNECTIONS, pause=_PAUSE):
                 await asyncio.sleep(_STRETCH)
                 relaying = await _relays(nodes, [0] * _NODES)
                 for _ in range(2):
@@ -66,7 +66,6 @@ async def test_what_was_promised_survives_a_killed_relay_and_a_stopped_server(pl
                 assert promises.put_off > put_off
                 await asyncio.to_thread(place.server.start)
                 await asyncio.sleep(_STRETCH)
-            await promises.everybody[0].finish()
             await promises.hold(least=_LEAST)
 
 
@@ -98,23 +97,12 @@ async def _nodes(tmp_path: Path, world: World, ports: Sequence[int]) -> AsyncIte
             )
             for port in ports
         ]
-        for node in nodes:
-            node.launch()
-        for node in nodes:
-            await asyncio.to_thread(node.wait_until_ready)
-        yield nodes
-
-
-@asynccontextmanager
-async def _posting(promises: Promises) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(promises.watch_checkpoints())
-        for agencies in [*promises.everybody] * _CONNECTIONS:
-            tasks.create_task(agencies.post(pause=_PAUSE))
-        yield
-        for agencies in promises.everybody:
-            agencies.stopping = True
-        watching.cancel()
+        with telling(*nodes):
+            for node in nodes:
+                node.launch()
+            for node in nodes:
+                await asyncio.to_thread(node.wait_until_ready)
+            yield nodes
 
 
 def _everybody(world: World, ports: Sequence[int]) -> tuple[Agencies, ...]:
