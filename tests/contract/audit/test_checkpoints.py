@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import pytest
 from sqlalchemy import Insert, delete, event, insert, select, update
@@ -19,7 +21,10 @@ from audit.note import LogSigner, open_note
 from audit.tables import checkpoints, log_entries, log_head, log_parties, log_tiles
 from schemas.ids import KeyId
 from schemas.signing.keys import SigningKey
+from tests.contract.audit.conftest import open_engine
 from tests.contract.audit.writing import NOW, append, draft
+
+_OVERTAKEN_AT: Final = 7
 
 
 async def test_a_grown_log_is_signed_once(
@@ -210,6 +215,38 @@ async def test_a_publication_that_was_overtaken_gives_nothing_out(
     assert published.read() == _note(signer, 9)
     async with connection.begin():
         assert await read_latest(connection) is None
+
+
+@pytest.mark.parametrize("path", ["postgres"], indirect=True)
+async def test_a_relay_that_another_overtakes_while_it_reads_finds_no_fork(
+    path: str, connection: AsyncConnection, signer: LogSigner, published: PublishedState
+) -> None:
+    """What another relay appends and publishes between two looks of this one is newer, and contradicts nothing."""
+    await append(connection, 4)
+    overtaken: list[int] = []
+
+    @event.listens_for(connection.sync_connection, "after_execute")
+    def _overtake(*_execution: object) -> None:
+        if not overtaken:
+            overtaken.append(1)
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, _overtaking(path, signer, published)).result()
+
+    checkpoint = await publish(connection, signer, published, NOW)
+    assert checkpoint is not None
+    assert checkpoint.size == _OVERTAKEN_AT
+    async with connection.begin():
+        latest = await read_latest(connection)
+    assert latest is not None
+    assert latest.size == _OVERTAKEN_AT
+
+
+async def _overtaking(path: str, signer: LogSigner, published: PublishedState) -> None:
+    engine = open_engine(path)
+    async with engine.connect() as other:
+        await append(other, _OVERTAKEN_AT - 4)
+        await publish(other, signer, published, NOW)
+    await engine.dispose()
 
 
 async def test_a_head_that_its_tiles_do_not_give_is_not_signed(
