@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from schemas.ids import AgreementId, JurisdictionCode, ParticipantId
 
@@ -46,15 +46,72 @@ class Reason:
     arguments: tuple[tuple[str, ReasonArgument], ...] = ()
 
 
+class Treatment(StrEnum):
+    """What becomes of a value that a recipient may not have as it is."""
+
+    REDACT = "redact"
+    """It is left out, with everything below it."""
+    PSEUDONYM = "pseudonym"
+    """A keyed pseudonym stands in its place, the same for the same value under one agreement."""
+    YEAR = "year"
+    """Of a date, the year is left."""
+    REGION = "region"
+    """Of a place, the region is left."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Withholding:
+    """What a recipient's copy leaves out or blurs, wherever a pattern points.
+
+    ``pointer`` is an RFC 6901 pointer in which ``*`` stands for any position of a list; it names everything below it.
+    ``mark`` is the class that the clause named it by, such as ``identifying``; "" where it named the path itself.
+    """
+
+    pointer: str
+    treatment: Treatment
+    mark: str
+    under: ClauseRef
+
+
+class Onward(StrEnum):
+    """Whether a recipient may pass on what it received."""
+
+    WITH_CONSENT = "with-consent"
+    """With the originator's consent alone."""
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a permit obliges the exchange and the recipient to: the strictest of all clauses that permit.
+
+    ``deliver_within``, ``acknowledge_within`` and ``consent_within`` are seconds from acceptance, ``retain_days`` days
+    from it; None where no clause says. ``consent_by`` names those who must each agree before release.
+    """
+
+    withholdings: tuple[Withholding, ...] = ()
+    deliver_within: int | None = None
+    acknowledge_within: int | None = None
+    retain_days: int | None = None
+    onward: Onward = Onward.WITH_CONSENT
+    consent_by: tuple[str, ...] = ()
+    consent_within: int | None = None
+
+
+NO_TERMS: Final = Terms()
+"""Of a clause that obliges to nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The recipient receives the alert, under this clause."""
+    """The recipient receives the alert, under this clause and on these terms."""
 
     recipient: ParticipantId
     jurisdiction: JurisdictionCode
     under: ClauseRef
     lane: Lane
     reason: Reason
+    terms: Terms = NO_TERMS
 
 
 @dataclass(frozen=True, slots=True)
