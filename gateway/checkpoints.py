@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from audit.checkpoints import Checkpoint, PublishedState, publish, read_latest
 from audit.note import LogSigner
 from gateway.clock import Clock
-from gateway.store.engine import Store, is_storage_failure, is_unavailable
+from gateway.store.engine import DRIVER_TROUBLE, Store, is_storage_failure, is_unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ class CheckpointTask:
             self._head_moved.clear()
             try:
                 await self._publish()
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, *DRIVER_TROUBLE) as error:
                 if is_storage_failure(error) or not is_unavailable(error):
                     raise
                 log.warning("checkpoint_waits_for_the_log")

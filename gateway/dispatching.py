@@ -34,7 +34,7 @@ from gateway.settings import Settings
 from gateway.store.changes import log_sizes
 from gateway.store.dispatches import OutcomeWriter, Reopening, ReopenWriter, Route, Settled
 from gateway.store.due import pending_routes, routes_since
-from gateway.store.engine import is_storage_failure
+from gateway.store.engine import DRIVER_TROUBLE, is_storage_failure
 from schemas.ids import ParticipantId
 from schemas.parcels import OutcomeReport
 from schemas.tracing import Tracing
@@ -295,5 +295,5 @@ def storage_failed(error: BaseException) -> bool:
     return any(is_storage_failure(each) for each in leaves(error))
 
 
-_PASSING = (SQLAlchemyError, LogUnavailableError, ConnectionError, TimeoutError)
+_PASSING = (SQLAlchemyError, LogUnavailableError, *DRIVER_TROUBLE)
 """What a database that is away for a while raises: the term is over, and there may be another."""

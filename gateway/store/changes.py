@@ -11,13 +11,12 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final
 
-import asyncpg
 import structlog
 
 from audit.log import read_head
 from gateway.errors import LogUnavailableError
 from gateway.store.address import Connection, PostgresAddress
-from gateway.store.engine import Store, is_unavailable
+from gateway.store.engine import DRIVER_TROUBLE, Store, is_unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -35,13 +34,7 @@ _SESSION: Final = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
-_TROUBLE: Final = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.TargetServerAttributeNotMatched,  # a standby, where nobody can listen
-    OSError,
-    TimeoutError,
-)
+_TROUBLE: Final = (*DRIVER_TROUBLE, OSError)
 
 
 async def log_sizes(store: Store, *, poll: float = POLL) -> AsyncIterator[int]:
@@ -90,7 +83,7 @@ class _Word:
             self._listening, self._asked = await self._listen(), now
         except _TROUBLE as error:
             self._listening = None
-            if not _is_away(error):
+            if not is_unavailable(error):
                 raise
             log.warning("database_unavailable")
 
@@ -116,10 +109,6 @@ class _Word:
             connection.terminate()
             raise
         return connection
-
-
-def _is_away(error: BaseException) -> bool:
-    return isinstance(error, asyncpg.TargetServerAttributeNotMatched) or is_unavailable(error)
 
 
 async def _size(store: Store) -> int | None:

@@ -15,11 +15,11 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-import asyncpg
 import structlog
 
 from gateway.leadership import Term
 from gateway.store.address import Connection, PostgresAddress
+from gateway.store.engine import DRIVER_TROUBLE
 
 log = structlog.get_logger(__name__)
 
@@ -40,13 +40,7 @@ _SESSION: Final = {
     # several beats: of a process that was stopped the kernel still answers, so keepalives say nothing
     "idle_session_timeout": "5s",
 }
-_TROUBLE: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.TargetServerAttributeNotMatched,
-)
+_TROUBLE: Final = (*DRIVER_TROUBLE, OSError)
 
 
 class _Term:

@@ -57,6 +57,16 @@ _STATEMENTS_KEPT: Final = 500
 """Prepared statements for each connection: those with a list have one for each length of it."""
 
 
+DRIVER_TROUBLE: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    ConnectionError,
+    TimeoutError,
+)
+"""What PostgreSQL's driver raises; SQLAlchemy hands most of it on as an error of its own, but not all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """The engines of one database. ``address`` is that of one which other processes may write to."""
@@ -89,7 +99,7 @@ class Store:
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, TimeoutError) as error:
+        except (DBAPIError, *DRIVER_TROUBLE) as error:
             if _sqlstate(error) == _NO_TEXT:  # so nothing that is stored can be what was asked for
                 raise NotFoundError from error
             if not self.shared or not is_unavailable(error):
@@ -200,15 +210,17 @@ def is_unavailable(error: BaseException) -> bool:
     Where that was said of a commit, its outcome is unknown. PostgreSQL's conditions are told by their class (manual,
     appendix A): 08 connection, 40 rolled back, 53 resources, 55 lock not available, 57 intervention, 25P03 cut off.
     """
+    original = getattr(error, "orig", None) or error
     if isinstance(error, InterfaceError) and isinstance(error.__cause__, ValueError):
         return False  # a value of the wrong type, which asyncpg refuses to send
+    if any(isinstance(each, asyncpg.InternalClientError) for each in (original, original.__cause__)):
+        return True  # every server is a standby now, or the connection broke off in the middle of a message
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)  # the connection was closed before it was asked
     if isinstance(error, (OperationalError, InterfaceError, OSError, TimeoutError, PoolTimeoutError)):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    original = getattr(error, "orig", None) or error
-    if any(isinstance(each, asyncpg.TargetServerAttributeNotMatched) for each in (original, original.__cause__)):
-        return True  # every server is a standby now
     state = _sqlstate(error)
     return state[:2] in _GIVES_WAY or state in _CUT_OFF
 

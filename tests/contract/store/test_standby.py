@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from sqlalchemy import make_url
 
 from gateway.errors import LogUnavailableError, StoreUnavailableError
-from gateway.store.address import postgres_address
+from gateway.store.address import Connection, PostgresAddress, postgres_address
 from gateway.store.changes import log_sizes
 from gateway.store.contest import PostgresLeadership
 from gateway.store.engine import open_postgres
@@ -79,6 +80,31 @@ async def test_nothing_is_read_from_a_standby(standby: LocalPostgres) -> None:
         async with asyncio.timeout(1):
             await anext(sizes)
     assert await _answer(url, LISTENERS) == []
+    await store.close()
+
+
+class _ClosedAtOnce(PostgresAddress):
+    """The server closes each connection between its start and the first word on it, as at an immediate stop."""
+
+    async def connect(
+        self, *, settings: Mapping[str, str], within: float, answers_within: float | None = None
+    ) -> Connection:
+        connection = await super().connect(settings=settings, within=within, answers_within=answers_within)
+        connection.terminate()
+        return connection
+
+
+async def test_a_listening_connection_that_is_closed_before_it_listens_ends_nothing(server: LocalPostgres) -> None:
+    """The log's size is asked for instead, and nobody is told of an error."""
+    store = open_postgres(server.url("postgres"))
+    assert store.address is not None
+    closing = _ClosedAtOnce(store.address.url, store.address.tls)
+    sizes = log_sizes(replace(store, address=closing), poll=0.05)
+    assert await anext(sizes) == 0
+    waiting: asyncio.Future[int] = asyncio.ensure_future(anext(sizes))
+    async with open_ground(server.url("postgres")) as other, asyncio.timeout(2 * PATIENCE):
+        await other.committer.submit(EntryWriter(), draft("a"))
+        assert await waiting == 1
     await store.close()
 
 
