@@ -28,6 +28,15 @@ class ClauseRef:
     version: int
     clause: str
 
+    @classmethod
+    def of(cls, text: str) -> ClauseRef:
+        """Read what ``str`` writes. Raises ``ValueError`` for anything without these three parts."""
+        agreement, slash, rest = text.partition("/")
+        version, mark, clause = rest.partition("#")
+        if not (agreement and slash and mark and clause):
+            raise ValueError("this is no reference to a clause")
+        return cls(AgreementId(agreement), int(version), clause)
+
     def __str__(self) -> str:
         return f"{self.agreement}/{self.version}#{self.clause}"
 

@@ -1,0 +1,66 @@
+"""The terms of a permit as the database, the log and an answer keep them: plain JSON, without what says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from schemas.decisions import NO_TERMS, ClauseRef, Onward, Terms, Treatment, Withholding
+
+
+@lru_cache(maxsize=1024)
+def terms_content(terms: Terms) -> Mapping[str, Any]:
+    """Return terms as plain JSON; the same few recur in every alert.
+
+    ``withheld`` lists pointers (RFC 6901, ``*`` for any position of a list) with their treatment, the class by which
+    the clause named them, if it did, and the clause; the others are seconds, days and names.
+    """
+    content: dict[str, Any] = {
+        "withheld": [
+            {
+                "pointer": each.pointer,
+                "treatment": each.treatment.value,
+                **({"class": each.mark} if each.mark else {}),
+                "clause": str(each.under),
+            }
+            for each in terms.withholdings
+        ],
+        "deliver_within": terms.deliver_within,
+        "acknowledge_within": terms.acknowledge_within,
+        "retain_days": terms.retain_days,
+        "onward": terms.onward.value if terms.onward is not Onward.WITH_CONSENT else None,
+        "consent_by": list(terms.consent_by),
+        "consent_within": terms.consent_within,
+    }
+    return {name: value for name, value in content.items() if value not in (None, [])}
+
+
+@lru_cache(maxsize=1024)
+def terms_text(terms: Terms) -> str | None:
+    """Return terms as the text of a row; None where they say nothing."""
+    return None if terms == NO_TERMS else orjson.dumps(terms_content(terms)).decode()
+
+
+@lru_cache(maxsize=1024)
+def read_terms(text: str | None) -> Terms:
+    """Return the terms that ``terms_text`` wrote."""
+    if text is None:
+        return NO_TERMS
+    content = orjson.loads(text)
+    return Terms(
+        withholdings=tuple(
+            Withholding(
+                each["pointer"], Treatment(each["treatment"]), each.get("class", ""), ClauseRef.of(each["clause"])
+            )
+            for each in content.get("withheld", ())
+        ),
+        deliver_within=content.get("deliver_within"),
+        acknowledge_within=content.get("acknowledge_within"),
+        retain_days=content.get("retain_days"),
+        onward=Onward(content.get("onward", Onward.WITH_CONSENT)),
+        consent_by=tuple(content.get("consent_by", ())),
+        consent_within=content.get("consent_within"),
+    )
