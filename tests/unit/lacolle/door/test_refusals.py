@@ -1,4 +1,4 @@
-"""What the door answers by itself: problems as the rest of the exchange has them, in both languages for whoever asks."""
+"""What the door answers by itself: problems as the rest of the exchange has them, for everyone in both languages."""
 
 from __future__ import annotations
 
