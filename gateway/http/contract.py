@@ -55,7 +55,7 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
         signed="acknowledgement+jws",
     ),
     ("post", "/v1/statements"): Terms(
-        (*_BODY, errors.StatementRefusedError, *_STORED), signed="authority-statement+jws"
+        (*_BODY, errors.StatementRefusedError, errors.RateLimitedError, *_STORED), signed="authority-statement+jws"
     ),
     ("get", "/v1/agreements"): Terms(scope=_READ),
     ("get", "/v1/agreements/{agreement}/{version}"): Terms((errors.NotFoundError,), scope=_READ),
