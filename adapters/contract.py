@@ -14,10 +14,14 @@ from schemas.parcels import Outcome, Parcel
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A parcel in the partner's own format: the bytes, their media type and a file-name ending without a dot."""
+    """A parcel in the partner's own format: the bytes, their media type and a file-name ending without a dot.
+
+    ``data_schema`` is the URI of what the bytes adhere to in that format (CloudEvents 1.0, ``dataschema``).
+    """
 
     parcel: Parcel
     content_type: str
+    data_schema: str
     extension: str
     body: bytes
 

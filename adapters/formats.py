@@ -1,11 +1,11 @@
 """A parcel in its partner's own format: one writer per format, each from a parcel to a message.
 
-======  ==========================  =========  =====================================================
-name    media type                  extension  what it is
-======  ==========================  =========  =====================================================
-native  the parcel's own            ``jws``    the submission as the sender signed it, byte for byte
-cap     ``application/cap+xml``     ``xml``    CAP 1.2, made from the submission's payload
-======  ==========================  =========  =====================================================
+======  ==========================  ================  =========  =====================================================
+name    media type                  schema            extension  what it is
+======  ==========================  ================  =========  =====================================================
+native  the parcel's own            the parcel's own  ``jws``    the submission as the sender signed it, byte for byte
+cap     ``application/cap+xml``     CAP's namespace   ``xml``    CAP 1.2, made from the submission's payload
+======  ==========================  ================  =========  =====================================================
 
 The signature of a submission was verified when the exchange accepted it; an adapter knows no keys and translates what
 the exchange gave it.
@@ -20,6 +20,7 @@ from typing import TypeAlias, assert_never
 from adapters.contract import Message
 from schemas.alerts.catalogue import InvalidAlertError, parse_alert
 from schemas.formats.cap import write_cap
+from schemas.formats.cap_grammar import CAP_12
 from schemas.parcels import Parcel
 from schemas.signing.jws import ALERT, MalformedJwsError, read_compact
 from schemas.signing.strict_json import JsonError, parse_json
@@ -53,7 +54,13 @@ def writer_of(name: Format) -> Writer:
 
 def native(parcel: Parcel) -> Message:
     """Return the submission itself."""
-    return Message(parcel=parcel, content_type=parcel.content_type, extension="jws", body=parcel.body)
+    return Message(
+        parcel=parcel,
+        content_type=parcel.content_type,
+        data_schema=parcel.data_schema,
+        extension="jws",
+        body=parcel.body,
+    )
 
 
 def cap(parcel: Parcel) -> Message:
@@ -63,4 +70,4 @@ def cap(parcel: Parcel) -> Message:
         body = write_cap(alert)
     except (MalformedJwsError, JsonError, InvalidAlertError):
         raise UntranslatableError("format: cannot be written as cap") from None
-    return Message(parcel=parcel, content_type="application/cap+xml", extension="xml", body=body)
+    return Message(parcel=parcel, content_type="application/cap+xml", data_schema=CAP_12, extension="xml", body=body)

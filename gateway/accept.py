@@ -32,6 +32,7 @@ from gateway.store.entries import EntryWriter
 from gateway.store.placing import Acceptance
 from gateway.store.reading import first_answer
 from gateway.store.threads import Thread, find_thread
+from gateway.warned import warnings_of
 from schemas.alerts.catalogue import InvalidAlertError, parse_alert
 from schemas.alerts.header import Alert
 from schemas.decisions import Decision
@@ -148,7 +149,7 @@ class Intake:
         check_permission(identified.participant, alert)
         now = self._clock()
         deadline = check_times(alert, now) or now + self._give_up_after
-        thread, warnings = await self._thread_of(alert)
+        thread = await self._thread_of(alert)
         decisions = decide(
             alert, self._registry.snapshot_at(now), now, reached=thread.reached if thread is not None else {}
         )
@@ -158,21 +159,19 @@ class Intake:
             decisions=decisions,
             thread=thread,
             deadline=min(deadline, now + self._give_up_after),
-            warnings=warnings,
+            warnings=warnings_of(alert, thread, decisions),
         )
 
-    async def _thread_of(self, alert: Alert) -> tuple[Thread | None, tuple[str, ...]]:
-        """Return the thread an alert belongs to, and warnings; an alert that references nothing known starts one."""
+    async def _thread_of(self, alert: Alert) -> Thread | None:
+        """Return the thread an alert belongs to; an alert that references nothing known starts one."""
         if alert.msgType == "Alert" or not alert.references:
-            return None, ()
+            return None
         own = own_references(alert)
         async with self._store.reading() as connection:
             thread = await find_thread(connection, sender=alert.sender, identifiers=own) if own else None
-        if thread is not None:
-            return thread, ()
-        if alert.msgType == "Cancel":
+        if thread is None and alert.msgType == "Cancel":
             raise AlertRefusedError((UNKNOWN_REFERENCE,))
-        return None, ("unknown-reference",)
+        return thread
 
     async def _accepted_before(self, identified: Identified) -> Answer | None:
         try:

@@ -1,20 +1,39 @@
 """Taking authority statements: a jurisdiction's authority registers a participant, or revokes a key, while we run.
 
 The statement is its own credential: only the pinned authority key of the participant's jurisdiction can have made it.
+
+    form -> verify -> rate -> content -> commit
+
+Whoever it is from is known once it is verified, and not before. So that strangers can't keep the exchange busy with
+it, signatures are verified in the process beside this one, as those of submissions are, and one statement at a time:
+however many arrive, they never take more than one place among the submissions that wait there. Nothing of a statement's
+content is read before.
 """
 
 from __future__ import annotations
 
+import time
+from asyncio import Lock
 from typing import Final
 
 from gateway.clock import Clock
 from gateway.errors import StatementRefusedError
+from gateway.ratelimit import RateLimiter
 from gateway.registry import CurrentRegistry
 from gateway.screening import CLOCK_TOLERANCE
+from gateway.signatures.beside import Signatures
 from gateway.store.committer import Committer
 from gateway.store.registry import StatementRecorded, StatementWriter
 from schemas.bilingual import Bilingual
-from schemas.registry import StatementError, VerifiedStatement, read_statement
+from schemas.registry import (
+    UNTRUSTED,
+    ClaimedStatement,
+    StatementError,
+    VerifiedStatement,
+    claimed_statement,
+    signed_statement,
+)
+from schemas.signing.jws import SignatureNotTrustedError
 
 _FROM_THE_FUTURE: Final = Bilingual(
     fr="L'attestation est datée dans l'avenir et barrerait toutes les suivantes : réglez l'horloge de l'autorité.",
@@ -22,24 +41,67 @@ _FROM_THE_FUTURE: Final = Bilingual(
 )
 
 
+class StatementRecorder:
+    """Records statements that are verified already: those of the exchange's own folder, and ``Enrolment``'s."""
+
+    def __init__(self, *, registry: CurrentRegistry, committer: Committer, clock: Clock) -> None:
+        self._committer = committer
+        self._clock = clock
+        self._writer = StatementWriter(registry)
+
+    async def record(self, statement: VerifiedStatement) -> StatementRecorded:
+        """Store a statement and let it count at once.
+
+        The same statement again changes nothing and gets its first place. Raises ``StatementRefusedError``, and
+        ``LogUnavailableError`` where it can't be stored now.
+        """
+        if statement.issued_at > self._clock() + CLOCK_TOLERANCE:
+            raise StatementRefusedError(_FROM_THE_FUTURE)
+        return await self._committer.submit(self._writer, statement)
+
+
 class Enrolment:
     """The use case of ``POST /v1/statements``."""
 
-    def __init__(self, *, registry: CurrentRegistry, committer: Committer, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        registry: CurrentRegistry,
+        signatures: Signatures,
+        committer: Committer,
+        limiter: RateLimiter,
+        clock: Clock,
+    ) -> None:
         self._registry = registry
-        self._clock = clock
-        self._committer = committer
-        self._writer = StatementWriter(registry)
+        self._signatures = signatures
+        self._recorder = StatementRecorder(registry=registry, committer=committer, clock=clock)
+        self._limiter = limiter
+        self._turn = Lock()
 
     async def record(self, compact: bytes) -> tuple[VerifiedStatement, StatementRecorded]:
         """Store a statement and let it count at once; return it with its place in the log.
 
-        The same statement again changes nothing and gets its first place. Raises ``StatementRefusedError``.
+        Raises as ``StatementRecorder.record`` does, and ``RateLimitedError`` where there are more of its authority's
+        than its rate.
         """
         try:
-            statement = read_statement(compact, self._registry.jurisdictions)
+            claimed = claimed_statement(compact, self._registry.jurisdictions)
+            await self._verify(claimed)
+            statement = signed_statement(claimed, self._registry.jurisdictions)
         except StatementError as error:
             raise StatementRefusedError(error.reason) from error
-        if statement.issued_at > self._clock() + CLOCK_TOLERANCE:
-            raise StatementRefusedError(_FROM_THE_FUTURE)
-        return statement, await self._committer.submit(self._writer, statement)
+        return statement, await self._recorder.record(statement)
+
+    async def _verify(self, claimed: ClaimedStatement) -> None:
+        """Have the signature verified, and take the statement from its authority's rate.
+
+        A key that is not pinned costs as much time as one that is, and is refused in the same words.
+        """
+        try:
+            async with self._turn:
+                await self._signatures.verify(claimed.unverified, claimed.key)
+        except SignatureNotTrustedError:
+            raise StatementError(UNTRUSTED) from None
+        if claimed.signer is None:
+            raise StatementError(UNTRUSTED)
+        self._limiter.take(claimed.signer, now=time.monotonic())

@@ -61,7 +61,7 @@ class AlertRefusedError(GatewayError):
 
 
 class RateLimitedError(GatewayError):
-    """The participant sends faster than its rate. ``retry_after`` is in seconds."""
+    """The participant, or the authority, sends faster than its rate. ``retry_after`` is in seconds."""
 
     name = "rate-limited"
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 
 from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
 from agreements.succession import ConflictingVersionsError
 from gateway.clock import Clock
-from gateway.enrol import Enrolment
+from gateway.enrol import StatementRecorder
 from gateway.errors import StatementRefusedError, StoreError
 from gateway.following import RegistryFollower, tampered
 from gateway.ledger import Ledger
@@ -31,7 +30,7 @@ from gateway.store.registry import (
 )
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode
-from schemas.registry import Jurisdiction, Registry, StatementError, read_statement
+from schemas.registry import Jurisdiction, Registry, StatementError, VerifiedStatement, read_statement
 
 log = structlog.get_logger(__name__)
 
@@ -93,18 +92,18 @@ async def _pin(
 async def _enrol(
     committer: Committer, registry: CurrentRegistry, stored: StoredRegistry, given: Mapping[str, bytes], clock: Clock
 ) -> None:
-    enrolment = Enrolment(registry=registry, committer=committer, clock=clock)
     known = {each.compact for each in stored.statements}
-    new: list[tuple[datetime, str]] = []
+    new: list[tuple[str, VerifiedStatement]] = []
+    recorder = StatementRecorder(registry=registry, committer=committer, clock=clock)
     for name, compact in given.items():
         if compact not in known:
             try:
-                new.append((read_statement(compact, registry.jurisdictions).issued_at, name))
+                new.append((name, read_statement(compact, registry.jurisdictions)))
             except StatementError as error:
                 raise refused_file(name, error.reason) from error
-    for _, name in sorted(new):
+    for name, statement in sorted(new, key=lambda each: (each[1].issued_at, each[0])):
         try:
-            await enrolment.record(given[name])
+            await recorder.record(statement)
         except StatementRefusedError as error:
             raise refused_file(name, error.reason) from error
 

@@ -121,7 +121,13 @@ class Front:
                 limiter=RateLimiter(rate),
                 clock=around.clock,
             ),
-            enrolment=Enrolment(registry=registry, committer=ledger.committer, clock=around.clock),
+            enrolment=Enrolment(
+                registry=registry,
+                signatures=self._signatures,
+                committer=ledger.committer,
+                limiter=RateLimiter(rate),
+                clock=around.clock,
+            ),
             tokens=TokenIssuer(
                 issuer=settings.base_url,
                 key=keys.receipt,

@@ -26,6 +26,8 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^
 Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9./-]{0,126}[a-z0-9])?$")]
 """A log's origin: a name without a scheme, unique to the log (C2SP tlog-checkpoint)."""
 
+PROBLEM_BASE: Url = "https://lacolle.example/problems"
+"""What every problem's ``type`` begins with unless the operator has pages of its own."""
 RECORD_OVERHEAD = 16 * 1024
 """More bytes than a record has beside its alert: key, headers and framing."""
 
@@ -180,7 +182,7 @@ class Settings(Section):
 
     base_url: Url
     origin: Origin
-    problem_base: Url = "https://lacolle.example/problems"
+    problem_base: Url = PROBLEM_BASE
     listen: Listen = Listen()
     limits: Limits = Limits()
     delivery: Delivery = Delivery()

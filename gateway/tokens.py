@@ -25,6 +25,7 @@ from gateway.ratelimit import RateLimiter
 from gateway.registry import CurrentRegistry
 from gateway.store.committer import Committer
 from gateway.store.entries import AssertionWriter, SpentAssertion
+from schemas.bilingual import Bilingual
 from schemas.ids import CertificateDigest, KeyId, ParticipantId
 from schemas.registry import ParticipantStatement, Role
 from schemas.signing import base64url
@@ -80,12 +81,16 @@ class _Claims(BaseModel):
 
 
 class OAuthError(Exception):
-    """The token endpoint's refusal (RFC 6749 section 5.2)."""
+    """The token endpoint's refusal (RFC 6749 section 5.2).
 
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(description)
+    The English of its ``reason`` keeps to what the section lets an ``error_description`` hold: no quote, no backslash,
+    nothing but ASCII.
+    """
+
+    def __init__(self, error: str, reason: Bilingual) -> None:
+        super().__init__(reason.en)
         self.error = error
-        self.description = description
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +244,10 @@ class TokenIssuer:
 
 def _invalid_client() -> OAuthError:
     # made anew each time: an exception that is raised twice keeps the frames, and the bodies, of both requests
-    return OAuthError("invalid_client", "the client assertion is not acceptable")
+    return OAuthError(
+        "invalid_client",
+        Bilingual(fr="l'assertion du client n'est pas recevable", en="the client assertion is not acceptable"),
+    )
 
 
 def _thumbprint(certificate: CertificateDigest) -> str:
@@ -262,5 +270,11 @@ def _allowed(participant: ParticipantStatement, wanted: tuple[str, ...]) -> tupl
     if not wanted:
         return tuple(sorted(allowed))
     if not set(wanted) <= {str(scope) for scope in allowed}:
-        raise OAuthError("invalid_scope", "the participant's roles do not allow a scope that was asked for")
+        raise OAuthError(
+            "invalid_scope",
+            Bilingual(
+                fr="les rôles du participant ne permettent pas une des portées (scope) demandées",
+                en="the participant's roles do not allow a scope that was asked for",
+            ),
+        )
     return tuple(sorted(Scope(scope) for scope in set(wanted)))

@@ -36,7 +36,14 @@ from schemas.ids import (
     ParticipantId,
     home_of,
 )
-from schemas.signing.jws import STATEMENT, MalformedJwsError, SignatureNotTrustedError, read_compact, verify
+from schemas.signing.jws import (
+    STATEMENT,
+    MalformedJwsError,
+    SignatureNotTrustedError,
+    Unverified,
+    read_compact,
+    verify,
+)
 from schemas.signing.keys import PublicKey
 from schemas.signing.strict_json import JsonError, JsonValue, parse_json
 from schemas.timestamps import UtcText, read_utc
@@ -148,28 +155,68 @@ class VerifiedStatement:
     statement: ParticipantStatement | KeyRevocation
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimedStatement:
+    """A statement as it arrived, of which nothing but its form was looked at.
+
+    ``key`` is the pinned authority key that it names, ``signer`` that key's jurisdiction; None where none is pinned.
+    """
+
+    unverified: Unverified
+    signer: JurisdictionCode | None
+    key: PublicKey | None
+
+
+def claimed_statement(compact: bytes, jurisdictions: Mapping[JurisdictionCode, Jurisdiction]) -> ClaimedStatement:
+    """Return a statement and the authority key that it names; for those who have the signature checked elsewhere.
+
+    Raises ``StatementError`` for what is no JWS of a statement's profile.
+    """
+    try:
+        unverified = read_compact(compact, STATEMENT)
+    except MalformedJwsError as error:
+        raise StatementError(error.reason) from None
+    signer, key = _authorities(jurisdictions).get(unverified.kid, (None, None))
+    return ClaimedStatement(unverified, signer, key)
+
+
+def signed_statement(
+    claimed: ClaimedStatement, jurisdictions: Mapping[JurisdictionCode, Jurisdiction]
+) -> VerifiedStatement:
+    """Return what a statement says, now that its key has been found to have signed it. Raises ``StatementError``."""
+    unverified = claimed.unverified
+    try:
+        statement = _statement(parse_json(unverified.payload))
+    except JsonError as error:
+        raise StatementError(error.reason) from None
+    if home_of(statement.participant) != claimed.signer:
+        raise StatementError(_FOREIGN)
+    if isinstance(statement, ParticipantStatement):
+        others = jurisdictions.keys() - {claimed.signer}
+        _refuse_foreign_kids(statement, taken=_authorities(jurisdictions), others=others)
+    issued_at = unverified.issued_at
+    if isinstance(statement, KeyRevocation) and read_utc(statement.revoked_at).replace(microsecond=0) > issued_at:
+        raise StatementError(_REVOKED_LATER)
+    return VerifiedStatement(unverified.compact, issued_at, unverified.kid, statement)
+
+
 def read_statement(compact: bytes, jurisdictions: Mapping[JurisdictionCode, Jurisdiction]) -> VerifiedStatement:
     """Return a statement whose signature is that of an authority key pinned for the participant's own jurisdiction.
 
     Raises ``StatementError``.
     """
-    authorities = {key.kid: (home.code, key) for home in jurisdictions.values() for key in home.authority_keys}
+    claimed = claimed_statement(compact, jurisdictions)
     try:
-        unverified = read_compact(compact, STATEMENT)
-        signer, key = authorities.get(unverified.kid, (None, None))
-        statement = _statement(parse_json(verify(unverified, key)))
-    except (MalformedJwsError, JsonError) as error:
-        raise StatementError(error.reason) from None
+        verify(claimed.unverified, claimed.key)
     except SignatureNotTrustedError:
-        raise StatementError(_UNTRUSTED) from None
-    if home_of(statement.participant) != signer:
-        raise StatementError(_FOREIGN)
-    if isinstance(statement, ParticipantStatement):
-        _refuse_foreign_kids(statement, taken=authorities, others=jurisdictions.keys() - {signer})
-    issued_at = unverified.issued_at
-    if isinstance(statement, KeyRevocation) and read_utc(statement.revoked_at).replace(microsecond=0) > issued_at:
-        raise StatementError(_REVOKED_LATER)
-    return VerifiedStatement(compact, issued_at, unverified.kid, statement)
+        raise StatementError(UNTRUSTED) from None
+    return signed_statement(claimed, jurisdictions)
+
+
+def _authorities(
+    jurisdictions: Mapping[JurisdictionCode, Jurisdiction],
+) -> dict[KeyId, tuple[JurisdictionCode, PublicKey]]:
+    return {key.kid: (home.code, key) for home in jurisdictions.values() for key in home.authority_keys}
 
 
 def _refuse_foreign_kids(
@@ -202,10 +249,11 @@ _UNKNOWN_KIND: Final = Bilingual(
     fr="Le membre statement doit valoir participant ou key-revocation.",
     en="The member statement must be participant or key-revocation.",
 )
-_UNTRUSTED: Final = Bilingual(
+UNTRUSTED: Final = Bilingual(
     fr="Aucune clé d'autorité épinglée n'a signé cette attestation.",
     en="No pinned authority key signed this statement.",
 )
+"""Why a statement does not count whose signature is nobody's that matters."""
 _FOREIGN: Final = Bilingual(
     fr="Une autorité n'atteste que des participants de sa propre juridiction.",
     en="An authority speaks for participants of its own jurisdiction only.",

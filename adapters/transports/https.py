@@ -58,12 +58,13 @@ ATTRIBUTES: Final = (
     "type",
     "subject",
     "time",
+    "dataschema",
     "sender",
     "agreement",
     "deadline",
     "exercise",
 )
-"""The attributes that travel as ``ce-…``. The schema is not among them: it describes the native body alone."""
+"""The attributes that travel as ``ce-…``; of them the schema is the message's, for it depends on the format."""
 
 _PLAIN: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 _ALL_PLAIN: Final = re.compile(f"[{re.escape(_PLAIN)}]*")
@@ -184,7 +185,10 @@ class HttpsTransport:
         raise _NoAnswerError(detail)
 
     def _request(self, message: Message) -> bytes:
-        attributes = parcel_attributes(message.parcel, origin=self._exchange.origin)
+        attributes = {
+            **parcel_attributes(message.parcel, origin=self._exchange.origin),
+            "dataschema": message.data_schema,
+        }
         fields = {
             "Content-Type": message.content_type,
             "Content-Length": str(len(message.body)),

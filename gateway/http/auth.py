@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
@@ -14,6 +14,7 @@ from gateway.http.certificates import shown_certificate
 from gateway.http.services import services
 from gateway.store.reading import Reader
 from gateway.tokens import OAuthError, Scope
+from schemas.bilingual import Bilingual
 from schemas.registry import ParticipantStatement, Role
 
 router = APIRouter(tags=["authorization"])
@@ -54,9 +55,7 @@ async def token(request: Request) -> Response:
         )
     except OAuthError as error:
         status = 401 if error.error == "invalid_client" else 400
-        return json_answer(
-            {"error": error.error, "error_description": error.description}, status=status, headers=_NO_STORE
-        )
+        return json_answer(_refusal(error), status=status, headers=_NO_STORE)
     return json_answer(
         {
             "access_token": issued.token,
@@ -88,14 +87,34 @@ async def metadata(request: Request) -> Response:
     )
 
 
+def _refusal(error: OAuthError) -> dict[str, Any]:
+    """Return RFC 6749 section 5.2's document, whose description is ASCII, with the reason in both languages beside."""
+    return {
+        "error": error.error,
+        "error_description": error.reason.en,
+        "reason": {"fr": error.reason.fr, "en": error.reason.en},
+    }
+
+
 def _client_credentials(body: bytes) -> dict[str, str]:
     form = _form(body)
     if "grant_type" not in form:
-        raise OAuthError("invalid_request", "the grant_type is missing")
+        raise OAuthError("invalid_request", Bilingual(fr="le champ grant_type manque", en="the grant_type is missing"))
     if form["grant_type"] != "client_credentials":
-        raise OAuthError("unsupported_grant_type", "the grant_type must be client_credentials")
+        raise OAuthError(
+            "unsupported_grant_type",
+            Bilingual(
+                fr="le champ grant_type doit être client_credentials", en="the grant_type must be client_credentials"
+            ),
+        )
     if form.get("client_assertion_type") != ASSERTION_TYPE:
-        raise OAuthError("invalid_request", f"the client_assertion_type must be {ASSERTION_TYPE}")
+        raise OAuthError(
+            "invalid_request",
+            Bilingual(
+                fr=f"le champ client_assertion_type doit être {ASSERTION_TYPE}",
+                en=f"the client_assertion_type must be {ASSERTION_TYPE}",
+            ),
+        )
     return form
 
 
@@ -104,8 +123,13 @@ def _form(body: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=16)
     except ValueError as error:
-        raise OAuthError("invalid_request", "the form can't be read") from error
+        raise OAuthError(
+            "invalid_request", Bilingual(fr="le formulaire est illisible", en="the form can't be read")
+        ) from error
     form = dict(pairs)
     if len(form) != len(pairs):
-        raise OAuthError("invalid_request", "a field of the form is repeated")
+        raise OAuthError(
+            "invalid_request",
+            Bilingual(fr="un champ du formulaire est répété", en="a field of the form is repeated"),
+        )
     return form

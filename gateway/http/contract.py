@@ -55,7 +55,7 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
         signed="acknowledgement+jws",
     ),
     ("post", "/v1/statements"): Terms(
-        (*_BODY, errors.StatementRefusedError, *_STORED), signed="authority-statement+jws"
+        (*_BODY, errors.StatementRefusedError, errors.RateLimitedError, *_STORED), signed="authority-statement+jws"
     ),
     ("get", "/v1/agreements"): Terms(scope=_READ),
     ("get", "/v1/agreements/{agreement}/{version}"): Terms((errors.NotFoundError,), scope=_READ),
@@ -101,9 +101,17 @@ _PROBLEM: Final[dict[str, Any]] = {
 }
 _OAUTH_ERROR: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "RFC 6749 section 5.2",
-    "required": ["error", "error_description"],
-    "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
+    "description": "RFC 6749 section 5.2, and its description in both languages",
+    "required": ["error", "error_description", "reason"],
+    "properties": {
+        "error": {"type": "string"},
+        "error_description": {"type": "string", "description": "The reason in English, in ASCII"},
+        "reason": {
+            "type": "object",
+            "required": ["fr", "en"],
+            "properties": {"fr": {"type": "string"}, "en": {"type": "string"}},
+        },
+    },
 }
 _SCOPES: Final = {
     Scope.ALERTS_READ: "Read alerts that concern one, agreements and the registry",

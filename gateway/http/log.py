@@ -16,11 +16,11 @@ from audit.errors import AuditError, MalformedTilePathError, NotInLogError
 from audit.proofs import consistency, inclusion, read_entry_bundle, read_tile, root_at
 from audit.tiles import EntryBundle, parse_tile_path
 from gateway.errors import InvalidQueryError, NotFoundError
+from gateway.http.queries import Index, Size
 from gateway.http.services import services
 
 router = APIRouter(tags=["log"])
 
-_LIMIT: Final = (1 << 53) - 1
 _FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _NEVER: Final = {"Cache-Control": "no-cache"}
 
@@ -53,8 +53,8 @@ async def tile(request: Request, path: str) -> Response:  # noqa: ARG001 - the r
 @router.get("/v1/log/proofs/inclusion", summary="Prove that an entry is in the log")
 async def inclusion_proof(
     request: Request,
-    index: Annotated[int, Query(ge=0, le=_LIMIT)],
-    size: Annotated[int | None, Query(ge=1, le=_LIMIT)] = None,
+    index: Annotated[Index, Query()],
+    size: Annotated[Size | None, Query()] = None,
 ) -> Response:
     """Answer the audit path of entry ``index`` in the tree of ``size`` entries, by default the last checkpoint's."""
     tree = _published(request) if size is None else size
@@ -70,8 +70,8 @@ async def inclusion_proof(
 @router.get("/v1/log/proofs/consistency", summary="Prove that the log only grew")
 async def consistency_proof(
     request: Request,
-    first: Annotated[int, Query(ge=1, le=_LIMIT)],
-    second: Annotated[int | None, Query(ge=1, le=_LIMIT)] = None,
+    first: Annotated[Size, Query()],
+    second: Annotated[Size | None, Query()] = None,
 ) -> Response:
     """Answer the proof that the tree of ``second`` entries, by default the last checkpoint's, continues ``first``."""
     tree = _published(request) if second is None else second

@@ -83,9 +83,7 @@ PROBLEMS: Final[dict[type[errors.GatewayError], Problem]] = {
     errors.InvalidQueryError: Problem(
         422, Bilingual(fr="Un paramètre de la requête n'est pas valide", en="A parameter is not valid")
     ),
-    errors.RateLimitedError: Problem(
-        429, Bilingual(fr="Débit du participant dépassé", en="Over the participant's rate")
-    ),
+    errors.RateLimitedError: Problem(429, Bilingual(fr="Débit permis dépassé", en="Over the rate allowed")),
     errors.LogUnavailableError: Problem(
         503,
         Bilingual(

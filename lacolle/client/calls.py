@@ -54,6 +54,7 @@ class Caller:
         surroundings: Surroundings,
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        self._language: Language = language
         self._patience = patience
         self._surroundings = surroundings
         self._http = httpx2.Client(
@@ -109,7 +110,7 @@ class Caller:
 
     def _failure(self, outcome: httpx2.Response | httpx2.TransportError) -> Exception:
         if isinstance(outcome, httpx2.Response):
-            return problem_in(outcome, now=self._surroundings.now())
+            return problem_in(outcome, now=self._surroundings.now(), language=self._language)
         if _is_untrusted_certificate(outcome):
             return ExchangeUnreachableError(_untrusted_certificate(self.base_url))
         return ExchangeUnreachableError(_unreachable(self.base_url, type(outcome).__name__))

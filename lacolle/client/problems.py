@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 import httpx2
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from lacolle.client.answers import Words
 from lacolle.client.waiting import retry_after
 from lacolle.errors import FieldError, ProblemError
+from schemas.bilingual import Language
 
 
 class _FieldError(BaseModel):
@@ -25,6 +27,11 @@ class _TokenError(BaseModel):
 
     error: str
     error_description: str = ""
+    reason: Words | None = None
+    """What this exchange says beside the description, which is English alone; another server may not."""
+
+    def in_language(self, language: Language) -> str:
+        return self.error_description if self.reason is None else self.reason.bilingual.in_language(language)
 
 
 class _Problem(BaseModel):
@@ -39,9 +46,12 @@ class _Problem(BaseModel):
     errors: tuple[_FieldError, ...] = ()
 
 
-def problem_in(answer: httpx2.Response, *, now: datetime) -> ProblemError:
-    """Return the refusal that an answer is; one that says nothing readable has the type ``about:blank``."""
-    told = _read(answer)
+def problem_in(answer: httpx2.Response, *, now: datetime, language: Language = "en") -> ProblemError:
+    """Return the refusal that an answer is; one that says nothing readable has the type ``about:blank``.
+
+    ``language`` chooses where the answer is in both; else it is in the one that its request asked for.
+    """
+    told = _read(answer, language)
     return ProblemError(
         type_=told.type,
         title=told.title or f"HTTP {answer.status_code} {answer.reason_phrase}".strip(),
@@ -53,7 +63,7 @@ def problem_in(answer: httpx2.Response, *, now: datetime) -> ProblemError:
     )
 
 
-def _read(answer: httpx2.Response) -> _Problem:
+def _read(answer: httpx2.Response, language: Language) -> _Problem:
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         match media_type:
@@ -61,8 +71,8 @@ def _read(answer: httpx2.Response) -> _Problem:
                 return _Problem.model_validate_json(answer.content)
             case "application/json":
                 told = _TokenError.model_validate_json(answer.content)
-                return _Problem(type=told.error, title=told.error_description)
+                return _Problem(type=told.error, title=told.in_language(language))
             case _:
                 return _Problem()
-    except ValidationError:
+    except ValueError:  # the models', or a sentence that lacks a language
         return _Problem()  # its status still says what kind of refusal it was

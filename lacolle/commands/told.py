@@ -17,11 +17,25 @@ _LANES: Final = {
     Lane.URGENT: Bilingual(fr="urgente", en="urgent"),
     Lane.ROUTINE: Bilingual(fr="ordinaire", en="routine"),
 }
-_WARNINGS: Final = {
+WARNINGS: Final = {
     "unknown-reference": Bilingual(
         fr="Avertissement : la plateforme ne connaît pas l'alerte que celle-ci met à jour; elle ouvre donc un fil.",
         en="Warning: the exchange does not know the alert that this one updates, so it starts a thread.",
-    )
+    ),
+    "reaches-none-of-thread": Bilingual(
+        fr="Avertissement : aucun de ceux qui ont reçu les alertes précédentes du fil ne reçoit celle-ci; ils "
+        "continuent d'agir d'après ce qu'ils ont. Vérifiez la mention TLP et le statut, et avisez-les autrement au "
+        "besoin.",
+        en="Warning: none of those who received the earlier alerts of this thread receives this one; they go on acting "
+        "on what they have. Check the TLP label and the status, and tell them another way if need be.",
+    ),
+    "reaches-part-of-thread": Bilingual(
+        fr="Avertissement : une partie de ceux qui ont reçu les alertes précédentes du fil ne reçoit pas celle-ci; ils "
+        "continuent d'agir d'après ce qu'ils ont. Vérifiez la mention TLP et le statut, et avisez-les autrement au "
+        "besoin.",
+        en="Warning: some of those who received the earlier alerts of this thread do not receive this one; they go on "
+        "acting on what they have. Check the TLP label and the status, and tell them another way if need be.",
+    ),
 }
 
 
@@ -162,4 +176,4 @@ def _delivery(delivery: Delivery) -> Lines:
 
 
 def _warnings(codes: tuple[str, ...]) -> Lines:
-    yield from (_WARNINGS.get(code, code) for code in codes)
+    yield from (WARNINGS.get(code, code) for code in codes)

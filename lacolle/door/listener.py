@@ -17,7 +17,7 @@ import structlog
 
 from gateway.settings import Deadlines
 from lacolle.door.places import NoPlaceError, Place, Places, Reason
-from lacolle.door.refusals import refusal
+from lacolle.door.refusals import Refusals
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,6 @@ _OF_ONE_CONNECTION: Final = frozenset(
 _REST_SECONDS: Final = 0.5
 _FAREWELL_SECONDS: Final = 1.0
 """How long a client may take to answer the end of TLS; nothing depends on its answer (RFC 8446 section 6.1)."""
-_RETRY: Final = ((b"retry-after", b"5"),)
 
 
 class Listener:
@@ -58,6 +57,7 @@ class Listener:
         tls: ssl.SSLContext | None,
         deadlines: Deadlines,
         backlog: int,
+        refusals: Refusals,
         on_end: Callable[[Reason], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -70,6 +70,7 @@ class Listener:
         self._places = places
         self._tls = tls
         self._deadlines = deadlines
+        self._refusals = refusals
         self._on_end = on_end
         self._on_failure = on_failure
         self._greeting: set[asyncio.Task[None]] = set()
@@ -138,6 +139,6 @@ class Listener:
             connection.settimeout(0)
             if self._tls is None:
                 try:
-                    connection.send(refusal(reason, _RETRY))
+                    connection.send(self._refusals.answer(reason))
                 except OSError:
                     return  # it is closed either way

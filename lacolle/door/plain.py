@@ -19,14 +19,17 @@ Trailer fields are read and dropped: they must not become header fields (RFC 911
 
 from __future__ import annotations
 
+import asyncio
 from enum import IntEnum
 from typing import Final
 
 from httptools import HttpParserError
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from lacolle.door.places import Reason
-from lacolle.door.refusals import refusal
+from lacolle.door.refusals import Refusals
 
 HEAD_LIMIT: Final = 64 * 1024
 """How much of a request may come without its header's end, or any of its body, in bytes; one read more is possible."""
@@ -62,6 +65,11 @@ class PlainHttp(HttpToolsProtocol):
     _kept = 0
     _hosts = 0
     _over = False
+
+    def __init__(self, config: Config, server_state: ServerState, refusals: Refusals) -> None:
+        """Belong to the running event loop; ``refusals`` are what it answers itself."""
+        super().__init__(config, server_state, {}, _loop=asyncio.get_running_loop())
+        self._refusals = refusals
 
     def enter(self, stage: Stage) -> None:
         """Begin a stage."""
@@ -102,7 +110,7 @@ class PlainHttp(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if not begun:
-            self.transport.write(refusal(reason, self.server_state.default_headers))
+            self.transport.write(self._refusals.answer(reason, self.server_state.default_headers))
         self.transport.close()
 
     def on_message_begin(self) -> None:

@@ -31,6 +31,7 @@ from gateway.settings import Deadlines
 from lacolle.door.certificates import FORWARDED, forwarded_certificate
 from lacolle.door.places import Place, Reason
 from lacolle.door.plain import BODY, HEAD, IDLE, PlainHttp, Stage
+from lacolle.door.refusals import Refusals
 
 _NEVER: Final = math.inf
 
@@ -45,9 +46,10 @@ class Connection(PlainHttp):
         server_state: ServerState,
         deadlines: Deadlines,
         place: Place,
+        refusals: Refusals,
         on_end: Callable[[Reason], None],
     ) -> None:
-        super().__init__(config, server_state, {}, _loop=asyncio.get_running_loop())
+        super().__init__(config, server_state, refusals)
         self._deadlines = deadlines
         self._place = place
         place.give_way = self._give_way

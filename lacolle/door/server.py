@@ -14,10 +14,11 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
-from gateway.settings import Listen, Settings
+from gateway.settings import PROBLEM_BASE, Listen, Settings
 from lacolle.door.listener import Listener
 from lacolle.door.places import Place, Places, Reason
 from lacolle.door.protocol import Connection
+from lacolle.door.refusals import Refusals
 
 log = structlog.get_logger(__name__)
 
@@ -36,11 +37,20 @@ class Server(uvicorn.Server):
     ``ended`` counts the connections that were not taken, or ended by the server, by reason.
     """
 
-    def __init__(self, config: uvicorn.Config, *, tls: ssl.SSLContext | None, listen: Listen, grace: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        tls: ssl.SSLContext | None,
+        listen: Listen,
+        grace: float,
+        refusals: Refusals,
+    ) -> None:
         super().__init__(config)
         self.ended: Counter[Reason] = Counter()
         self._tls = tls
         self._listen = listen
+        self._refusals = refusals
         self._hurry = grace * _OF_THE_GRACE
         self._places = Places(
             total=listen.connections.total,
@@ -105,6 +115,7 @@ class Server(uvicorn.Server):
             tls=self._tls,
             deadlines=self._listen.deadlines,
             backlog=BACKLOG,
+            refusals=self._refusals,
             on_end=self._count,
             on_failure=self._fail,
         )
@@ -115,6 +126,7 @@ class Server(uvicorn.Server):
             server_state=self.server_state,
             deadlines=self._listen.deadlines,
             place=place,
+            refusals=self._refusals,
             on_end=self._count,
         )
 
@@ -147,10 +159,12 @@ def http_server(
     tls: ssl.SSLContext | None,
     grace: float,
     listen: Listen = Listen(),  # noqa: B008 - frozen: one value for all
+    problem_base: str = PROBLEM_BASE,
 ) -> Server:
     """Return a server for ``app``, over TLS where there is a context; ``grace`` is the seconds a stop may take.
 
-    Of ``listen`` it takes deadlines, connections and trusted proxies.
+    Of ``listen`` it takes deadlines, connections and trusted proxies. ``problem_base`` is what the ``type`` of each of
+    its own refusals begins with.
     """
     config = uvicorn.Config(
         app,
@@ -165,7 +179,7 @@ def http_server(
         timeout_graceful_shutdown=grace,  # type: ignore[arg-type]  # a number of asyncio's, which need not be whole
     )
     config.load()
-    return Server(config, tls=tls, listen=listen, grace=grace)
+    return Server(config, tls=tls, listen=listen, grace=grace, refusals=Refusals(problem_base))
 
 
 def tls_context(chain: Path, key: Path, *, client_ca: Path | None = None, required: bool = False) -> ssl.SSLContext:
@@ -190,7 +204,13 @@ class Door:
 
     def __init__(self, app: Any, *, bound: socket.socket, tls: ssl.SSLContext | None, settings: Settings) -> None:  # noqa: ANN401 - any ASGI application
         self._bound = bound
-        self._server = http_server(app, tls=tls, grace=settings.operation.grace, listen=settings.listen)
+        self._server = http_server(
+            app,
+            tls=tls,
+            grace=settings.operation.grace,
+            listen=settings.listen,
+            problem_base=settings.problem_base,
+        )
 
     async def run(self) -> None:
         """Answer until ``stop``, then finish the requests in hand."""

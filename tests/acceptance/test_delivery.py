@@ -161,6 +161,7 @@ def test_cloudevents(deliveries: Deliveries, sq: Agency) -> None:
         assert headers.get("ce-exercise", "false") == ("false" if status == "Actual" else "true")
         assert headers["ce-deadline"]
         assert headers["ce-time"]
+        assert headers["ce-dataschema"].endswith("/v1/schemas/law-enforcement/stolen-vehicle/v1")
 
 
 def test_signature(deliveries: Deliveries, sq: Agency) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -88,7 +89,10 @@ def test_a_place_of_its_own(guarded: TlsServer, honest: Agency) -> None:
 
 def test_told_why(tmp_path_factory: pytest.TempPathFactory) -> None:
     """In plain HTTP, who is turned away is told why: 503, when to come again, and the reason in both languages."""
-    settings = {"listen": {"connections": {"total": 8, "per_address": 3}, "deadlines": {"idle": 0.5}}}
+    settings = {
+        "problem_base": "https://exchange.example/problems",
+        "listen": {"connections": {"total": 8, "per_address": 3}, "deadlines": {"idle": 0.5}},
+    }
     with serving(tmp_path_factory.mktemp("small"), settings=settings) as server, contextlib.ExitStack() as stack:
         target = urlsplit(server.world.base_url)
         held = [
@@ -98,7 +102,13 @@ def test_told_why(tmp_path_factory: pytest.TempPathFactory) -> None:
         answers = [_said(sock) for sock in held]
     turned_away = [answer for answer in answers if answer.startswith(b"HTTP/1.1 503 ")]
     assert len(turned_away) >= 3
-    assert all(b"retry-after: " in each and b"Trop de connexions" in each for each in turned_away)
+    for each in turned_away:
+        fields, _, said = each.partition(b"\r\n\r\n")
+        assert b"\r\nretry-after: 5\r\n" in fields
+        assert b"\r\ncontent-type: application/problem+json\r\n" in fields
+        problem = json.loads(said)
+        assert problem["type"] == "https://exchange.example/problems/too-many-connections"
+        assert problem["title"] == "Trop de connexions / Too many connections"
 
 
 def test_idle_connections_hold_no_place_for_good(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.acceptance.agency import ALERTS, Agencies, members, problem_of
 from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.conftest import ServerProcess, calling, reading_log, serving
+from tests.acceptance.enrolment import post_statement, stated
 from tests.acceptance.independent import Key
 from tests.patience import PATIENCE
 
@@ -62,6 +63,20 @@ def test_strangers_spend_nobodys_rate(callers: Agencies) -> None:
     forged = [vermont.post(vermont.sign(stolen_vehicle(sender="us-vt.vsp"), forger)) for _ in range(3 * BURST)]
     assert {answer.status_code for answer in forged} == {401}
     assert vermont.submit(stolen_vehicle(sender="us-vt.vsp")).status_code == 201
+
+
+def test_statements_count(callers: Agencies) -> None:
+    """An authority makes statements at its rate, whatever becomes of them; forged ones and others' do not count."""
+    authority = callers.authority("US-NY")
+    forger = Key.new(authority.kid)
+    forged = [post_statement(callers, stated(forger, b"{}")) for _ in range(3 * BURST)]
+    assert {problem_of(answer, 409) for answer in forged} == {"statement-refused"}
+    answers = [post_statement(callers, stated(authority, b"{}")) for _ in range(4 * BURST)]
+    assert [answer.status_code for answer in answers[:BURST]] == [409] * BURST
+    refused = next(answer for answer in answers if answer.status_code != 409)
+    assert problem_of(refused, 429) == "rate-limited"
+    assert 1 <= int(refused.headers["retry-after"]) <= 5
+    assert post_statement(callers, stated(callers.authority("US-VT"), b"{}")).status_code == 409
 
 
 def test_previews_count(callers: Agencies) -> None:

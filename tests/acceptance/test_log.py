@@ -161,6 +161,20 @@ def test_consistency_of_every_size(long_log: LogReader) -> None:
 
 
 @pytest.mark.parametrize(
+    "question",
+    ["inclusion?index=%s", "inclusion?index=0&size=%s", "consistency?first=%s", "consistency?first=1&second=%s"],
+)
+@pytest.mark.parametrize(
+    "number", ["1_0", "%201", "1%20", "+1", "%2B1", "01", "1.0", "1e0", "0x1", "%D9%A1", "%EF%BC%91", "1%0A", ""]
+)
+def test_one_spelling_for_a_number(agencies: Agencies, question: str, number: str) -> None:
+    """A number of a query is in ASCII decimal digits, as anyone writes it; what only Python reads as one is refused."""
+    answer = agencies.http.get(f"/v1/log/proofs/{question.replace('%s', number)}")
+    assert problem_of(answer, 422) == "invalid-query"
+    assert agencies.http.get(f"/v1/log/proofs/{question.replace('%s', '1')}").status_code == 200
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "inclusion",

@@ -261,6 +261,29 @@ def test_update_of_an_unknown_alert(sq: Agency) -> None:
     assert sq.read(body["alert_id"])["thread"] == body["alert_id"]
 
 
+@pytest.mark.parametrize("successor", [update_of, cancel_of], ids=["update", "cancel"])
+def test_whom_it_no_longer_reaches(sq: Agency, successor: Callable[..., Document]) -> None:
+    """Who updates or cancels under a label that keeps it from those who were told hears so, beforehand too."""
+    alert = wanted_person({"handling.tlp": "AMBER"})
+    told = {each["participant"] for each in sq.send(alert)["recipients"]}
+    strict, red = (successor(alert, {"handling.tlp": label}) for label in ("AMBER+STRICT", "RED"))
+    for later, warning in ((strict, "reaches-part-of-thread"), (red, "reaches-none-of-thread")):
+        assert members(sq.preview(later))["warnings"] == [warning]
+        body = sq.send(later)
+        assert body["warnings"] == [warning]
+        assert {each["participant"] for each in body["recipients"]} < told
+    unchanged = successor(alert)
+    assert "warnings" not in members(sq.preview(unchanged))
+    assert "warnings" not in sq.send(unchanged)
+
+
+def test_nobody_to_tell(sq: Agency) -> None:
+    """Where nobody received the alert its Cancel keeps nothing from anybody, and there is no warning."""
+    alert = stolen_vehicle({"handling.tlp": "RED"})
+    assert sq.send(alert)["recipients"] == []
+    assert "warnings" not in sq.send(cancel_of(alert))
+
+
 def test_an_update_joins_its_thread(sq: Agency) -> None:
     """An Update of a known alert carries no warning and belongs to the first alert's thread."""
     alert = wanted_person()

@@ -15,14 +15,19 @@ from tests.acceptance.enrolment import enrol, revoke
 from tests.acceptance.independent import Key, b64, dumped, sealed
 
 PARTICIPANTS = "/v1/participants"
+ALLOWED_IN_A_DESCRIPTION = {chr(code) for code in range(0x20, 0x7F)} - {'"', "\\"}
+"""RFC 6749 section 5.2."""
 
 
 def error_of(answer: httpx2.Response) -> tuple[int, str]:
-    """Return status and error code of a refusal in RFC 6749's form (section 5.2)."""
+    """Return status and error code of a refusal in RFC 6749's form (section 5.2), which is told in both languages."""
     body = members(answer)
     assert answer.headers["content-type"].partition(";")[0] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
-    assert set(body) <= {"error", "error_description", "error_uri"}
+    assert set(body) == {"error", "error_description", "reason"}
+    assert set(body["error_description"]) <= ALLOWED_IN_A_DESCRIPTION
+    assert body["reason"]["en"] == body["error_description"]
+    assert body["reason"]["fr"] not in ("", body["error_description"])
     return answer.status_code, str(body["error"])
 
 

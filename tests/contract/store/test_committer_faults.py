@@ -11,7 +11,6 @@ import orjson
 import pytest
 
 from gateway.backoff import Backoff
-from gateway.enrol import Enrolment
 from gateway.errors import LogUnavailableError
 from gateway.registry import CurrentRegistry
 from gateway.store.acknowledgements import AcknowledgementWriter, SignedAcknowledgement
@@ -46,6 +45,7 @@ from tests.unit.gateway.ground import (
     acceptances,
     accepted,
     draft,
+    enrolment_of,
     permit,
 )
 from tests.unit.gateway.test_registry import QC, jurisdiction, registered, revoked
@@ -200,7 +200,7 @@ async def test_a_revocation_tried_again_counts(ground: Ground, faults: Faults, f
     pinned = {QC: jurisdiction()}
     key = SigningKey.generate(KeyId("ca-qc.spvm:1"), "Ed25519")
     registry = CurrentRegistry(Registry.of(pinned, []), [])
-    enrolment = Enrolment(registry=registry, committer=ground.committer, clock=ground.clock)
+    enrolment = enrolment_of(ground, registry)
     for compact, trusted in ((registered(key), True), (revoked(key), False)):
         faults.fail(fate, unreachable())
         with pytest.raises(LogUnavailableError):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 
-from gateway.enrol import Enrolment
 from gateway.errors import LogUnavailableError, OvertakenError, StatementRefusedError, UntrustedSignatureError
 from gateway.following import RegistryFollower, decided_anew
 from gateway.registry import CurrentRegistry
@@ -19,7 +18,13 @@ from schemas.ids import JurisdictionCode, KeyId
 from schemas.registry import Registry
 from schemas.signing.keys import SigningKey
 from tests.unit.agreements import builders
-from tests.unit.gateway.ground import Ground, acceptance, acceptances, open_ground
+from tests.unit.gateway.ground import (
+    Ground,
+    acceptance,
+    acceptances,
+    enrolment_of,
+    open_ground,
+)
 from tests.unit.gateway.test_registry import QC, jurisdiction, registered, revoked
 
 KEY = SigningKey.generate(KeyId("ca-qc.spvm:1"), "Ed25519")
@@ -35,8 +40,7 @@ class Process:
 
     async def record(self, compact: bytes) -> int:
         """Record a statement and return its index."""
-        enrolment = Enrolment(registry=self.registry, committer=self.ground.committer, clock=self.ground.clock)
-        return (await enrolment.record(compact))[1].log_index
+        return (await enrolment_of(self.ground, self.registry).record(compact))[1].log_index
 
     @property
     def trusts(self) -> bool:

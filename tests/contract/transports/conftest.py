@@ -99,6 +99,8 @@ def make_message() -> MakeMessage:
     def make(number: int = 1, *, body: bytes = b"the body", clause: str = "4.1", exercise: bool = False) -> Message:
         under = ClauseRef(AgreementId("ca-qc.us-ny.crime-2008"), 2, clause)
         sent = replace(parcel(number, body=body), under=under, exercise=exercise)
-        return Message(parcel=sent, content_type="application/jose", extension="jws", body=body)
+        return Message(
+            parcel=sent, content_type="application/jose", data_schema=sent.data_schema, extension="jws", body=body
+        )
 
     return make

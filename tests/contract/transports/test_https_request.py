@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from cloudevents.core.bindings.http import HTTPMessage, from_binary_event
 
 from adapters.signatures import NonceMemory, RequestNotTrustedError, verify_request
 from adapters.transports.https import HttpsTransport, percent_encoded
+from schemas.formats.cap_grammar import CAP_12
 from schemas.parcels import Delivered
 from schemas.signing.keys import SigningKey
 from tests.contract.transports.partner import NAME, MakeMessage, PartnerServer, raw, status
@@ -39,6 +41,7 @@ async def test_the_request_is_as_promised(
         "Ce-Type": "org.lacolle.alert.v1",
         "Ce-Subject": parcel.alert_id,
         "Ce-Time": "2026-01-17T12:00:00.250Z",
+        "Ce-Dataschema": parcel.data_schema,
         "Ce-Sender": "ca-qc.sq",
         "Ce-Agreement": "ca-qc.us-ny.crime-2008/2#4.1",
         "Ce-Deadline": "2026-01-17T18:00:00.250Z",
@@ -56,8 +59,18 @@ async def test_the_cloudevents_package_reads_the_request(
     event = from_binary_event(HTTPMessage(headers=dict(request.headers), body=request.body))
     assert event.get_id() == message.parcel.delivery_id
     assert event.get_time() == message.parcel.sent_at
+    assert event.get_dataschema() == message.parcel.data_schema
     assert event.get_extension("agreement") == 'ca-qc.us-ny.crime-2008/2#§ 4 "a" 100%'
     assert event.get_extension("exercise") == "true"
+
+
+async def test_the_schema_is_of_what_is_sent(
+    server: PartnerServer, https: HttpsTransport, make_message: MakeMessage
+) -> None:
+    """A partner that gets another format than the sender's is told that format's schema."""
+    await https.deliver(replace(make_message(), data_schema=CAP_12))
+    (request,) = server.requests
+    assert dict(request.headers)["Ce-Dataschema"] == "urn:oasis:names:tc:emergency:cap:1.2"
 
 
 async def test_the_partner_can_verify_the_request(

@@ -84,7 +84,8 @@ def parcel(submitted: bytes) -> Parcel:
 def test_native_is_the_submission_itself() -> None:
     """A native partner gets the very bytes that the sender signed, whatever they are."""
     for body in (submission(ALERT_DOCUMENT), b"anything"):
-        assert native(parcel(body)) == Message(parcel(body), "application/jose", "jws", body)
+        sent = parcel(body)
+        assert native(sent) == Message(sent, "application/jose", sent.data_schema, "jws", body)
 
 
 def test_cap_is_the_alert_in_both_languages() -> None:
@@ -92,6 +93,7 @@ def test_cap_is_the_alert_in_both_languages() -> None:
     sent = parcel(submission(ALERT_DOCUMENT))
     message = cap(sent)
     assert (message.content_type, message.extension) == ("application/cap+xml", "xml")
+    assert message.data_schema == "urn:oasis:names:tc:emergency:cap:1.2"
     assert message.parcel == sent
     alert = etree.fromstring(message.body)
     assert alert.tag == f"{CAP}alert"

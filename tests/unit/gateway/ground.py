@@ -22,6 +22,7 @@ from sqlalchemy import Row, select, text
 from audit.entry import Draft, Kind
 from audit.log import initialise
 from audit.tables import log_entries
+from gateway.enrol import Enrolment
 from gateway.identification import Identification
 from gateway.ratelimit import Rate, RateLimiter
 from gateway.receipts import ReceiptSigner
@@ -282,6 +283,17 @@ def identification(ground: Ground, registry: CurrentRegistry) -> Identification:
 def unlimited() -> RateLimiter:
     """Return a limit that nobody meets."""
     return RateLimiter(Rate(per_second=1e6, burst=1_000_000))
+
+
+def enrolment_of(ground: Ground, registry: CurrentRegistry) -> Enrolment:
+    """Return who takes authority statements into a registry, as many as there are."""
+    return Enrolment(
+        registry=registry,
+        signatures=InPlace(),
+        committer=ground.committer,
+        limiter=unlimited(),
+        clock=ground.clock,
+    )
 
 
 async def accepted(ground: Ground, *items: Acceptance) -> Sequence[AlertId]:

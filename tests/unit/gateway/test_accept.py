@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.accept import Intake
-from gateway.enrol import Enrolment
 from gateway.errors import (
     AlertRefusedError,
     GatewayError,
@@ -26,7 +25,14 @@ from schemas.ids import KeyId, ParticipantId
 from schemas.registry import Registry, read_statement
 from schemas.signing.jws import ALERT, Unverified, sign_compact
 from schemas.signing.keys import PublicKey, SigningKey
-from tests.unit.gateway.ground import START, Ground, InPlace, acceptances, stolen_vehicle
+from tests.unit.gateway.ground import (
+    START,
+    Ground,
+    InPlace,
+    acceptances,
+    enrolment_of,
+    stolen_vehicle,
+)
 from tests.unit.gateway.test_registry import QC, SPVM, jurisdiction, registered, revoked
 
 KEY = SigningKey.generate(KeyId(f"{SPVM}:1"), "Ed25519")
@@ -169,7 +175,7 @@ async def test_a_participant_that_registers_meanwhile_is_heard(ground: Ground) -
     """A key that this process has not heard of is looked for once more before its signature is refused."""
     pinned = {QC: jurisdiction()}
     registry = CurrentRegistry(Registry.of(pinned, []), [])
-    enrolment = Enrolment(registry=registry, committer=ground.committer, clock=ground.clock)
+    enrolment = enrolment_of(ground, registry)
 
     async def look() -> None:
         await enrolment.record(registered(KEY))

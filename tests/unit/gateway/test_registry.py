@@ -21,7 +21,13 @@ from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import STATEMENT, sign_compact
 from schemas.signing.keys import SigningKey
 from schemas.timestamps import utc_text
-from tests.unit.gateway.ground import START, Ground, acceptance, acceptances
+from tests.unit.gateway.ground import (
+    START,
+    Ground,
+    acceptance,
+    acceptances,
+    enrolment_of,
+)
 
 QC = JurisdictionCode("CA-QC")
 AUTHORITY = SigningKey.generate(KeyId("ca-qc.authority"), "Ed25519")
@@ -109,7 +115,7 @@ class Office:
 async def office(ground: Ground) -> Office:
     """Return an exchange's registry with one jurisdiction and no participant."""
     registry = CurrentRegistry(Registry.of({QC: jurisdiction()}, []), [])
-    return Office(ground, registry, Enrolment(registry=registry, committer=ground.committer, clock=ground.clock))
+    return Office(ground, registry, enrolment_of(ground, registry))
 
 
 async def test_a_statement_counts_when_it_is_in_the_log(office: Office) -> None:

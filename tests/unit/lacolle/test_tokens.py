@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
+import httpx2
 import pytest
 
 from lacolle.client.calls import Caller
+from lacolle.client.problems import problem_in
 from lacolle.client.tokens import Tokens, assertion
 from lacolle.errors import ProblemError
 from schemas.ids import ParticipantId
@@ -107,3 +109,12 @@ def test_a_refused_assertion_says_what_to_check(tokens: Tokens, exchange: Script
     with pytest.raises(ProblemError, match="registered as the participant's") as refused:
         tokens.token()
     assert (refused.value.name, refused.value.status) == ("invalid_client", 401)
+
+
+def test_a_refused_assertion_is_told_in_the_language_that_was_asked_for() -> None:
+    """Where the token endpoint gives its reason in both languages, the client's is the one that is told."""
+    said = {"error": "invalid_client", "error_description": "no", "reason": {"fr": "non", "en": "no"}}
+    answer = httpx2.Response(401, json=said)
+    assert problem_in(answer, now=NOW, language="fr").title == "non"
+    assert problem_in(answer, now=NOW).title == "no"
+    assert problem_in(httpx2.Response(401, json={**said, "reason": {"fr": "", "en": "no"}}), now=NOW).status == 401
