@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from schemas.alerts import types
 from schemas.alerts.header import Alert, TypeName
-from schemas.alerts.marks import SCHEMA_KEYWORD, Mark
+from schemas.alerts.marks import Mark, marked_in
 from schemas.alerts.rules import BrokenRulesError, Path
 from schemas.bilingual import Bilingual
 from schemas.faults import sentence_for
@@ -105,22 +105,7 @@ def marked_paths(alert_type: AlertType, mark: Mark) -> tuple[str, ...]:
 
     A pointer names everything below it. Raises ``KeyError`` for a type that there is not.
     """
-    schema = json_schema(alert_type)
-    return tuple(dict.fromkeys(_marked(schema, schema, mark, "")))
-
-
-def _marked(schema: Mapping[str, Any], root: Mapping[str, Any], mark: Mark, pointer: str) -> Iterator[str]:
-    if mark in schema.get(SCHEMA_KEYWORD, ()):
-        yield pointer
-        return
-    if "$ref" in schema:
-        yield from _marked(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root, mark, pointer)
-    for choice in schema.get("anyOf", ()):
-        yield from _marked(choice, root, mark, pointer)
-    if "items" in schema:
-        yield from _marked(schema["items"], root, mark, f"{pointer}/*")
-    for name, member in schema.get("properties", {}).items():
-        yield from _marked(member, root, mark, pointer + escaped(name))
+    return marked_in(json_schema(alert_type), mark)
 
 
 @cache

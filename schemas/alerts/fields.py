@@ -1,14 +1,19 @@
 """What alerts are made of: closed objects, texts that any format can carry, times, numbers and addresses in CAP's form.
 
-Each is checked by pydantic's core alone, with no Python on the way; patterns there take linear time whatever is sent.
+Fields are checked by pydantic's core alone, with no Python on the way; patterns there take linear time whatever is
+sent. What a pattern can't say, a check digit or an order in time, is a ``Rule``: of one text with ``keeps``, of the
+members of one object with ``RuledPart``.
 A text holds only what XML 1.0 can carry (section 2.2, Char), so that every alert can leave as CAP.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from schemas.alerts.rules import BrokenRule, BrokenRulesError, Rule
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -44,6 +49,32 @@ class Part(BaseModel):
     """An object of an alert: strict, frozen, and closed to members that it does not name."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class RuledPart(Part):
+    """An object whose members must go together, wherever it stands in an alert."""
+
+    def rules(self) -> Iterator[BrokenRule]:
+        """Yield the rules among its own members that do not hold; paths start at the object."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _hold_rules(self) -> Self:
+        broken = tuple(self.rules())
+        if broken:
+            raise BrokenRulesError(broken)
+        return self
+
+
+def keeps(rule: Rule, holds: Callable[[str], bool]) -> AfterValidator:
+    """Return the constraint that ``holds`` is true of a text that has its form already; ``rule`` says what is wrong."""
+
+    def checked(text: str) -> str:
+        if not holds(text):
+            raise BrokenRulesError((rule.at(),))
+        return text
+
+    return AfterValidator(checked)
 
 
 def many(most: int, *, least: int = 0) -> Any:  # noqa: ANN401 - as pydantic's own Field, so that it fits any annotation
@@ -83,6 +114,21 @@ LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z]{1,8}(-[a-zA-Z
 Integer = Annotated[str, StringConstraints(pattern=r"^[-+]?[0-9]{1,40}$")]
 Decimal = Annotated[str, StringConstraints(pattern=r"^[-+]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})$")]
 """Numbers of CAP, in their own digits: nothing is rounded and no zero is lost on the way through."""
+
+Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?$")]
+"""A measured or counted amount that is never below zero, in decimal digits: ``0.25``, ``14000``."""
+
+Count = Annotated[int, Field(ge=0, le=10_000_000)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+Label = Annotated[str, StringConstraints(pattern=TEXT_PATTERN, min_length=1, max_length=200)]
+"""What a thing, a place or an organisation is called; never a person."""
+
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ./:_-]{0,63}$")]
+"""A number or code that an authority or a maker gave."""
+
+YesNo = Literal["yes", "no", "unknown"]
+"""FHIR and NNDSS never leave "not asked" to be read as "no"."""
 
 Token = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
 """A word of a vocabulary: ``criminal-investigation``."""

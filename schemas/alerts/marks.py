@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+
+from schemas.signing.strict_json import escaped
 
 Mark: TypeAlias = Literal["identifying", "health"]
 """``identifying``: tells who a person is, alone or with other members. ``health``: a fact about a person's health."""
@@ -31,3 +34,34 @@ class Marked:
 
 IDENTIFYING: Final = Marked("identifying")
 HEALTH: Final = Marked("health")
+
+
+def marked_in(schema: Mapping[str, Any], mark: Mark) -> tuple[str, ...]:
+    """Return where a JSON Schema (draft 2020-12) has a mark: RFC 6901 pointers, ``*`` for any position of a list.
+
+    A pointer names everything below it, and is named once. Raises ``ValueError`` for a schema whose members no pointer
+    can name: one that is open, or part of itself.
+    """
+    return tuple(dict.fromkeys(_marked(schema, schema.get("$defs", {}), mark, "", frozenset())))
+
+
+def _marked(
+    schema: Mapping[str, Any], definitions: Mapping[str, Any], mark: Mark, pointer: str, within: frozenset[str]
+) -> Iterator[str]:
+    if mark in schema.get(SCHEMA_KEYWORD, ()):
+        yield pointer
+        return
+    name = schema.get("$ref", "").removeprefix("#/$defs/")
+    if name in within or isinstance(schema.get("additionalProperties"), Mapping):
+        raise ValueError(f"no pointer can name every member at {pointer}")
+    if name:
+        yield from _marked(definitions[name], definitions, mark, pointer, within | {name})
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        for choice in schema.get(keyword, ()):
+            yield from _marked(choice, definitions, mark, pointer, within)
+    for position, item in enumerate(schema.get("prefixItems", ())):
+        yield from _marked(item, definitions, mark, f"{pointer}/{position}", within)
+    if isinstance(schema.get("items"), Mapping):
+        yield from _marked(schema["items"], definitions, mark, f"{pointer}/*", within)
+    for member, described in schema.get("properties", {}).items():
+        yield from _marked(described, definitions, mark, pointer + escaped(member), within)

@@ -46,6 +46,10 @@ MedicalCaution = Literal[
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\p{Cc}\uFFFE\uFFFF]*$")]
 
 
+Narrative = Annotated[Words, IDENTIFYING, HEALTH]
+"""What is known or happened, in free words: they may name a person and tell of a person's health."""
+
+
 class PersonName(Part):
     """A person's name as written in its documents (NCIC NAM)."""
 
@@ -76,7 +80,7 @@ class IdentityDocument(Part):
         "military",
         "other",
     ]
-    number: Annotated[Line, StringConstraints(min_length=1, max_length=64)]
+    number: Annotated[Line, StringConstraints(min_length=1, max_length=64), IDENTIFYING]
     jurisdiction: JurisdictionField
     expires: Date | None = None
 
@@ -93,7 +97,7 @@ class Person(Part):
     weightKg: Annotated[int, Field(ge=1, le=500)] | None = None
     eyes: Eyes | None = None
     hair: Hair | None = None
-    appearance: Words | None = None
+    appearance: Annotated[Words | None, IDENTIFYING] = None
     marks: Annotated[tuple[BodyMark, ...], many(64), IDENTIFYING] = ()
     languages: Annotated[tuple[Line, ...], many(16)] = ()
     citizenships: Annotated[tuple[JurisdictionField, ...], many(8)] = ()
@@ -102,14 +106,14 @@ class Person(Part):
     phone: Annotated[Line | None, IDENTIFYING] = None
     photographs: Annotated[tuple[Resource, ...], many(8), IDENTIFYING] = ()
     medical: Annotated[tuple[MedicalCaution, ...], many(10), HEALTH] = ()
-    medicalNote: Annotated[Words | None, HEALTH] = None
+    medicalNote: Narrative | None = None
 
 
 class Sighting(Part):
     """Where and when somebody or something was last seen."""
 
     at: CapTime
-    place: Words
+    place: Annotated[Words, IDENTIFYING]
     jurisdiction: JurisdictionField | None = None
     direction: Line | None = None
 
@@ -118,11 +122,11 @@ class RecordNumber(Part):
     """The same matter in a police file: National Crime Information Center, CPIC, CRPQ, INTERPOL."""
 
     system: Literal["NCIC", "CPIC", "CRPQ", "INTERPOL", "other"]
-    number: Annotated[Line, StringConstraints(min_length=1, max_length=64)]
+    number: Annotated[Line, StringConstraints(min_length=1, max_length=64), IDENTIFYING]
 
 
 class Contact(Part):
-    """Who answers for the alert, around the clock."""
+    """Who answers for the alert, around the clock: a unit and its numbers, not an officer and theirs."""
 
     unit: Line
     phone: Line

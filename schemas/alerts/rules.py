@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from schemas.bilingual import Bilingual
 
@@ -19,9 +20,28 @@ class BrokenRule:
     reason: Bilingual
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule by its stable name and the sentence that says it; ``at`` says where it is broken."""
+
+    code: str
+    reason: Bilingual
+
+    def at(self, *path: str | int) -> BrokenRule:
+        """Return that the rule does not hold at a place below the object whose rule it is."""
+        return BrokenRule(path, self.code, self.reason)
+
+
 class BrokenRulesError(ValueError):
     """Members that are each well formed do not go together; ``rules`` names every rule that is broken."""
 
     def __init__(self, rules: tuple[BrokenRule, ...]) -> None:
         super().__init__(", ".join(rule.code for rule in rules))
         self.rules = rules
+
+
+PART_ABOVE_WHOLE: Final = Rule(
+    "part-above-whole",
+    Bilingual(fr="Une partie ne peut dépasser l'ensemble.", en="A part can't be greater than the whole."),
+)
+"""Of two counts the one is among the other, and yet greater."""

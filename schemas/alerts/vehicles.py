@@ -21,7 +21,7 @@ Year = Annotated[int, Field(ge=1885, le=2100)]
 class Plate(Part):
     """A registration plate (NCIC LIC, LIS, LIY, LIT)."""
 
-    number: Annotated[Line, StringConstraints(min_length=1, max_length=16)]
+    number: Annotated[Line, StringConstraints(min_length=1, max_length=16), IDENTIFYING]
     jurisdiction: JurisdictionField
     year: Year | None = None
     kind: (
@@ -59,7 +59,7 @@ class Vehicle(Part):
     year: Year | None = None
     colour: Line | None = None
     secondColour: Line | None = None
-    features: Words | None = None
+    features: Annotated[Words | None, IDENTIFYING] = None
 
 
 def check_digit_holds(vin: str) -> bool:

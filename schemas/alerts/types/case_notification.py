@@ -6,45 +6,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from schemas.alerts.fields import Date, Line, Part, Words, many
-from schemas.alerts.header import Alert, Body, TypeName
-from schemas.alerts.health import Coding, LaboratoryResult, RecordId, YesNo
+from schemas.alerts.about import AlertAboutPerson
+from schemas.alerts.fields import Date, Part, Words, YesNo, many
+from schemas.alerts.header import Body, TypeName
+from schemas.alerts.health import Coding, LaboratoryResult, Patient, RecordId
 from schemas.alerts.marks import HEALTH, IDENTIFYING
-from schemas.alerts.persons import Contact, PersonName
+from schemas.alerts.persons import Contact, Narrative
 from schemas.alerts.rules import BrokenRule
 from schemas.bilingual import Bilingual
 from schemas.ids import AlertType, JurisdictionField
-
-
-class Residence(Part):
-    """Where the patient lives, as precisely as the agreement allows; ``postalArea`` is an FSA or a three-digit ZIP."""
-
-    jurisdiction: JurisdictionField
-    municipality: Annotated[Line | None, IDENTIFYING] = None
-    postalArea: Annotated[str, StringConstraints(pattern=r"^([A-Z][0-9][A-Z]|[0-9]{3})$")] | None = None
-
-
-class Patient(Part):
-    """The patient. A de-identified notification has neither name, birth date, address nor phone."""
-
-    name: Annotated[PersonName | None, IDENTIFYING] = None
-    birthDate: Annotated[Date | None, IDENTIFYING] = None
-    age: Annotated[int, Field(ge=0, le=130)] | None = None
-    sex: Literal["female", "male", "other", "unknown"]
-    residence: Residence | None = None
-    address: Annotated[Words | None, IDENTIFYING] = None
-    phone: Annotated[Line | None, IDENTIFYING] = None
-    occupation: Line | None = None
-    pregnant: Annotated[YesNo | None, HEALTH] = None
 
 
 class Exposure(Part):
     """Where the patient may have been infected, or may have infected others."""
 
     role: Literal["source", "onward"]
-    place: Words
+    place: Annotated[Words, IDENTIFYING]
     jurisdiction: JurisdictionField
     after: Date | None = None
     before: Date | None = None
@@ -76,7 +55,7 @@ class CaseNotification(Body):
     exposures: Annotated[tuple[Exposure, ...], many(64), HEALTH] = ()
     vaccinations: Annotated[tuple[Vaccination, ...], many(32), HEALTH] = ()
     outbreak: RecordId | None = None
-    remarks: Annotated[Words | None, HEALTH] = None
+    remarks: Narrative | None = None
     contact: Contact | None = None
 
     def rules(self) -> Iterator[BrokenRule]:
@@ -85,7 +64,7 @@ class CaseNotification(Body):
             yield _ONSET_AFTER_REPORT
 
 
-class CaseNotificationAlert(Alert):
+class CaseNotificationAlert(AlertAboutPerson):
     """A case of a notifiable disease concerns another jurisdiction."""
 
     title: ClassVar[Bilingual] = Bilingual(

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, ClassVar, Final, Literal
 
-from schemas.alerts.fields import Line, Part, Words, many
-from schemas.alerts.header import Alert, Body, TypeName, instant
-from schemas.alerts.persons import Contact, Person, RecordNumber, Sighting
+from schemas.alerts.about import AlertAboutPerson
+from schemas.alerts.fields import Line, Part, many
+from schemas.alerts.header import Body, TypeName, instant
+from schemas.alerts.persons import Contact, Narrative, Person, RecordNumber, Sighting
 from schemas.alerts.rules import BrokenRule
 from schemas.alerts.vehicles import Vehicle
 from schemas.bilingual import Bilingual
@@ -34,8 +35,8 @@ class MissingPerson(Body):
     category: Literal["disability", "endangered", "involuntary", "juvenile", "catastrophe", "other"]
     person: Person
     lastSeen: Sighting
-    circumstances: Words
-    clothing: Words | None = None
+    circumstances: Narrative
+    clothing: Narrative | None = None
     companions: Annotated[tuple[Companion, ...], many(16)] = ()
     vehicles: Annotated[tuple[Vehicle, ...], many(16)] = ()
     caseNumber: Line | None = None
@@ -52,7 +53,7 @@ class MissingPerson(Body):
                 yield _OF_AGE
 
 
-class MissingPersonAlert(Alert):
+class MissingPersonAlert(AlertAboutPerson):
     """A person is missing."""
 
     title: ClassVar[Bilingual] = Bilingual(fr="Personne disparue", en="Missing person")

@@ -6,17 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field
-
-from schemas.alerts.fields import BilingualText, Date, Line, Part, Words, many
+from schemas.alerts.fields import BilingualText, Count, Date, Line, Part, Words, many
 from schemas.alerts.header import Alert, Body, TypeName
 from schemas.alerts.health import Coding, RecordId
 from schemas.alerts.persons import Contact
 from schemas.alerts.rules import BrokenRule
 from schemas.bilingual import Bilingual
 from schemas.ids import AlertType, JurisdictionField
-
-Count = Annotated[int, Field(ge=0, le=10_000_000)]
 
 
 class Counts(Part):

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Final, Literal
 
+from schemas.alerts.about import AlertAboutBelongings
 from schemas.alerts.fields import CapTime, Line, Part, Words, many
-from schemas.alerts.header import Alert, Body, TypeName
+from schemas.alerts.header import Body, TypeName
+from schemas.alerts.marks import IDENTIFYING
 from schemas.alerts.persons import Contact, RecordNumber, Sighting
 from schemas.alerts.rules import BrokenRule
 from schemas.alerts.vehicles import Vehicle, advice_on
@@ -20,7 +22,7 @@ class Theft(Part):
 
     after: CapTime | None = None
     before: CapTime | None = None
-    place: Words | None = None
+    place: Annotated[Words | None, IDENTIFYING] = None
     method: (
         Literal[
             "keys",
@@ -41,7 +43,7 @@ class StolenVehicle(Body):
     """The vehicle, and what is known of its theft. It is named by its VIN, its plate or another serial number."""
 
     vehicle: Vehicle
-    circumstances: Words
+    circumstances: Annotated[Words, IDENTIFYING]
     theft: Theft | None = None
     cautions: Annotated[
         tuple[Literal["armed-occupants", "violent-occupants", "hazardous-cargo", "child-aboard", "tracked"], ...],
@@ -59,7 +61,7 @@ class StolenVehicle(Body):
             yield _UNIDENTIFIED
 
 
-class StolenVehicleAlert(Alert):
+class StolenVehicleAlert(AlertAboutBelongings):
     """A vehicle was stolen; found, it is to be held."""
 
     title: ClassVar[Bilingual] = Bilingual(fr="Véhicule volé", en="Stolen vehicle")

@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Final, Literal
 
-from schemas.alerts.fields import BilingualText, Date, Line, Part, Words, many
-from schemas.alerts.header import Alert, Body, TypeName
-from schemas.alerts.persons import Contact, Person, RecordNumber, Sighting
+from schemas.alerts.about import AlertAboutPerson
+from schemas.alerts.fields import BilingualText, Date, Line, Part, many
+from schemas.alerts.header import Body, TypeName
+from schemas.alerts.marks import IDENTIFYING
+from schemas.alerts.persons import Contact, Narrative, Person, RecordNumber, Sighting
 from schemas.alerts.rules import BrokenRule
 from schemas.alerts.vehicles import Vehicle
 from schemas.bilingual import Bilingual
@@ -25,7 +27,7 @@ class Offence(Part):
 class Warrant(Part):
     """An order of a court to arrest (NCIC WNO, DOW, EXL)."""
 
-    number: Line
+    number: Annotated[Line, IDENTIFYING]
     kind: Literal["arrest", "bench", "committal", "extradition", "parole-violation", "probation-violation", "other"]
     issued: Date
     court: Line
@@ -39,7 +41,7 @@ class WantedPerson(Body):
 
     person: Person
     warrants: Annotated[tuple[Warrant, ...], many(32, least=1)]
-    circumstances: Words
+    circumstances: Narrative
     cautions: Annotated[
         tuple[
             Literal[
@@ -56,7 +58,7 @@ class WantedPerson(Body):
         ],
         many(8),
     ] = ()
-    cautionNote: Words | None = None
+    cautionNote: Narrative | None = None
     lastSeen: Sighting | None = None
     likelyDestinations: Annotated[tuple[JurisdictionField, ...], many(16)] = ()
     vehicles: Annotated[tuple[Vehicle, ...], many(16)] = ()
@@ -70,7 +72,7 @@ class WantedPerson(Body):
             yield _NAMELESS
 
 
-class WantedPersonAlert(Alert):
+class WantedPersonAlert(AlertAboutPerson):
     """A person is wanted on a warrant."""
 
     title: ClassVar[Bilingual] = Bilingual(fr="Personne recherchée", en="Wanted person")

@@ -26,12 +26,53 @@ from schemas.ids import AlertType
 from tests.unit.schemas.alerts.samples import EXAMPLES, Json, example, faults_of, stolen_vehicle
 
 INVALID = {
-    "emergency-management.public-warning": {"/sent", "/info/1/severity", "/body/info/0/resource/0/kind"},
-    "law-enforcement.missing-person": {"/info/0/area/0/ceiling", "/info/0/area/0/polygon/0", "/body/amber"},
+    "emergency-management.infrastructure-disruption": {"/body/customers/0/without", "/body/state"},
+    "emergency-management.public-warning": {"/body/info/0/resource/0/kind", "/info/1/severity", "/sent"},
+    "emergency-management.resource-offer": {"/body/conditions", "/body/request"},
+    "emergency-management.resource-request": {"/body/declaration", "/body/resources"},
+    "environment.air-quality": {"/body/indices/1/category", "/body/measurements/0/hours"},
+    "environment.invasive-species": {"/body/occurrences/1/individuals"},
+    "environment.water-contamination": {"/body/advice"},
+    "law-enforcement.border-incident": {"/body/traffic/0/delayMinutes", "/body/traffic/0/into"},
+    "law-enforcement.cargo-risk": {
+        "/body/consignments/0/containers/0/number",
+        "/body/consignments/0/conveyance/ship",
+        "/body/consignments/0/goods/0/hs",
+    },
+    "law-enforcement.child-exploitation": {"/body/baseline", "/body/observables/0/value", "/body/victims/0/count"},
+    "law-enforcement.cyber-incident": {"/body/observables/0/value", "/body/techniques/2", "/body/vulnerabilities/0"},
+    "law-enforcement.drug-trafficking": {
+        "/body/seizures/0/crossing/port",
+        "/body/seizures/0/quantity/amount",
+        "/body/substances/1/cas",
+    },
+    "law-enforcement.financial-crime": {"/body/accounts/0/number", "/body/organisations/0/lei", "/body/period/last"},
+    "law-enforcement.firearm-trace": {"/body/trace/timeToCrimeDays"},
+    "law-enforcement.human-trafficking": {"/body/means", "/body/victims/0/child"},
+    "law-enforcement.identity-document": {"/body/documents/0/blanks/last", "/body/presentations/0/outcome"},
+    "law-enforcement.immigration-crime": {"/body/groups/0/minors", "/body/groups/0/unaccompanied"},
+    "law-enforcement.missing-person": {"/body/amber", "/info/0/area/0/ceiling", "/info/0/area/0/polygon/0"},
+    "law-enforcement.officer-safety": {"/body/firearms/0/serialNumber", "/body/hazards/0", "/body/validity/until"},
+    "law-enforcement.organised-crime": {"/body/group/rivals"},
     "law-enforcement.stolen-vehicle": {"/body/vehicle"},
-    "law-enforcement.wanted-person": {"/references", "/body/person/name"},
-    "public-health.case-notification": {"/addresses", "/handling/caveat", "/body/onset"},
-    "public-health.outbreak": {"/body/condition/display/fr", "/body/asOf", "/body/counts/deaths"},
+    "law-enforcement.terrorism-threat": {"/body/localities", "/body/rating/information"},
+    "law-enforcement.wanted-person": {"/body/person/name", "/references"},
+    "public-health.animal-disease": {
+        "/body/outbreaks/0/animals/0/deaths",
+        "/body/outbreaks/0/animals/0/killedAndDisposed",
+    },
+    "public-health.bioterrorism-agent": {"/body/detections/0/positive", "/body/lawEnforcementNotified", "/body/state"},
+    "public-health.case-notification": {"/addresses", "/body/onset", "/handling/caveat"},
+    "public-health.food-recall": {"/body/firm/gln", "/body/products/0/bestBefore/last", "/body/products/0/gtin"},
+    "public-health.laboratory-result": {"/body/results/0/result", "/body/specimen/received"},
+    "public-health.outbreak": {"/body/asOf", "/body/condition/display/fr", "/body/counts/deaths"},
+    "public-health.overdose-cluster": {
+        "/body/ages/most",
+        "/body/counts/expected",
+        "/body/counts/hospitalised",
+        "/body/counts/nonFatal",
+    },
+    "public-health.pandemic-phase": {"/body/previousPhase", "/body/spread"},
 }
 """Where each invalid example is wrong."""
 
@@ -93,7 +134,7 @@ def test_marks_show_in_the_schema_and_are_found_by_path() -> None:
     wanted = AlertType("law-enforcement/wanted-person/v1")
     identifying, health = marked_paths(wanted, "identifying"), marked_paths(wanted, "health")
     assert {"/body/person/name", "/body/person/birthDate", "/body/vehicles/*/plate"} <= set(identifying)
-    assert set(health) == {"/body/person/medical", "/body/person/medicalNote"}
+    assert {"/body/person/medical", "/body/person/medicalNote", "/info/*/description"} <= set(health)
     case = AlertType("public-health/case-notification/v1")
     assert {"/body/condition", "/body/laboratory", "/body/status"} <= set(marked_paths(case, "health"))
     assert "/body/patient/residence/municipality" in marked_paths(case, "identifying")
