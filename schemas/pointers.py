@@ -15,6 +15,9 @@ from schemas.signing.strict_json import JsonValue, escaped
 Place: TypeAlias = tuple[str | int, ...]
 """Member names and list positions, from the document's root."""
 
+Scalar: TypeAlias = "str | int | float | bool | None"
+"""What holds nothing else."""
+
 ANY: Final = "*"
 """The token of a pattern that stands for any position of a list."""
 
@@ -56,7 +59,7 @@ def value_at(document: JsonValue, place: Place) -> JsonValue:
     return document
 
 
-def leaves(value: JsonValue, place: Place = ()) -> Iterator[tuple[Place, str | float | bool | None]]:
+def leaves(value: JsonValue, place: Place = ()) -> Iterator[tuple[Place, Scalar]]:
     """Yield each scalar of a value with its place, which begins at ``place``."""
     match value:
         case dict():
