@@ -57,6 +57,12 @@ _BASE: Final = frozenset({"alg", "kid", "typ"})
 _DATED: Final = _BASE | {"iat"}
 
 ALERT: Final = JwsProfile(("alert+jws",), _DATED, max_payload=67_108_864)  # an exchange sets its own, lower limit
+ALERT_SD_JWT: Final = JwsProfile(("alert+sd-jwt",), _DATED, max_payload=ALERT.max_payload)
+"""The signed part of an alert whose members can be left out one by one; see ``schemas.signing.sd_jwt``."""
+REDACTED_ALERT: Final = JwsProfile(("redacted-alert+jws",), _BASE, max_payload=2 * ALERT.max_payload)
+"""The copy of an alert that the exchange derived for one recipient; see ``schemas.withholding``."""
+WITHHOLDING: Final = JwsProfile(("withholding-manifest+jws",), _BASE, max_payload=1_048_576)
+"""What the exchange left out of an SD-JWT for one recipient."""
 RECEIPT: Final = JwsProfile(("receipt+jws",), _BASE)
 ACKNOWLEDGEMENT: Final = JwsProfile(("acknowledgement+jws",), _DATED)
 STATEMENT: Final = JwsProfile(("authority-statement+jws",), _DATED)

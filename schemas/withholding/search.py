@@ -1,0 +1,121 @@
+"""Finding withheld values in what is left of an alert: every text, every number, every name that no schema knows.
+
+One pass over all that is left says which values occur at all; only those are then looked for text by text. The work is
+bounded by ``MOST_VISITED`` characters compared; what would go beyond is not searched and is said to be so, longest
+texts first, and whoever plans withholds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from schemas.decisions import ClauseRef
+from schemas.pointers import Place
+from schemas.withholding.dates import read_date, read_instant
+from schemas.withholding.shapes import Leaf
+from schemas.withholding.spellings import Reading, readings
+from schemas.withholding.telling import Tells, member_key
+
+MOST_VISITED: Final = 300_000_000
+"""How many characters may be compared for one alert: a fraction of a second."""
+
+UNTOUCHED: Final = frozenset({("type",), ("sender",), ("sent",)})
+"""Members that say nothing of a person and that every recipient knows from the parcel itself."""
+
+OWN_TIMES: Final = frozenset({"expires", "effective"})
+"""Times of the message, in the header and the info blocks, whose day is no person's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A place where something withheld stands, and the first clause that withholds it; None where none was searched."""
+
+    place: Place
+    under: ClauseRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    place: Place
+    readings: tuple[Reading, ...]
+
+
+def search(leaves: Iterable[Leaf], names: Iterable[Place], tells: Tells) -> tuple[Found, ...]:
+    """Return where ``tells`` stands among leaves, and among the names of members, each given as the member's place."""
+    found: dict[Place, ClauseRef | None] = {}
+    texts = [_Text(place, readings(str(place[-1]))) for place in names]
+    for leaf in leaves:
+        if leaf.place in UNTOUCHED:
+            continue
+        under = _whole(leaf, tells)
+        if under is not None:
+            found[leaf.place] = under
+        elif (text := _searchable(leaf)) is not None:
+            texts.append(_Text(leaf.place, readings(text)))
+    found.update(_searched(texts, tells))
+    return tuple(Found(place, under) for place, under in found.items())
+
+
+def _whole(leaf: Leaf, tells: Tells) -> ClauseRef | None:
+    """Return the clause under which a member's whole value is withheld elsewhere."""
+    if isinstance(leaf.value, str) and (day := read_date(leaf.value)) is not None:
+        instant = read_instant(leaf.value)
+        if instant is not None and instant in tells.instants:
+            return tells.instants[instant]
+        return None if _is_own_time(leaf) else tells.days.get(day)
+    key = member_key(leaf)
+    return None if key is None else tells.members.get(key)
+
+
+def _is_own_time(leaf: Leaf) -> bool:
+    return leaf.name in OWN_TIMES and leaf.place[0] in ("expires", "info")
+
+
+def _searchable(leaf: Leaf) -> str | None:
+    """Return the text of a leaf that may hold anything; None for a closed value, a time, true, false and null."""
+    match leaf.value:
+        case bool() | None:
+            return None
+        case str() as text if leaf.shape.is_closed(text) or read_date(text) is not None:
+            return None
+        case str() as text if leaf.place[0] == "references":
+            return text.rpartition(",")[0] or text  # the rest is when that alert was sent
+        case str() as text:
+            return text
+        case number:
+            return str(number)
+
+
+def _searched(texts: Sequence[_Text], tells: Tells) -> Mapping[Place, ClauseRef | None]:
+    room = MOST_VISITED // (1 + len(tells.anywhere) + len(tells.apart) + len(tells.phrases))
+    within: list[_Text] = []
+    beyond: dict[Place, ClauseRef | None] = {}
+    for text in sorted(texts, key=lambda text: sum(len(reading.words) for reading in text.readings)):
+        room -= sum(len(reading.words) + 1 for reading in text.readings)
+        if room < 0:
+            beyond[text.place] = None
+        else:
+            within.append(text)
+    everything = _narrowed(tells, [reading for text in within for reading in text.readings])
+    hits = {text.place: _narrowed(everything, text.readings) for text in within} if _all(everything) else {}
+    return beyond | {place: min(_all(some)) for place, some in hits.items() if _all(some)}
+
+
+def _narrowed(tells: Tells, all_readings: Sequence[Reading]) -> Tells:
+    """Return what of ``tells`` occurs in readings. A line feed between them keeps a match within one."""
+    plain = [reading for reading in all_readings if reading.plain]
+    squeezed = "\n".join(reading.squeezed for reading in plain)
+    words = "\n".join(f" {reading.words} " for reading in plain)
+    bytes_ = "\n".join(reading.words for reading in all_readings if not reading.plain)
+    return Tells(
+        tells.own_day,
+        anywhere={text: under for text, under in tells.anywhere.items() if text in squeezed},
+        apart={text: under for text, under in tells.apart.items() if text in bytes_},
+        phrases={text: under for text, under in tells.phrases.items() if f" {text} " in words},
+    )
+
+
+def _all(tells: Tells) -> list[ClauseRef]:
+    return [*tells.anywhere.values(), *tells.apart.values(), *tells.phrases.values()]
