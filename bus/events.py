@@ -9,6 +9,7 @@ recipient      the topic
 thread         the record's key
 alert type     ``ce_alerttype``, so that no adapter needs to open the body to know it
 attempt        ``ce_attempt``, a decimal integer from 1
+manifest       ``ce_manifest``, a compact JWS, beside a copy that does not hold its own
 =============  =======================================================================
 
 A parcel's value is its body, untouched. An outcome's value is one strict JSON object and its key the delivery id, so
@@ -57,6 +58,7 @@ _CLAUSE: Final = (
 _ATTEMPT: Final = r"[1-9][0-9]{0,8}"
 MOST_ATTEMPTS: Final = 999_999_999
 """The highest number that an attempt may have, in a parcel as in an outcome: what the header holds, and the store."""
+_COMPACT_JWS: Final = r"[A-Za-z0-9_-]{1,1000}\.[A-Za-z0-9_-]{1,100000}\.[A-Za-z0-9_-]{1,1000}"
 _TEXT: Final = r"[^\x00-\x1f\x7f]{1,1000}"
 
 
@@ -90,6 +92,8 @@ def parcel_attributes(parcel: Parcel, *, origin: str) -> dict[str, str]:
     }
     if parcel.exercise:
         attributes["exercise"] = "true"
+    if parcel.manifest:
+        attributes["manifest"] = parcel.manifest
     return attributes
 
 
@@ -132,6 +136,7 @@ def read_parcel(record: Record) -> Parcel:
         data_schema=headers.text("ce_dataschema", _TEXT),
         traceparent=headers.text("traceparent", _TEXT) if "traceparent" in headers else "",
         body=record.value,
+        manifest=headers.text("ce_manifest", _COMPACT_JWS) if "ce_manifest" in headers else "",
     )
 
 

@@ -16,8 +16,9 @@ class Parcel:
 
     ``thread`` is the id of the first alert of its chain: parcels of one thread and recipient are handed over in
     order. ``sent_at`` and ``deadline`` are UTC; after ``deadline`` nothing is handed over any more. ``exercise``
-    is true where the alert's status is not ``Actual``. ``body`` is the submission as received (compact JWS) and
-    ``content_type`` its media type.
+    is true where the alert's status is not ``Actual``. ``body`` is the submission as received, or the recipient's copy
+    where something is withheld from it, and ``content_type`` says which (``schemas.withholding.copies.CopyForm``).
+    ``manifest`` is what an SD-JWT's copy lacks, as the exchange signed it (a compact JWS); "" for every other copy.
     """
 
     delivery_id: DeliveryId
@@ -36,6 +37,7 @@ class Parcel:
     data_schema: str
     traceparent: str
     body: bytes
+    manifest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ parcels = st.builds(
     data_schema=words,
     traceparent=st.sampled_from(["", PARCEL.traceparent]),
     body=st.binary(),
+    manifest=st.sampled_from(["", "e30.e30.c2lnbmF0dXJl"]),
 )
 outcomes = (
     st.builds(Delivered, words)
