@@ -13,13 +13,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agreements.decide import decide
 from audit.entry import Draft, Kind
 from gateway.clock import Clock
-from gateway.errors import AlertRefusedError, GatewayError, LogUnavailableError
+from gateway.errors import AlertRefusedError, GatewayError, LogUnavailableError, MalformedSubmissionError
 from gateway.following import decided_anew
 from gateway.identification import Identification, Identified
 from gateway.ratelimit import RateLimiter
@@ -32,20 +32,40 @@ from gateway.store.entries import EntryWriter
 from gateway.store.placing import Acceptance
 from gateway.store.reading import first_answer
 from gateway.store.threads import Thread, find_thread
+from gateway.submission import Submission, read_submission
 from gateway.warned import warnings_of
-from schemas.alerts.catalogue import InvalidAlertError, parse_alert
 from schemas.alerts.header import Alert
 from schemas.decisions import Decision
 from schemas.ids import CertificateDigest, ParticipantId
-from schemas.signing.jws import ALERT
-from schemas.signing.strict_json import JsonError, parse_json
+from schemas.signing.jws import MalformedJwsError
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A submission whose signer is known."""
+
+    submission: Submission
+    identified: Identified
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of what arrived."""
+        return hashlib.sha256(self.submission.data).digest()
+
+    def alert_json(self) -> bytes:
+        """Return the alert's JSON. Raises ``MalformedSubmissionError``."""
+        try:
+            return self.submission.alert_json()
+        except MalformedJwsError as error:
+            raise MalformedSubmissionError(error.reason) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """An alert that the exchange would take, and what it decided for each candidate."""
+    """An alert that the exchange would take, its JSON's SHA-256, and what it decided for each candidate."""
 
-    identified: Identified
+    arrived: Arrived
+    payload_digest: bytes
     alert: Alert
     decisions: tuple[Decision, ...]
     thread: Thread | None
@@ -81,72 +101,76 @@ class Intake:
         self._on_refused = on_refused
 
     async def accept(
-        self, submission: bytes, *, certificate: CertificateDigest | None = None, traceparent: str = ""
+        self, data: bytes, *, certificate: CertificateDigest | None = None, traceparent: str = ""
     ) -> Answer:
         """Store an alert, and return the answer its sender gets once it is durable.
 
-        ``submission`` is the body as it arrived, ``certificate`` what its connection showed, ``traceparent`` the
-        request's trace context or "". Raises ``GatewayError``: each of its classes is one refusal of the wire contract,
+        ``data`` is the body as it arrived, ``certificate`` what its connection showed, ``traceparent`` the request's
+        trace context or "". Raises ``GatewayError``: each of its classes is one refusal of the wire contract,
         and where the sender was identified the refusal is an entry before this returns, unless it is
         ``RateLimitedError`` or ``LogUnavailableError``.
         """
         with self._committer.preparing():
-            identified = await self._identify(submission, certificate)
-        return await decided_anew(lambda: self._accept(identified, traceparent))
+            arrived = await self._identify(data, certificate)
+        return await decided_anew(lambda: self._accept(arrived, traceparent))
 
-    async def _accept(self, identified: Identified, traceparent: str) -> Answer:
+    async def _accept(self, arrived: Arrived, traceparent: str) -> Answer:
         version = self._registry.version
         try:
             with self._committer.preparing():
-                identified = self._identification.confirm(identified)
-                acceptance = _acceptance(await self._consider(identified), traceparent)
+                arrived = replace(arrived, identified=self._identification.confirm(arrived.identified))
+                acceptance = _acceptance(await self._consider(arrived), traceparent)
             return await self._committer.submit(self._acceptances, acceptance, decided_at=version)
         except AlertRefusedError as refusal:
             # a retry that comes after its alert expired, or its thread moved on, still gets its first answer
-            earlier = await self._accepted_before(identified)
+            earlier = await self._accepted_before(arrived)
             if earlier is not None:
                 return earlier
-            await self._record_refusal(identified, refusal, decided_at=version)
+            await self._record_refusal(arrived, refusal, decided_at=version)
             raise
         except LogUnavailableError as refusal:
-            self._on_refused(refusal, identified.participant.participant)
+            self._on_refused(refusal, arrived.identified.participant.participant)
             raise
         except GatewayError as refusal:
-            await self._record_refusal(identified, refusal, decided_at=version)
+            await self._record_refusal(arrived, refusal, decided_at=version)
             raise
 
-    async def preview(self, submission: bytes, *, certificate: CertificateDigest | None = None) -> Considered:
+    async def preview(self, data: bytes, *, certificate: CertificateDigest | None = None) -> Considered:
         """Return what ``accept`` would decide now; nothing is stored but the entry that a preview was asked.
 
         Raises as ``accept`` does.
         """
-        identified = await self._identify(submission, certificate)
+        arrived = await self._identify(data, certificate)
         try:
-            considered = await self._consider(identified)
+            considered = await self._consider(arrived)
         except LogUnavailableError as refusal:
-            self._on_refused(refusal, identified.participant.participant)
+            self._on_refused(refusal, arrived.identified.participant.participant)
             raise
         except GatewayError as refusal:
-            await self._record_refusal(identified, refusal)
+            await self._record_refusal(arrived, refusal)
             raise
-        await self._committer.submit(self._entries, _entry(Kind.PREVIEWED, identified, {"type": considered.alert.type}))
+        await self._committer.submit(self._entries, _entry(Kind.PREVIEWED, arrived, {"type": considered.alert.type}))
         return considered
 
-    async def _identify(self, submission: bytes, certificate: CertificateDigest | None) -> Identified:
+    async def _identify(self, data: bytes, certificate: CertificateDigest | None) -> Arrived:
         """Return whose a submission is, and take it from that participant's rate; once, however often it is decided."""
         sender: ParticipantId | None = None
         try:
-            identified = await self._identification.identify(submission, ALERT, certificate=certificate)
+            submission = _read(data)
+            identified = await self._identification.signer_of(
+                submission.jws, submission.profile, certificate=certificate
+            )
             sender = identified.participant.participant
             self._limiter.take(sender, now=time.monotonic())
         except GatewayError as refusal:
             self._on_refused(refusal, sender)
             raise
-        return identified
+        return Arrived(submission, identified)
 
-    async def _consider(self, identified: Identified) -> Considered:
-        alert = read_alert(identified.unverified.payload)
-        check_permission(identified.participant, alert)
+    async def _consider(self, arrived: Arrived) -> Considered:
+        alert_json = arrived.alert_json()
+        alert = read_alert(alert_json)
+        check_permission(arrived.identified.participant, alert)
         now = self._clock()
         deadline = check_times(alert, now) or now + self._give_up_after
         thread = await self._thread_of(alert)
@@ -154,7 +178,8 @@ class Intake:
             alert, self._registry.snapshot_at(now), now, reached=thread.reached if thread is not None else {}
         )
         return Considered(
-            identified=identified,
+            arrived=arrived,
+            payload_digest=hashlib.sha256(alert_json).digest(),
             alert=alert,
             decisions=decisions,
             thread=thread,
@@ -173,39 +198,38 @@ class Intake:
             raise AlertRefusedError((UNKNOWN_REFERENCE,))
         return thread
 
-    async def _accepted_before(self, identified: Identified) -> Answer | None:
+    async def _accepted_before(self, arrived: Arrived) -> Answer | None:
         try:
-            alert = parse_alert(parse_json(identified.unverified.payload))
-        except (JsonError, InvalidAlertError):
+            alert_json = arrived.alert_json()
+            alert = read_alert(alert_json)
+        except GatewayError:
             return None
         async with self._store.reading() as connection:
             earlier = await first_answer(
                 connection,
                 sender=alert.sender,
                 identifier=alert.identifier,
-                payload_digest=hashlib.sha256(identified.unverified.payload).digest(),
+                payload_digest=hashlib.sha256(alert_json).digest(),
             )
-        if earlier is None or alert.sender != identified.participant.participant:
+        if earlier is None or alert.sender != arrived.identified.participant.participant:
             return None
         return Answer(alert_id=earlier[0], body=earlier[1], replayed=True)
 
-    async def _record_refusal(
-        self, identified: Identified, refusal: GatewayError, *, decided_at: int | None = None
-    ) -> None:
-        entry = _entry(Kind.REFUSED, identified, {"problem": refusal.name})
+    async def _record_refusal(self, arrived: Arrived, refusal: GatewayError, *, decided_at: int | None = None) -> None:
+        entry = _entry(Kind.REFUSED, arrived, {"problem": refusal.name})
         await self._committer.submit(self._entries, entry, decided_at=decided_at)
-        self._on_refused(refusal, identified.participant.participant)
+        self._on_refused(refusal, arrived.identified.participant.participant)
 
 
 def _acceptance(considered: Considered, traceparent: str) -> Acceptance:
-    identified = considered.identified
+    arrived = considered.arrived
     return Acceptance(
         alert=considered.alert,
-        home=identified.participant.jurisdiction,
-        kid=identified.unverified.kid,
-        submission=identified.unverified.compact,
-        submission_digest=hashlib.sha256(identified.unverified.compact).digest(),
-        payload_digest=hashlib.sha256(identified.unverified.payload).digest(),
+        home=arrived.identified.participant.jurisdiction,
+        kid=arrived.identified.unverified.kid,
+        submission=arrived.submission.data,
+        submission_digest=arrived.digest,
+        payload_digest=considered.payload_digest,
         references=own_references(considered.alert),
         thread=considered.thread,
         decisions=considered.decisions,
@@ -215,16 +239,24 @@ def _acceptance(considered: Considered, traceparent: str) -> Acceptance:
     )
 
 
-def _entry(kind: Kind, identified: Identified, content: dict[str, str]) -> Draft:
+def _read(data: bytes) -> Submission:
+    try:
+        return read_submission(data)
+    except MalformedJwsError as error:
+        raise MalformedSubmissionError(error.reason) from error
+
+
+def _entry(kind: Kind, arrived: Arrived, content: dict[str, str]) -> Draft:
+    participant = arrived.identified.participant
     return Draft(
         kind=kind,
-        actor=identified.participant.participant,
-        jurisdictions=(identified.participant.jurisdiction,),
+        actor=participant.participant,
+        jurisdictions=(participant.jurisdiction,),
         alert_id=None,
         agreement=None,
         content={
-            "digest": f"sha-256:{hashlib.sha256(identified.unverified.compact).hexdigest()}",
-            "kid": identified.unverified.kid,
+            "digest": f"sha-256:{arrived.digest.hex()}",
+            "kid": arrived.identified.unverified.kid,
             **content,
         },
     )

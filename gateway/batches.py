@@ -16,8 +16,9 @@ from typing import Final, TypeVar
 
 import orjson
 
+from gateway.submission import read_submission
 from schemas.ids import KeyId, ParticipantId
-from schemas.signing.jws import ALERT, MalformedJwsError, Unverified, read_compact
+from schemas.signing.jws import MalformedJwsError
 
 AT_ONCE: Final = 256
 """How many lines of all batches together are being accepted at any time."""
@@ -94,12 +95,13 @@ class BatchIntake:
         if len(submission) > self._longest:
             return ()
         try:
-            unverified = read_compact(submission, ALERT)
+            read = read_submission(submission)
+            alert_json = read.alert_json()
         except MalformedJwsError:
             return ()
         # another process may have heard of a key that this one has not: it stands for whoever signs with it
-        signer = self._owner_of(unverified.kid) or f"key {unverified.kid}"
-        return tuple(Name(signer, alert) for alert in _alerts_in(unverified))
+        signer = self._owner_of(read.jws.kid) or f"key {read.jws.kid}"
+        return tuple(Name(signer, alert) for alert in _alerts_in(alert_json))
 
 
 def threads(named: Sequence[Iterable[Name]]) -> list[list[int]]:
@@ -127,13 +129,13 @@ def _join(leaders: list[int], one: int, other: int) -> None:
     leaders[second] = first
 
 
-def _alerts_in(unverified: Unverified) -> Iterable[str]:
+def _alerts_in(alert_json: bytes) -> Iterable[str]:
     """Return the alerts of its own sender that an alert names, itself first; threads have no others (decision 5).
 
     References are CAP's ``sender,identifier,sent``.
     """
     try:
-        document = orjson.loads(unverified.payload)
+        document = orjson.loads(alert_json)
     except orjson.JSONDecodeError:
         return
     if not isinstance(document, dict):

@@ -125,12 +125,12 @@ class BodyTooLargeError(GatewayError):
 
 
 class MediaTypeError(GatewayError):
-    """The body's media type or encoding is not the one the call takes. ``expected`` is the media type it takes."""
+    """The body's media type or encoding is none that the call takes. ``expected`` are the media types that it takes."""
 
     name = "unsupported-media-type"
 
-    def __init__(self, expected: str) -> None:
-        super().__init__(f"the body must be {expected}, without Content-Encoding")
+    def __init__(self, *expected: str) -> None:
+        super().__init__(f"the body must be {' or '.join(expected)}, without Content-Encoding")
         self.expected = expected
 
 

@@ -65,6 +65,12 @@ class Identification:
             unverified = read_compact(compact, profile)
         except MalformedJwsError as error:
             raise MalformedSubmissionError(error.reason) from error
+        return await self.signer_of(unverified, profile, certificate=certificate)
+
+    async def signer_of(
+        self, unverified: Unverified, profile: JwsProfile, *, certificate: CertificateDigest | None
+    ) -> Identified:
+        """Return whose signature a JWS of a profile has, which was read already; raises as ``identify``."""
         now = self._clock()
         if "iat" in profile.members:
             check_signing_time(unverified, now)

@@ -11,14 +11,15 @@ from starlette.types import Scope as AsgiScope
 
 from agreements.explain import explain
 from gateway.accept import Considered
-from gateway.errors import InvalidQueryError, NotFoundError
+from gateway.errors import InvalidQueryError, MalformedSubmissionError, NotFoundError
 from gateway.http.answers import JSON, json_answer
 from gateway.http.auth import bearer, reader_of
-from gateway.http.bodies import read_body
+from gateway.http.bodies import Share, read_body, read_either
 from gateway.http.certificates import shown_certificate
 from gateway.http.services import Services, services
 from gateway.http.traced import accept
 from gateway.store.reading import read_alert, read_alert_by_name
+from gateway.submission import Form, form_of
 from gateway.tokens import Scope
 from schemas.bilingual import Bilingual
 from schemas.decisions import Decision, Permit
@@ -28,13 +29,14 @@ from schemas.timestamps import utc_text
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
 JOSE: Final = "application/jose"
+FORMS: Final = tuple(form.value for form in Form)
 ACKNOWLEDGEMENT_LIMIT: Final = 16 * 1024
 NAME_LIMIT: Final = 256
 _SUBMISSION: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "A compact JWS, its payload an alert in the native form (see /v1/schemas)",
-        "content": {JOSE: {"schema": {"type": "string"}}},
+        "description": "A signed alert in the native form (see /v1/schemas): a compact JWS, or an SD-JWT (RFC 9901)",
+        "content": {form: {"schema": {"type": "string"}} for form in FORMS},
     }
 }
 
@@ -53,8 +55,7 @@ async def submission_answer(
 ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Return the status, the headers (ASGI's) and the body that answer a submission. Raises ``GatewayError``."""
     with use.bodies.share() as share:
-        submission = await read_body(scope, receive, media_type=JOSE, limit=use.body_limit, share=share)
-        answer = await accept(use, scope, submission)
+        answer = await accept(use, scope, await _submission(use, scope, receive, share))
     headers = [
         (b"location", b"/v1/alerts/" + answer.alert_id.encode("ascii")),
         (b"content-length", str(len(answer.body)).encode("ascii")),
@@ -68,7 +69,7 @@ async def preview(request: Request) -> Response:
     """Answer every decision with its reason. Nothing is stored or sent; the log records that a preview was asked."""
     use = services(request)
     with use.bodies.share() as share:
-        submission = await read_body(request.scope, request.receive, media_type=JOSE, limit=use.body_limit, share=share)
+        submission = await _submission(use, request.scope, request.receive, share)
         considered = await use.intake.preview(submission, certificate=shown_certificate(request.scope))
     return json_answer(_preview_document(considered))
 
@@ -134,6 +135,14 @@ async def acknowledge(request: Request, alert_id: str) -> Response:
     )
 
 
+async def _submission(use: Services, scope: AsgiScope, receive: Receive, share: Share) -> bytes:
+    """Return a submission, whose media type must be that of its form."""
+    media_type, submission = await read_either(scope, receive, media_types=FORMS, limit=use.body_limit, share=share)
+    if media_type != form_of(submission):
+        raise MalformedSubmissionError(_ANOTHER_FORM)
+    return submission
+
+
 def _found(document: dict[str, Any] | None) -> Response:
     if document is None:
         raise NotFoundError
@@ -173,3 +182,11 @@ def _decision_document(decision: Decision) -> dict[str, Any]:
             for clause, why in decision.considered
         ],
     }
+
+
+_ANOTHER_FORM: Final = Bilingual(
+    fr="le type de média annonce une autre forme que celle du corps : application/jose pour une JWS compacte, "
+    "application/alert+sd-jwt pour un SD-JWT",
+    en="the media type is another form's than the body's: application/jose for a compact JWS, "
+    "application/alert+sd-jwt for an SD-JWT",
+)

@@ -110,6 +110,6 @@ def _refusal(answer: Response) -> _Result:
 
 
 _NO_BATCH: Final = Bilingual(
-    fr="un lot compte de 1 à 1000 lignes, chacune une soumission signée (JWS compacte)",
-    en="a batch has 1 to 1,000 lines, each of them a signed submission (a compact JWS)",
+    fr="un lot compte de 1 à 1000 lignes, chacune une soumission signée (JWS compacte ou SD-JWT)",
+    en="a batch has 1 to 1,000 lines, each of them a signed submission (a compact JWS or an SD-JWT)",
 )

@@ -7,6 +7,7 @@ is taken however many large bodies are in hand.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Self
 
 from starlette.types import Receive, Scope
@@ -63,13 +64,20 @@ class Share:
 async def read_body(
     scope: Scope, receive: Receive, *, media_type: str, limit: int, share: Share | None = None
 ) -> bytes:
-    """Return the body, which must be ``media_type`` without any Content-Encoding and at most ``limit`` bytes.
+    """Return the body, which must be ``media_type``; in all else as ``read_either``."""
+    return (await read_either(scope, receive, media_types=(media_type,), limit=limit, share=share))[1]
+
+
+async def read_either(
+    scope: Scope, receive: Receive, *, media_types: Sequence[str], limit: int, share: Share | None = None
+) -> tuple[str, bytes]:
+    """Return which of ``media_types`` the body is, and the body: at most ``limit`` bytes, no Content-Encoding.
 
     It counts in ``share`` once it is not ``SMALL``; without one the limit must be. Raises ``MediaTypeError``,
     ``BodyTooLargeError``, ``OverCapacityError``, and ``InterruptedBodyError`` where the client goes away; of a body
     that is too large, no more than the limit and one chunk is ever held.
     """
-    _check_head(scope, media_type=media_type, limit=limit)
+    media_type = _check_head(scope, media_types, limit=limit)
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -84,10 +92,10 @@ async def read_body(
             share.grow_to(size)
         chunks.append(chunk)
         if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            return media_type, chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _check_head(scope: Scope, *, media_type: str, limit: int) -> None:
+def _check_head(scope: Scope, media_types: Sequence[str], *, limit: int) -> str:
     given, declared = b"", b""
     for name, value in scope["headers"]:
         if name == b"content-type":
@@ -95,8 +103,10 @@ def _check_head(scope: Scope, *, media_type: str, limit: int) -> None:
         elif name == b"content-length":
             declared = value
         elif name == b"content-encoding":
-            raise MediaTypeError(media_type)
-    if given.partition(b";")[0].strip().lower() != media_type.encode("ascii"):
-        raise MediaTypeError(media_type)
+            raise MediaTypeError(*media_types)
+    media_type = given.partition(b";")[0].strip().lower().decode("latin-1")
+    if media_type not in media_types:
+        raise MediaTypeError(*media_types)
     if declared.isdigit() and (len(declared) > _LONGEST_NUMBER or int(declared) > limit):
         raise BodyTooLargeError(limit)
+    return media_type

@@ -174,7 +174,7 @@ def _members(error: errors.GatewayError, language: Language) -> dict[str, Any]:
         case errors.BodyTooLargeError(limit=limit):
             return {"limit": limit}
         case errors.MediaTypeError(expected=expected):
-            return {"expected": expected}
+            return {"expected": ", ".join(expected)}
         case _:
             return {}
 
@@ -200,7 +200,7 @@ def _headers(error: errors.GatewayError) -> dict[str, str]:
             code = "insufficient_scope" if insufficient else "invalid_token"
             return {"WWW-Authenticate": f'Bearer scope="{scope}"' + (f', error="{code}"' if presented else "")}
         case errors.MediaTypeError(expected=expected):
-            return {"Accept-Post": expected}
+            return {"Accept-Post": ", ".join(expected)}
         case _:
             return {}
 
