@@ -38,6 +38,7 @@ from tests.contract.store.faults import Fate, Faults, failed_fsync, unreachable
 from tests.unit.gateway.ground import (
     KID,
     NYSP,
+    OWN_KIDS,
     RECEIPT_KEY,
     START,
     VSP,
@@ -200,7 +201,7 @@ async def test_a_revocation_tried_again_counts(ground: Ground, faults: Faults, f
     pinned = {QC: jurisdiction()}
     key = SigningKey.generate(KeyId("ca-qc.spvm:1"), "Ed25519")
     registry = CurrentRegistry(Registry.of(pinned, []), [])
-    enrolment = Enrolment(registry=registry, committer=ground.committer, clock=ground.clock)
+    enrolment = Enrolment(registry=registry, committer=ground.committer, clock=ground.clock, own=OWN_KIDS)
     for compact, trusted in ((registered(key), True), (revoked(key), False)):
         faults.fail(fate, unreachable())
         with pytest.raises(LogUnavailableError):

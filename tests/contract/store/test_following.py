@@ -19,7 +19,7 @@ from schemas.ids import JurisdictionCode, KeyId
 from schemas.registry import Registry
 from schemas.signing.keys import SigningKey
 from tests.unit.agreements import builders
-from tests.unit.gateway.ground import Ground, acceptance, acceptances, open_ground
+from tests.unit.gateway.ground import OWN_KIDS, Ground, acceptance, acceptances, open_ground
 from tests.unit.gateway.test_registry import QC, jurisdiction, registered, revoked
 
 KEY = SigningKey.generate(KeyId("ca-qc.spvm:1"), "Ed25519")
@@ -35,7 +35,9 @@ class Process:
 
     async def record(self, compact: bytes) -> int:
         """Record a statement and return its index."""
-        enrolment = Enrolment(registry=self.registry, committer=self.ground.committer, clock=self.ground.clock)
+        enrolment = Enrolment(
+            registry=self.registry, committer=self.ground.committer, clock=self.ground.clock, own=OWN_KIDS
+        )
         return (await enrolment.record(compact))[1].log_index
 
     @property

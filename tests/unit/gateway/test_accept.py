@@ -26,7 +26,7 @@ from schemas.ids import KeyId, ParticipantId
 from schemas.registry import Registry, read_statement
 from schemas.signing.jws import ALERT, Unverified, sign_compact
 from schemas.signing.keys import PublicKey, SigningKey
-from tests.unit.gateway.ground import START, Ground, InPlace, acceptances, stolen_vehicle
+from tests.unit.gateway.ground import OWN_KIDS, START, Ground, InPlace, acceptances, stolen_vehicle
 from tests.unit.gateway.test_registry import QC, SPVM, jurisdiction, registered, revoked
 
 KEY = SigningKey.generate(KeyId(f"{SPVM}:1"), "Ed25519")
@@ -169,7 +169,7 @@ async def test_a_participant_that_registers_meanwhile_is_heard(ground: Ground) -
     """A key that this process has not heard of is looked for once more before its signature is refused."""
     pinned = {QC: jurisdiction()}
     registry = CurrentRegistry(Registry.of(pinned, []), [])
-    enrolment = Enrolment(registry=registry, committer=ground.committer, clock=ground.clock)
+    enrolment = Enrolment(registry=registry, committer=ground.committer, clock=ground.clock, own=OWN_KIDS)
 
     async def look() -> None:
         await enrolment.record(registered(KEY))

@@ -21,7 +21,7 @@ from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import STATEMENT, sign_compact
 from schemas.signing.keys import SigningKey
 from schemas.timestamps import utc_text
-from tests.unit.gateway.ground import START, Ground, acceptance, acceptances
+from tests.unit.gateway.ground import OWN_KIDS, START, Ground, acceptance, acceptances
 
 QC = JurisdictionCode("CA-QC")
 AUTHORITY = SigningKey.generate(KeyId("ca-qc.authority"), "Ed25519")
@@ -109,7 +109,9 @@ class Office:
 async def office(ground: Ground) -> Office:
     """Return an exchange's registry with one jurisdiction and no participant."""
     registry = CurrentRegistry(Registry.of({QC: jurisdiction()}, []), [])
-    return Office(ground, registry, Enrolment(registry=registry, committer=ground.committer, clock=ground.clock))
+    return Office(
+        ground, registry, Enrolment(registry=registry, committer=ground.committer, clock=ground.clock, own=OWN_KIDS)
+    )
 
 
 async def test_a_statement_counts_when_it_is_in_the_log(office: Office) -> None:
@@ -261,3 +263,30 @@ async def test_a_pin_is_the_canonical_form_of_its_jurisdiction(ground: Ground) -
     other = SigningKey.generate(AUTHORITY.kid, "Ed25519")
     assert jurisdiction_document(jurisdiction(other)) != stored.jurisdictions[QC]
     assert await ground.kinds() == ["jurisdiction-pinned"]
+
+
+@pytest.mark.parametrize(
+    "kid",
+    [
+        "exchange.example.log:receipt",
+        "Exchange.Example.LOG:Receipt",
+        "exchange.example.log:receipt-2027",
+        "Transport-1",
+        "transport-1",
+    ],
+)
+async def test_no_participant_takes_a_name_of_the_exchange(office: Office, kid: str) -> None:
+    """A key that could be taken for one of the exchange's own, now or after its next change of keys, is refused."""
+    taken = SigningKey.generate(KeyId(kid), "Ed25519")
+    with pytest.raises(StatementRefusedError, match="of a key of the exchange"):
+        await office.enrolment.record(registered(key("1"), taken))
+    assert office.registry.participant(SPVM) is None
+    assert await office.ground.entries() == []
+
+
+@pytest.mark.parametrize("kid", ["exchange.example", "exchange.example.logs:1", "transport-10"])
+async def test_other_names_stay_free(office: Office, kid: str) -> None:
+    """A name that merely resembles the exchange's is a participant's to choose."""
+    own = SigningKey.generate(KeyId(kid), "Ed25519")
+    await office.enrolment.record(registered(own))
+    assert office.trusts(own)

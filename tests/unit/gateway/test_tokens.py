@@ -19,7 +19,7 @@ from schemas.ids import KeyId
 from schemas.registry import Registry, read_statement
 from schemas.signing.jws import ACCESS_TOKEN, ASSERTION, RECEIPT, sign_compact
 from schemas.signing.keys import SigningKey
-from tests.unit.gateway.ground import START, Ground, identification, unlimited
+from tests.unit.gateway.ground import OWN_KIDS, START, Ground, identification, unlimited
 from tests.unit.gateway.test_registry import QC, SPVM, jurisdiction, registered, revoked
 
 ISSUER = "https://exchange.example"
@@ -77,7 +77,9 @@ def open_counter(ground: Ground, limiter: RateLimiter) -> Counter:
         clock=ground.clock,
         randomness=bytes,
     )
-    return Counter(ground, issuer, Enrolment(registry=registry, committer=ground.committer, clock=ground.clock))
+    return Counter(
+        ground, issuer, Enrolment(registry=registry, committer=ground.committer, clock=ground.clock, own=OWN_KIDS)
+    )
 
 
 async def test_a_good_assertion_gets_a_token_that_speaks_for_its_signer(counter: Counter) -> None:
