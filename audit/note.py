@@ -80,6 +80,7 @@ class LogSigner:
         if not _is_name(origin):
             raise ValueError("an origin has no spaces, no control characters and no plus")
         self.origin: Final = origin
+        self.kid: Final = key.kid
         self.verifier: Final = Verifier(name=origin, public_key=decode_base64url(key.public.jwk["x"].encode()))
         self._key = key
 

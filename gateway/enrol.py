@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import time
 from asyncio import Lock
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from gateway.clock import Clock
@@ -25,9 +27,11 @@ from gateway.signatures.beside import Signatures
 from gateway.store.committer import Committer
 from gateway.store.registry import StatementRecorded, StatementWriter
 from schemas.bilingual import Bilingual
+from schemas.ids import KeyId
 from schemas.registry import (
     UNTRUSTED,
     ClaimedStatement,
+    ParticipantStatement,
     StatementError,
     VerifiedStatement,
     claimed_statement,
@@ -41,10 +45,42 @@ _FROM_THE_FUTURE: Final = Bilingual(
 )
 
 
+_KID_OF_THE_EXCHANGE: Final = Bilingual(
+    fr="Ce kid est celui d'une clé de la plateforme, ou commence comme les siens : choisissez-en un qui commence par "
+    "le code du participant.",
+    en="This kid is that of a key of the exchange, or begins as its own do: choose one that begins with the "
+    "participant's code.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKids:
+    """The names of the exchange's own keys: those that it has, and those that it may come to have.
+
+    Whoever verifies a receipt or a delivery finds the exchange's key by its ``kid``. A participant's key of that name,
+    or of one that differs from it by case alone, could be taken for it.
+    """
+
+    kids: frozenset[KeyId]
+    origin: str
+
+    def include(self, kid: KeyId) -> bool:
+        """Say whether a ``kid`` is one of these, or begins as those do that ``lacolle init`` gives the exchange."""
+        name = kid.casefold()
+        family = f"{self.origin}:".replace("/", ".").casefold()
+        return name.startswith(family) or name in {own.casefold() for own in self.kids}
+
+    def include_any(self, kids: Iterable[KeyId]) -> bool:
+        """Say whether any ``kid`` is one of these."""
+        return any(self.include(kid) for kid in kids)
+
+
 class StatementRecorder:
     """Records statements that are verified already: those of the exchange's own folder, and ``Enrolment``'s."""
 
-    def __init__(self, *, registry: CurrentRegistry, committer: Committer, clock: Clock) -> None:
+    def __init__(self, *, registry: CurrentRegistry, committer: Committer, clock: Clock, own: OwnKids) -> None:
+        """``own`` are names that no participant's key may have."""
+        self._own = own
         self._committer = committer
         self._clock = clock
         self._writer = StatementWriter(registry)
@@ -55,6 +91,9 @@ class StatementRecorder:
         The same statement again changes nothing and gets its first place. Raises ``StatementRefusedError``, and
         ``LogUnavailableError`` where it can't be stored now.
         """
+        said = statement.statement
+        if isinstance(said, ParticipantStatement) and self._own.include_any(key.kid for key in said.keys):
+            raise StatementRefusedError(_KID_OF_THE_EXCHANGE)
         if statement.issued_at > self._clock() + CLOCK_TOLERANCE:
             raise StatementRefusedError(_FROM_THE_FUTURE)
         return await self._committer.submit(self._writer, statement)
@@ -71,10 +110,11 @@ class Enrolment:
         committer: Committer,
         limiter: RateLimiter,
         clock: Clock,
+        own: OwnKids,
     ) -> None:
         self._registry = registry
         self._signatures = signatures
-        self._recorder = StatementRecorder(registry=registry, committer=committer, clock=clock)
+        self._recorder = StatementRecorder(registry=registry, committer=committer, clock=clock, own=own)
         self._limiter = limiter
         self._turn = Lock()
 

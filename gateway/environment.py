@@ -49,14 +49,18 @@ def overlaid(document: LocatedDocument, environment: Mapping[str, str], members:
         return Overlaid(document, {})  # what it is instead, the model says
     value, variables = deepcopy(document.value), dict[Path, str]()
     for name in sorted(environment):
-        path = _path_of(name, members)
+        path = path_of(name, members)
         if path and environment[name]:
             _put(value, path, load_yaml(environment[name], file=name).value)
             variables[path] = name
     return Overlaid(replace(document, value=value), variables)
 
 
-def _path_of(name: str, members: Collection[str]) -> tuple[str, ...]:
+def path_of(name: str, members: Collection[str]) -> tuple[str, ...]:
+    """Return the path of the setting that a variable names; () for a variable that is no setting's business.
+
+    Raises ``YamlError`` for a name that has the form of a setting's and is none.
+    """
     if not name.startswith(PREFIX):
         return ()
     path = tuple(name.removeprefix(PREFIX).lower().split(_BETWEEN))

@@ -99,7 +99,7 @@ async def open_exchange(
     )
     relaying = Relaying(workplace, leadership or Unopposed())
     try:
-        founded = await found(ledger, founding, clock=clock)
+        founded = await found(ledger, founding, clock=clock, own=keys.kids)
         sharing = None if leadership is None else Sharing(ledger.store, founded.follower)
         around = Surroundings(
             checkpoints=sharing or relaying,

@@ -14,7 +14,7 @@ import structlog
 from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
 from agreements.succession import ConflictingVersionsError
 from gateway.clock import Clock
-from gateway.enrol import StatementRecorder
+from gateway.enrol import OwnKids, StatementRecorder
 from gateway.errors import StatementRefusedError, StoreError
 from gateway.following import RegistryFollower, tampered
 from gateway.ledger import Ledger
@@ -52,10 +52,11 @@ class Founded:
     follower: RegistryFollower
 
 
-async def found(ledger: Ledger, founding: Founding, *, clock: Clock) -> Founded:
+async def found(ledger: Ledger, founding: Founding, *, clock: Clock, own: OwnKids) -> Founded:
     """Return the registry: what the database holds, verified again, and what the files add to it.
 
-    Raises ``StoreError`` where a pin was changed, a signature does not hold, or a file is refused.
+    ``own`` are names that no participant's key may have. Raises ``StoreError`` where a pin was changed, a signature
+    does not hold, or a file is refused.
     """
     async with ledger.store.reading() as connection:
         stored = await read_registry(connection)
@@ -70,7 +71,8 @@ async def found(ledger: Ledger, founding: Founding, *, clock: Clock) -> Founded:
     except (StatementError, UntrustedAgreementError, ValueError) as error:
         raise StoreError(tampered(error)) from error
     ledger.committer.standing = follower = RegistryFollower(registry, ledger.store)
-    await _enrol(ledger.committer, registry, stored, founding.statements, clock)
+    recorder = StatementRecorder(registry=registry, committer=ledger.committer, clock=clock, own=own)
+    await _enrol(recorder, registry, stored, founding.statements)
     await _agree(ledger.committer, registry, founding.agreements)
     return Founded(registry, follower)
 
@@ -90,11 +92,10 @@ async def _pin(
 
 
 async def _enrol(
-    committer: Committer, registry: CurrentRegistry, stored: StoredRegistry, given: Mapping[str, bytes], clock: Clock
+    recorder: StatementRecorder, registry: CurrentRegistry, stored: StoredRegistry, given: Mapping[str, bytes]
 ) -> None:
     known = {each.compact for each in stored.statements}
     new: list[tuple[str, VerifiedStatement]] = []
-    recorder = StatementRecorder(registry=registry, committer=committer, clock=clock)
     for name, compact in given.items():
         if compact not in known:
             try:

@@ -16,7 +16,7 @@ from gateway.app import Application
 from gateway.batches import BatchIntake
 from gateway.checks import HasLatest, database_check, log_check, signer_check
 from gateway.clock import Clock
-from gateway.enrol import Enrolment
+from gateway.enrol import Enrolment, OwnKids
 from gateway.founding import Founded
 from gateway.health import Check, Condition, Health
 from gateway.hints import Listener
@@ -48,6 +48,11 @@ class ExchangeKeys:
     receipt: SigningKey
     transport: SigningKey
     log: LogSigner
+
+    @property
+    def kids(self) -> OwnKids:
+        """Their names, which no participant's key may have."""
+        return OwnKids(frozenset({self.receipt.kid, self.transport.kid, self.log.kid}), self.log.origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,7 @@ class Front:
                 committer=ledger.committer,
                 limiter=RateLimiter(rate),
                 clock=around.clock,
+                own=keys.kids,
             ),
             tokens=TokenIssuer(
                 issuer=settings.base_url,

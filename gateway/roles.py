@@ -81,7 +81,7 @@ async def open_gateway(settings: Settings, *, keys: ExchangeKeys, founding: Foun
         means.store, signer=keys.log, clock=means.clock, randomness=means.randomness, tracing=means.tracing
     )
     try:
-        founded = await found(ledger, founding, clock=means.clock)
+        founded = await found(ledger, founding, clock=means.clock, own=keys.kids)
         sharing = Sharing(ledger.store, founded.follower)
         await sharing.start()
         around = Surroundings(

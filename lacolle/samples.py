@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 import yaml
 
 from agreements.signed import agreement_bytes
@@ -77,11 +76,6 @@ class WorldOptions:
 def participants() -> list[dict[str, Any]]:
     """Return the agencies of the sample world, as ``participants.yaml`` has them."""
     return list(_load(SAMPLES / "participants.yaml")["participants"])
-
-
-def sample_alerts() -> list[dict[str, Any]]:
-    """Return the sample alerts, in the order of their file names; times are to be set before they are sent."""
-    return [orjson.loads(path.read_bytes()) for path in sorted((SAMPLES / "alerts").glob("*.json"))]
 
 
 def build_world(directory: Path, options: WorldOptions) -> World:

@@ -7,7 +7,11 @@ A jurisdiction's authority signs statements: *participant* (this agency, these k
 * A participant's newer statement replaces its older one whole; an older or equally old one is never taken again.
 * A ``kid`` names one key of one participant, for good; a revocation is for good too.
 * A key is trusted from its ``from`` until, and not at, its ``until``; the same goes for the statement around it.
-* A key of a replaced statement is trusted no more. What it signed before the newer statement was signed stays its own.
+* A key of a replaced statement is trusted no more, from the moment that the newer one counts.
+* What was signed in the past is judged by the statement that stood then. An older statement's window over a key ends
+  where the newer one was signed (its ``iat``), to the instant, whether that holds the key too or drops it; what the
+  newer one says of a key that was known before reaches back no further than that. So nobody lengthens, shortens or
+  fills with hindsight a time in which a key was trusted; a revocation alone takes it away, and for good.
 """
 
 from __future__ import annotations
@@ -298,12 +302,21 @@ class CurrentParticipant:
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A key that a participant's statement holds or held; its own from ``first`` until, and not at, ``end``."""
+    """A key that a participant's statement holds or held; its own from ``first`` until, and not at, ``end``.
+
+    Where another statement had spoken of the key before, this one's word counts ``since`` its signature alone.
+    """
 
     holder: ParticipantStatement
     key: PublicKey
     first: datetime
     end: datetime
+    since: datetime | None = None
+
+    @property
+    def begin(self) -> datetime:
+        """The first instant of the past of which this statement says whose the key was."""
+        return self.first if self.since is None else max(self.first, self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +380,7 @@ class Registry:
             return None
         now = self.keys.get(kid)
         for held in (*(() if now is None else (now,)), *self.superseded.get(kid, ())):
-            if held.first <= at < held.end:
+            if held.begin <= at < held.end:
                 return held.holder, held.key
         return None
 
@@ -393,16 +406,28 @@ class Registry:
             participants=MappingProxyType(
                 {**self.participants, statement.participant: CurrentParticipant(statement, issued_at)}
             ),
-            keys=MappingProxyType({**others, **{key.kid: _held(key, statement) for key in statement.keys}}),
+            keys=MappingProxyType(
+                {**others, **{key.kid: self._held(key, statement, issued_at) for key in statement.keys}}
+            ),
             owners=MappingProxyType({**self.owners, **owned}),
             superseded=self.superseded if current is None else self._superseded_by(statement, issued_at),
+        )
+
+    def _held(self, key: RegisteredKey, holder: ParticipantStatement, issued_at: datetime) -> HeldKey:
+        known_before = key.kid in self.owners
+        return HeldKey(
+            holder,
+            key.public,
+            first=max(key.first, holder.first),
+            end=min(key.end, holder.end),
+            since=issued_at if known_before else None,
         )
 
     def _superseded_by(self, newer: ParticipantStatement, issued_at: datetime) -> Mapping[KeyId, tuple[HeldKey, ...]]:
         superseded = dict(self.superseded)
         for kid, held in self.keys.items():
-            if held.holder.participant == newer.participant and held.first < (end := min(held.end, issued_at)):
-                superseded[kid] = (*superseded.get(kid, ()), replace(held, end=end))
+            if held.holder.participant == newer.participant and held.begin < (end := min(held.end, issued_at)):
+                superseded[kid] = (*superseded.get(kid, ()), replace(held, first=held.begin, end=end, since=None))
         return MappingProxyType(superseded)
 
     def _with_revocation(self, revocation: KeyRevocation) -> Registry:
@@ -414,7 +439,3 @@ class Registry:
         return replace(
             self, revoked=MappingProxyType({**self.revoked, revocation.kid: read_utc(revocation.revoked_at)})
         )
-
-
-def _held(key: RegisteredKey, holder: ParticipantStatement) -> HeldKey:
-    return HeldKey(holder, key.public, max(key.first, holder.first), min(key.end, holder.end))

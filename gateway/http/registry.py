@@ -56,13 +56,19 @@ async def participants(request: Request) -> Response:
 
 
 def _participant(registry: Registry, participant: ParticipantId) -> dict[str, Any]:
-    """Return a participant's statement, and the keys of replaced ones, for what they signed while they counted."""
+    """Return a participant's statement, when it was signed, and the keys of replaced ones while they counted.
+
+    What those signed then is the participant's, whatever the statement says; of a key among them the statement speaks
+    from its signature on.
+    """
+    current = registry.participants[participant]
     superseded = [
         {"jwk": dict(held.key.jwk), "from": utc_text(held.first), "until": utc_text(held.end)}
         for held in registry.superseded_of(participant)
     ]
     return {
-        **registry.participants[participant].statement.model_dump(mode="json"),
+        **current.statement.model_dump(mode="json"),
+        "issued_at": utc_text(current.issued_at),
         "superseded_keys": superseded,
     }
 

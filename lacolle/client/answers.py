@@ -152,12 +152,14 @@ class Participant(_Answer):
     """Who takes part, as its authority stated it, between ``first`` and ``end``.
 
     ``superseded_keys`` are those of statements that were replaced, as long as each counted: whatever the present one
-    says, what they signed then is the participant's.
+    says, what they signed then is the participant's. Of a key among them the present one, signed at ``issued_at``,
+    speaks from then on alone.
     """
 
     participant: ParticipantField
     keys: tuple[PublishedKey, ...]
     superseded_keys: tuple[PublishedKey, ...] = ()
+    issued_at: datetime | None = None
     first: Annotated[datetime, Field(alias="from")]
     end: Annotated[datetime, Field(alias="until")]
 

@@ -67,6 +67,15 @@ def read_results(answer: httpx2.Response, *, lines: int) -> list[BatchResult]:
     return found
 
 
+def lines_again(lines: int, *, seconds: int) -> Bilingual:
+    """Return what a sender is told of the lines that the exchange asks for once more."""
+    return Bilingual(
+        fr=f"La plateforme demande de renvoyer plus tard {lines} des alertes : nouvelles tentatives pendant "
+        f"{seconds} s au plus.",
+        en=f"The exchange asks to send {lines} of the alerts again later: trying again for {seconds} s at most.",
+    )
+
+
 _NOT_RESULTS: Final = Bilingual(
     fr="La réponse à l'envoi groupé n'est pas celle d'une plateforme Lacolle. Renvoyez les mêmes octets : aucun double "
     "n'en résultera.",

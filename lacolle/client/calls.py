@@ -3,7 +3,8 @@
 Every call of the wire contract may be made twice: a submission is known by its sender and identifier, an
 acknowledgement by its delivery. So a call is repeated when no answer came, and when the answer is 429 or 503, after
 ``Retry-After`` or else an exponential, jittered wait; never past the time allowed, and never where the answer is any
-other. Redirects are not followed: a signed submission goes where its sender said.
+other. Redirects are not followed: a signed submission goes where its sender said. Before the first wait of each call
+``on_wait`` is told, in words, why there is one and how long it may last: nobody has to guess at a silence.
 """
 
 from __future__ import annotations
@@ -26,6 +27,14 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _COME_AGAIN: Final = frozenset({429, 503})
 _FIRST_WAIT: Final = 0.2
 _LONGEST_WAIT: Final = 5.0
+
+
+OnWait = Callable[[Bilingual], None]
+"""Told, in words, that a call is going to be made again."""
+
+
+def in_silence(_: Bilingual) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,13 @@ class Caller:
         timeout: float,
         patience: float,
         surroundings: Surroundings,
+        on_wait: OnWait = in_silence,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._language: Language = language
         self._patience = patience
         self._surroundings = surroundings
+        self._on_wait = on_wait
         self._http = httpx2.Client(
             base_url=self.base_url,
             verify=_trust(ca_file, certificate),
@@ -81,6 +92,8 @@ class Caller:
             wait = self._wait_before_next(outcome, attempt)
             if wait is None or self._surroundings.monotonic() + wait > deadline:
                 raise self._failure(outcome)
+            if attempt == 1:
+                self._on_wait(_again(self.base_url, outcome, seconds=round(self._patience)))
             self._surroundings.sleep(wait)
 
     def close(self) -> None:
@@ -185,6 +198,20 @@ def _untrusted_certificate(base_url: str) -> Bilingual:
     return Bilingual(
         fr=f"Le certificat de {base_url} n'est pas d'une autorité reconnue ici : indiquez la sienne avec --ca-file.",
         en=f"The certificate of {base_url} is not of an authority trusted here: name its own with --ca-file.",
+    )
+
+
+def _again(base_url: str, outcome: httpx2.Response | httpx2.TransportError, *, seconds: int) -> Bilingual:
+    if isinstance(outcome, httpx2.Response):
+        return Bilingual(
+            fr=f"{base_url} demande de revenir plus tard ({outcome.status_code}) : nouvelles tentatives pendant "
+            f"{seconds} s au plus.",
+            en=f"{base_url} asks to come again later ({outcome.status_code}): trying again for {seconds} s at most.",
+        )
+    cause = type(outcome).__name__
+    return Bilingual(
+        fr=f"{base_url} n'a pas répondu ({cause}) : nouvelles tentatives pendant {seconds} s au plus.",
+        en=f"{base_url} did not answer ({cause}): trying again for {seconds} s at most.",
     )
 
 

@@ -20,8 +20,8 @@ from lacolle.client.answers import (
     Status,
     read_answer,
 )
-from lacolle.client.batches import MEDIA_TYPE, BatchResult, parted, read_results
-from lacolle.client.calls import Call, Caller
+from lacolle.client.batches import MEDIA_TYPE, BatchResult, lines_again, parted, read_results
+from lacolle.client.calls import Call, Caller, OnWait, in_silence
 from lacolle.client.documents import (
     AlertDocument,
     acknowledgement,
@@ -73,6 +73,7 @@ class Client:
         timeout: float = 10.0,
         patience: float = 30.0,
         surroundings: Surroundings = MACHINE,
+        on_wait: OnWait = in_silence,
     ) -> None:
         """Set the client up; nothing is called yet.
 
@@ -80,12 +81,14 @@ class Client:
         authorities; ``certificate`` is the client's own, its chain and its key (PEM), where the exchange asks for one
         (RFC 8705). ``issuer`` is the exchange's, where it is not ``base_url``. ``exchange_keys`` is a JWK Set file
         of the keys that may sign receipts, written the first time where it does not exist. ``language`` is that of
-        the exchange's messages; ``timeout`` is one attempt's. Raises ``ConfigurationError`` and ``KeyFileError``.
+        the exchange's messages; ``timeout`` is one attempt's; ``on_wait`` is told that a call is going to be repeated.
+        Raises ``ConfigurationError`` and ``KeyFileError``.
         """
         self.participant = ParticipantId(participant)
         self._key = key if isinstance(key, SigningKey) else load_key_file(Path(key))
         self._surroundings = surroundings
         self._patience = patience
+        self._on_wait = on_wait
         self._caller = Caller(
             base_url,
             ca_file=None if ca_file is None else Path(ca_file),
@@ -94,6 +97,7 @@ class Client:
             timeout=timeout,
             patience=patience,
             surroundings=surroundings,
+            on_wait=on_wait,
         )
         self._exchange_keys = ExchangeKeys(self._caller, file=None if exchange_keys is None else Path(exchange_keys))
         self._tokens = Tokens(
@@ -134,12 +138,16 @@ class Client:
         deadline = self._surroundings.monotonic() + self._patience
         found: dict[int, BatchResult] = {}
         waiting = list(range(len(submissions)))
+        told = False
         while True:
             found |= self._batch_results(submissions, waiting)
             waiting = [place for place in waiting if found[place].is_to_come_again]
             pause = max((found[place].retry_after or 1 for place in waiting), default=0)
             if not waiting or self._surroundings.monotonic() + pause > deadline:
                 break
+            if not told:
+                told = True
+                self._on_wait(lines_again(len(waiting), seconds=round(self._patience)))
             self._surroundings.sleep(pause)
         return [self._result(submission, found[place]) for place, submission in enumerate(submissions)]
 

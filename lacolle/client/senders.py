@@ -127,8 +127,12 @@ class _Listed:
 def _listed(participants: tuple[Participant, ...]) -> Mapping[KeyId, Sequence[_Listed]]:
     found: defaultdict[KeyId, list[_Listed]] = defaultdict(list)
     for participant in participants:
+        superseded = {each.jwk.get("kid") for each in participant.superseded_keys}
         for each in participant.keys:
-            _add(found, participant, each, max(each.first, participant.first), min(each.end, participant.end))
+            starts = [each.first, participant.first]
+            if participant.issued_at is not None and each.jwk.get("kid") in superseded:
+                starts.append(participant.issued_at)
+            _add(found, participant, each, max(starts), min(each.end, participant.end))
         for each in participant.superseded_keys:
             _add(found, participant, each, each.first, each.end)  # within another statement, which is not listed
     return found

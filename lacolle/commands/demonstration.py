@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,9 @@ from lacolle.logs import write_logs
 from schemas.bilingual import Bilingual
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lacolle.demo.capfolder import CapFile
     from lacolle.demo.exchange import RunningDemo
     from lacolle.demo.hosting import Host
     from lacolle.demo.run import DemoOptions, DemoResult
@@ -45,12 +49,17 @@ def demo(
     from lacolle.demo.hosting import InThisProcess  # noqa: PLC0415 - the other commands need none of it
     from lacolle.demo.run import DemoOptions, demo_folder  # noqa: PLC0415 - the same
 
+    files, environment = _cap_files(alerts), _settings_of_the_environment(voice)
     with demo_folder(directory) as folder:
-        write_logs(as_json=False, file=folder / "lacolle.log")
         options = DemoOptions(
-            language=voice.language, as_json=voice.as_json, keep=keep, directory=folder, alerts=alerts
+            language=voice.language,
+            as_json=voice.as_json,
+            keep=keep,
+            directory=folder,
+            alerts=files,
+            environment=environment,
         )
-        _present(voice, options, InThisProcess())
+        _present(voice, options, InThisProcess(log=folder / "lacolle.log"))
 
 
 def up(
@@ -65,14 +74,40 @@ def up(
         if not voice.as_json:
             typer.echo(voice.words(text), err=True)
 
+    files, environment = _cap_files(alerts), _settings_of_the_environment(voice)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whatever ends this ends all that it started
     with demo_folder(directory) as folder:
         world, logs = folder / "world", folder / "logs"
         logs.mkdir(exist_ok=True)
         write_logs(as_json=False, file=logs / "up.log")
-        options = DemoOptions(language=voice.language, as_json=voice.as_json, keep=keep, directory=world, alerts=alerts)
+        options = DemoOptions(
+            language=voice.language,
+            as_json=voice.as_json,
+            keep=keep,
+            directory=world,
+            alerts=files,
+            environment=environment,
+        )
         with local_engines(folder, announce=announce) as engines:
-            _present(voice, options, AsRoles(engines, logs=logs))
+            _present(voice, options, AsRoles(engines, logs=logs, environment=environment))
+
+
+def _settings_of_the_environment(voice: Voice) -> Mapping[str, str]:
+    """Return the variables that count here, and say which don't. Raises ``SettingsError``."""
+    from lacolle.demo.overrides import Overrides  # noqa: PLC0415 - the other commands need none of it
+
+    overrides = Overrides.of(os.environ)
+    if (told := overrides.told()) is not None:
+        voice.mention(told)
+    return overrides.counting
+
+
+def _cap_files(folder: Path | None) -> Sequence[CapFile] | None:
+    """Return what is sent instead of the samples, before anything is started for it. Raises ``ConfigurationError``."""
+    from lacolle.demo.capfolder import read_folder_of_cap  # noqa: PLC0415 - the other commands need none of it
+    from lacolle.demo.run import CAP_SENDER  # noqa: PLC0415 - the same
+
+    return None if folder is None else read_folder_of_cap(folder, sender=CAP_SENDER)
 
 
 def _present(voice: Voice, options: DemoOptions, host: Host) -> None:

@@ -32,7 +32,7 @@ class Connection:
     certificate_key: Path | None
     issuer: str | None
     exchange_keys: Path | None
-    language: Language
+    voice: Voice
 
     def client(self) -> Client:
         """Return a client for this connection. Raises ``ConfigurationError`` and ``KeyFileError``."""
@@ -44,7 +44,8 @@ class Connection:
             certificate=self._own_certificate(),
             issuer=self.issuer,
             exchange_keys=self.exchange_keys,
-            language=self.language,
+            language=self.voice.language,
+            on_wait=self.voice.mention,
         )
 
     def _own_certificate(self) -> tuple[Path, Path] | None:
@@ -73,7 +74,7 @@ def framed(command: Callable[..., None]) -> Callable[..., None]:
         given[voice] = speaking
         if connection is not None:
             chosen = {option.name: given.pop(option.name) for option in _CONNECTION}
-            given[connection] = Connection(**chosen, language=speaking.language)
+            given[connection] = Connection(**chosen, voice=speaking)
         try:
             command(**given)
         except EXPECTED as error:

@@ -14,6 +14,7 @@ from lacolle.errors import LacolleError
 from schemas.bilingual import Bilingual
 from schemas.formats.cap import read_cap
 from schemas.ids import ParticipantId
+from schemas.signing.jws import ALERT, read_compact
 from schemas.signing.strict_json import JsonValue, parse_json
 
 _STANDARD_INPUT: Final = Path("-")
@@ -28,8 +29,9 @@ class InputError(LacolleError):
 def read_alert(file: Path | None, *, cap: Path | None, participant: str) -> dict[str, JsonValue] | bytes:
     """Return the alert in a native file or on standard input (``-``), or in a CAP file that ``participant`` sends.
 
-    One that was signed before is returned as it is, a compact JWS. Raises ``InputError``, ``JsonError`` and
-    ``CapError``, and ``typer.BadParameter`` unless exactly one file was named.
+    One that was signed before is returned as it is, a compact JWS. Raises ``InputError``, also for an alert whose
+    sender is not ``participant``, ``MalformedJwsError``, ``JsonError`` and ``CapError``, and ``typer.BadParameter``
+    unless exactly one file was named.
     """
     if cap is not None and file is None:
         return read_cap(read_input(cap), sender=ParticipantId(participant))
@@ -37,11 +39,27 @@ def read_alert(file: Path | None, *, cap: Path | None, participant: str) -> dict
         raise typer.BadParameter("name one alert: FILE, - or --cap FILE.xml / nommez une alerte")
     content = read_input(file).strip()
     if not content.startswith(b"{"):
-        return require_signed(content)
+        _require_sender(parse_json(read_compact(require_signed(content), ALERT).payload), participant)
+        return content
     document = parse_json(content)
     if not isinstance(document, dict):
         raise InputError(_NO_ALERT)
+    _require_sender(document, participant)
     return document
+
+
+def _require_sender(document: JsonValue, participant: str) -> None:
+    """Refuse what somebody else than ``participant`` says; one without a sender is refused where alerts are checked."""
+    sender = document.get("sender") if isinstance(document, dict) else None
+    if isinstance(sender, str) and sender != participant:
+        raise InputError(
+            Bilingual(
+                fr=f"L'alerte a pour expéditeur {sender}, et vous parlez au nom de {participant} : corrigez l'un ou "
+                "l'autre (--participant ou LACOLLE_PARTICIPANT). Rien n'a été envoyé.",
+                en=f"The alert's sender is {sender}, and you speak as {participant}: correct one or the other "
+                "(--participant or LACOLLE_PARTICIPANT). Nothing was sent.",
+            )
+        )
 
 
 def require_signed(content: bytes) -> bytes:

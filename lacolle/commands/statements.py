@@ -74,7 +74,13 @@ def submit(
     """Hand a signed statement to a running exchange, where it counts at once. The signature is the credential."""
     compact = require_signed(read_input(file).strip())
     caller = Caller(
-        url, ca_file=ca_file, language=voice.language, timeout=_TIMEOUT, patience=_PATIENCE, surroundings=MACHINE
+        url,
+        ca_file=ca_file,
+        language=voice.language,
+        timeout=_TIMEOUT,
+        patience=_PATIENCE,
+        surroundings=MACHINE,
+        on_wait=voice.mention,
     )
     call = Call("POST", "/v1/statements", content=compact, headers={"Content-Type": "application/jose"})
     told = orjson.loads(caller.answer(lambda: call).content)

@@ -65,6 +65,10 @@ class Voice:
         for line in self._complaint(error):
             typer.echo(line, err=True)
 
+    def mention(self, text: Bilingual) -> None:
+        """Say on standard error what goes on meanwhile, also beside an answer in JSON."""
+        typer.echo(self.words(text), err=True)
+
     def words(self, text: Bilingual | str) -> str:
         """Return a text in the command's language; a ``str`` belongs to both."""
         return text if isinstance(text, str) else text.in_language(self.language)

@@ -7,7 +7,7 @@ its distance from that, and a reference follows the alert that it names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,9 @@ from typing import Final
 
 from lacolle.client.documents import cap_time
 from lacolle.demo.scenario import Document
+from lacolle.errors import ConfigurationError
 from schemas.alerts.header import instant
+from schemas.bilingual import Bilingual
 from schemas.formats.cap import CapError, read_cap
 from schemas.ids import ParticipantId
 from schemas.signing.strict_json import JsonValue
@@ -34,8 +36,11 @@ class CapFile:
 
 
 def read_folder_of_cap(folder: Path, *, sender: ParticipantId) -> list[CapFile]:
-    """Return every CAP file below a folder (``.xml``, ``.cap``), in the order of their names."""
-    files = []
+    """Return every CAP file below a folder (``.xml``, ``.cap``), in the order of their names.
+
+    Raises ``ConfigurationError`` where none of them is an alert.
+    """
+    files: list[CapFile] = []
     for path in sorted(
         each for each in folder.rglob("*") if each.suffix.lower() in (".xml", ".cap") and each.is_file()
     ):
@@ -44,7 +49,24 @@ def read_folder_of_cap(folder: Path, *, sender: ParticipantId) -> list[CapFile]:
         except CapError as error:
             first = error.faults[0]
             files.append(CapFile(path, None, f"{first.pointer}: {first.message.en}"))
+    if all(each.alert is None for each in files):
+        raise ConfigurationError(_no_alert(folder, files))
     return files
+
+
+def _no_alert(folder: Path, files: Sequence[CapFile]) -> Bilingual:
+    if not files:
+        return Bilingual(
+            fr=f"{folder} ne contient aucun fichier CAP 1.2 (.xml ou .cap) : rien ne serait envoyé.",
+            en=f"{folder} holds no CAP 1.2 file (.xml or .cap): nothing would be sent.",
+        )
+    first = f"{files[0].path.name}: {files[0].fault}"
+    return Bilingual(
+        fr=f"Aucun des fichiers de {folder} ({len(files)}) n'est une alerte CAP 1.2 que la plateforme prendrait, "
+        f"à commencer par {first}",
+        en=f"None of the {len(files)} files of {folder} is a CAP 1.2 alert that the exchange would take, "
+        f"beginning with {first}",
+    )
 
 
 def in_order(files: Iterable[CapFile]) -> list[CapFile]:

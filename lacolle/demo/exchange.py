@@ -87,10 +87,11 @@ class RunningDemo:
 
 
 @asynccontextmanager
-async def running_demo(directory: Path, host: Host) -> AsyncIterator[RunningDemo]:
+async def running_demo(directory: Path, host: Host, *, environment: Mapping[str, str]) -> AsyncIterator[RunningDemo]:
     """Make the sample world in ``directory``, start all of it on ``host``, and stop it when the block ends.
 
-    Raises what the host raises, and ``ConfigurationError`` where the directory is not empty.
+    ``environment`` goes over the exchange's settings. Raises what the host raises, ``SettingsError`` for what can't be
+    set so, and ``ConfigurationError`` where the directory is not empty.
     """
     with ExitStack() as stack:
         bound = {
@@ -104,7 +105,7 @@ async def running_demo(directory: Path, host: Host) -> AsyncIterator[RunningDemo
         world = await asyncio.to_thread(build_world, directory, options)
         authority = LocalAuthority(world.folder / "tls")
         authority.issue("server")
-        folder = read_folder(world.folder)
+        folder = read_folder(world.folder, environment)
         clients = {
             each: stack.enter_context(
                 Client(world.base_url, participant=each, key=member.keys[0], ca_file=authority.ca_file)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from gateway.store.engine import Store, open_sqlite
 from lacolle.folder import ExchangeFolder
+from lacolle.logs import write_logs
 from lacolle.processes.lineup import Part
 from lacolle.processes.node import open_node
 
@@ -45,7 +47,10 @@ class Host(Protocol):
 
 
 class InThisProcess:
-    """One node in this process: SQLite, and a bus in memory."""
+    """One node in this process: SQLite, and a bus in memory; its log lines go to the file ``log``."""
+
+    def __init__(self, *, log: Path) -> None:
+        self._log = log
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -64,6 +69,7 @@ class InThisProcess:
 
     def opened(self, folder: ExchangeFolder) -> AbstractAsyncContextManager[Part]:
         """Open a node. Raises what ``open_node`` raises."""
+        write_logs(as_json=False, file=self._log, level=folder.settings.operation.log_level)
         return open_node(folder, insecure_http=False)
 
     def open_store(self, folder: ExchangeFolder) -> Store:

@@ -23,11 +23,15 @@ _LOOK: Final = 0.2
 
 
 class AsRoles:
-    """Runs an exchange in its roles, on engines that run already; the roles' logs lie in ``logs``."""
+    """Runs an exchange in its roles, on engines that run already; the roles' logs lie in ``logs``.
 
-    def __init__(self, engines: Engines, *, logs: Path) -> None:
+    ``environment`` is what each of them is told besides its folder.
+    """
+
+    def __init__(self, engines: Engines, *, logs: Path, environment: Mapping[str, str]) -> None:
         self._engines = engines
         self._logs = logs
+        self._environment = environment
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -49,10 +53,9 @@ class AsRoles:
         """Make the topics, start every role and yield them once all are ready. Raises ``LocalServerFailedError``."""
         await self._engines.create_topics([partner.participant for partner in folder.partners])
         gateway_port, relay_port, adapters_port = _operation_ports()
-        workers = ("--workers", str(WORKERS))
-        gateway = RoleProcess("gateway", folder.path, self._logs / "gateway.log", gateway_port, workers)
-        relay = RoleProcess("relay", folder.path, self._logs / "relay.log", relay_port)
-        adapters = RoleProcess("adapters", folder.path, self._logs / "adapters.log", adapters_port)
+        gateway = self._role("gateway", folder, gateway_port, "--workers", str(WORKERS))
+        relay = self._role("relay", folder, relay_port)
+        adapters = self._role("adapters", folder, adapters_port)
         roles = (gateway, adapters, relay)
         try:
             gateway.launch()
@@ -65,6 +68,9 @@ class AsRoles:
         finally:
             for role in roles:
                 role.kill()
+
+    def _role(self, name: str, folder: ExchangeFolder, port: int, *options: str) -> RoleProcess:
+        return RoleProcess(name, folder.path, self._logs / f"{name}.log", port, options, self._environment)
 
     def open_store(self, _folder: ExchangeFolder) -> Store:
         """Return the database, as its owner."""

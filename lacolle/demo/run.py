@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ from audit.errors import LogVerificationError
 from audit.queries import LoggedEntry, entry_at
 from audit.verify import VerifiedLog, verify_database
 from lacolle.client import Accepted, Client, Status
-from lacolle.demo.capfolder import Mover, in_order, read_folder_of_cap
+from lacolle.demo.capfolder import CapFile, Mover, in_order
 from lacolle.demo.exchange import RunningDemo, running_demo
 from lacolle.demo.hosting import Host
 from lacolle.demo.scenario import FORGER, STEPS, Deed, Document, Step, document_of
@@ -42,13 +42,18 @@ CAP_SENDER: Final = ParticipantId("ca-qc.msp")
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What the command was asked for. ``directory`` is where everything is made."""
+    """What the command was asked for.
+
+    ``directory`` is where everything is made, ``alerts`` what is sent instead of the scenario, ``environment`` what
+    sets the exchange otherwise.
+    """
 
     language: Language
     as_json: bool
     keep: bool
     directory: Path
-    alerts: Path | None
+    alerts: Sequence[CapFile] | None
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ async def run_demo(
 ) -> DemoResult:
     """Run the demonstration on ``host`` and return its result; with ``keep``, ``announce`` it and run until told."""
     view = View(Console(stderr=options.as_json, quiet=options.as_json), options.language)
-    async with running_demo(options.directory, host) as demo:
+    async with running_demo(options.directory, host, environment=options.environment) as demo:
         tally = Tally()
         if options.alerts is None:
             await _tell(demo, tally, view)
@@ -109,6 +114,8 @@ async def _tell(demo: RunningDemo, tally: Tally, view: View) -> None:
     for number, step in enumerate(STEPS, start=1):
         now = datetime.now().astimezone().replace(microsecond=0)
         alert = document_of(step, number=number, now=now, original=originals.get(step.sample))
+        if step.deed is not Deed.FORGE:  # whatever becomes of it, later steps name it
+            originals.setdefault(step.sample, alert)
         heading = view.heading(step.caption, alert)
         with Live(view.outcome(heading, None), console=view.console, refresh_per_second=20) as live:
 
@@ -122,7 +129,6 @@ async def _tell(demo: RunningDemo, tally: Tally, view: View) -> None:
                 live.update(view.refusal(heading, refusal.title))
                 continue
         tally.sent.append(sent)
-        originals.setdefault(step.sample, alert)
 
 
 async def _send(demo: RunningDemo, step: Step, alert: Document, *, on_change: Callable[[Status], None]) -> Sent:
@@ -153,10 +159,9 @@ def _answered(state: str, acknowledgements: tuple[object, ...]) -> bool:
     return state in ("refused", "expired") or (state == "delivered" and bool(acknowledgements))
 
 
-async def _send_folder(demo: RunningDemo, tally: Tally, view: View, folder: Path) -> None:
-    """Send every CAP file of a folder as one agency, with a progress bar, then wait for what they led to."""
+async def _send_folder(demo: RunningDemo, tally: Tally, view: View, files: Sequence[CapFile]) -> None:
+    """Send every CAP file as one agency, with a progress bar, then wait for what they led to."""
     client = demo.clients[CAP_SENDER]
-    files = await asyncio.to_thread(read_folder_of_cap, folder, sender=CAP_SENDER)
     for each in files:
         if each.fault is not None:
             tally.refused += 1

@@ -36,9 +36,6 @@ class State(StrEnum):
     UNWANTED = "unwanted"
 
 
-DONE: Final = frozenset({State.CREATED, State.CHANGED, State.REMOVED})
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing, and what became of it. ``detail`` never holds a secret."""

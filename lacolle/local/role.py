@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import httpx2
@@ -24,13 +26,17 @@ _POLL: Final = 0.05
 
 @dataclass(slots=True)
 class RoleProcess:
-    """``lacolle NAME FOLDER OPTIONS``; ``port`` is the operator's listener, where its first worker is asked."""
+    """``lacolle NAME FOLDER OPTIONS``; ``port`` is the operator's listener, where its first worker is asked.
+
+    ``environment`` holds the variables of Lacolle's that it gets; whatever others this process has, it does not.
+    """
 
     name: str
     folder: Path
     log: Path
     port: int
     options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _leash: Leash | None = field(default=None, init=False)
 
@@ -47,7 +53,7 @@ class RoleProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_environment(),
+                env={**_without_ours(os.environ), **self.environment},
                 start_new_session=True,  # an interrupt at the terminal is the parent's to pass on
             )
         self._leash = Leash(self._process.pid, ending=signal.SIGTERM)
@@ -118,6 +124,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _environment() -> dict[str, str]:
-    """Return this process's environment without Lacolle's variables: the folder alone says what the exchange is."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("LACOLLE_")}
+def _without_ours(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without Lacolle's variables: they may be another exchange's."""
+    return {name: value for name, value in environment.items() if not name.startswith("LACOLLE_")}

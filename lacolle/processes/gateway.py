@@ -13,15 +13,16 @@ import structlog
 import uvloop
 
 from gateway.clock import system_clock
-from gateway.errors import LogUnavailableError, StoreError, StoreUnavailableError
-from gateway.roles import Means, open_gateway
+from gateway.errors import StoreError
+from gateway.roles import Gateway, Means, open_gateway
 from lacolle.door.server import BACKLOG, Door
 from lacolle.door.sockets import Address, bind, server_tls
 from lacolle.errors import LacolleError
 from lacolle.folder import SETTINGS, ExchangeFolder
+from lacolle.processes.awaiting import StoppedMeanwhileError, opened_once_reachable
 from lacolle.processes.lineup import MARGIN, Lineup, Part, run_until_told, spare_collections
 from lacolle.processes.machinery import bus_look, open_shared_database, require_shared_database
-from lacolle.processes.operation import Operation, bound_operation
+from lacolle.processes.operation import Operation, bound_operation, unready_parts
 from lacolle.processes.telemetry import open_tracing
 from lacolle.processes.workers import REFUSED, Workers
 
@@ -29,8 +30,6 @@ log = structlog.get_logger(__name__)
 
 AFTERWARDS: Final = 2.0
 """Seconds that workers have beyond their own grace before the parent kills them."""
-AWAY: Final = 75
-"""The exit status (EX_TEMPFAIL) of a worker that found the database away: it is replaced, and no other is stopped."""
 
 
 def serve_gateway(
@@ -71,12 +70,6 @@ def serve_gateway(
                         orphaned=orphaned,
                     )
                 )
-            except StoreUnavailableError as error:
-                complain(error)
-                raise SystemExit(AWAY) from None
-            except LogUnavailableError:  # it went away while the registry was read
-                log.warning("database_away", worker=number)
-                raise SystemExit(AWAY) from None
             except (LacolleError, StoreError) as error:
                 complain(error)
                 raise SystemExit(REFUSED) from None
@@ -97,28 +90,40 @@ async def run_gateway(
     """Answer on a socket until told to stop, or until the pipe ``orphaned`` is closed at its other end.
 
     ``worker`` is this process's number among those that share the socket; where it is not ``alone``, metrics are on the
-    operator's listener or nowhere. Raises ``ConfigurationError`` and ``StoreError``.
+    operator's listener or nowhere. A database that is away is waited for. Raises ``ConfigurationError`` and
+    ``StoreError``.
     """
-    settings = folder.settings
+    settings, grace = folder.settings, folder.settings.operation.grace
     async with AsyncExitStack() as stack:
         tracing = stack.enter_context(open_tracing(settings.telemetry, role="gateway"))
         operator = stack.enter_context(bound_operation(settings, role="gateway", port=operation_port, offset=worker))
-        store, leadership = open_shared_database(folder)
-        means = Means(
-            store=store,
-            leadership=leadership,
-            bus=bus_look(settings, folder.path),
-            clock=system_clock,
-            randomness=os.urandom,
-            tracing=tracing,
-            operator=operator is not None or not alone,
-        )
-        gateway = await open_gateway(settings, keys=folder.keys, founding=folder.founding, means=means)
+
+        async def open_() -> Gateway:
+            store, leadership = open_shared_database(folder)
+            means = Means(
+                store=store,
+                leadership=leadership,
+                bus=bus_look(settings, folder.path),
+                clock=system_clock,
+                randomness=os.urandom,
+                tracing=tracing,
+                operator=operator is not None or not alone,
+            )
+            return await open_gateway(settings, keys=folder.keys, founding=folder.founding, means=means)
+
+        def answering() -> list[Part]:
+            return unready_parts(settings, operator=operator, door=(bound, tls))
+
+        try:
+            gateway = await opened_once_reachable(open_, listeners=answering, grace=grace, orphaned=orphaned)
+        except StoppedMeanwhileError:
+            log.info("stopped", role="gateway", worker=worker)
+            return
         stack.push_async_callback(gateway.close)
         parts: list[Part] = [Door(gateway.front.app, bound=bound, tls=tls, settings=settings), gateway]
         if operator is not None:
             parts.append(Operation(operator, health=gateway.front.health, metrics=gateway.front.metrics))
         spare_collections()
         log.info("serving", role="gateway", worker=worker, origin=settings.origin)
-        await run_until_told(Lineup(parts), grace=settings.operation.grace, orphaned=orphaned)
+        await run_until_told(Lineup(parts), grace=grace, orphaned=orphaned)
     log.info("stopped", role="gateway", worker=worker)

@@ -75,10 +75,20 @@ class Lineup:
 async def run_until_told(
     part: Part, *, grace: float, orphaned: int | None = None, closing: float = CLOSES_WITHIN
 ) -> None:
+    """Run a part as ``run_while_told`` does; then what is to be closed afterwards gets ``closing`` seconds.
+
+    Beyond these the process ends where it stands: what was promised is stored, and the rest begins anew.
+    """
+    try:
+        await run_while_told(part, grace=grace, orphaned=orphaned)
+    finally:
+        asyncio.get_running_loop().call_later(closing, _end)  # unless the loop has ended by then
+
+
+async def run_while_told(part: Part, *, grace: float, orphaned: int | None = None) -> None:
     """Run a part until SIGINT, SIGTERM, or until the pipe ``orphaned`` is closed at its other end.
 
-    What is in hand then gets ``grace`` seconds, and what is to be closed afterwards ``closing``. Beyond these,
-    and at a second signal, the process ends where it stands: what was promised is stored, and the rest begins anew.
+    What is in hand then gets ``grace`` seconds. Beyond these, and at a second signal, the process ends where it stands.
     """
     loop = asyncio.get_running_loop()
     running = asyncio.create_task(part.run(), name="process")
@@ -93,7 +103,6 @@ async def run_until_told(
         if not stop.begun:
             raise
     finally:
-        loop.call_later(closing, _end)  # unless the loop has ended by then
         for each in SIGNALS:
             loop.remove_signal_handler(each)
         if orphaned is not None:

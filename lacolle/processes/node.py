@@ -16,17 +16,18 @@ from adapters.registry import PartnerProfile
 from audit.checkpoints import PublishedState
 from bus.topics import OUTCOMES, adapter_group, parcels_topics
 from gateway.clock import system_clock
-from gateway.exchange import open_exchange
+from gateway.exchange import Exchange, open_exchange
 from gateway.outcomes import GROUP
 from gateway.registry import CurrentRegistry
 from lacolle.door.server import Door
 from lacolle.door.sockets import Address, bind, server_tls
 from lacolle.folder import SETTINGS, ExchangeFolder
 from lacolle.processes.adapters import https_sender, open_adapters
+from lacolle.processes.awaiting import StoppedMeanwhileError, opened_once_reachable
 from lacolle.processes.lag import LagCollector
 from lacolle.processes.lineup import Lineup, Part, run_until_told, spare_collections
 from lacolle.processes.machinery import OpenBus, open_bus, open_database
-from lacolle.processes.operation import Operation, bound_operation
+from lacolle.processes.operation import Operation, bound_operation, unready_parts
 from lacolle.processes.telemetry import open_tracing
 from schemas.tracing import UNTRACED
 
@@ -56,8 +57,9 @@ async def open_node(
 ) -> AsyncIterator[Node]:
     """Open everything that a folder's exchange is made of and yield it, ready to run.
 
-    ``insecure_http`` lets a node without a certificate serve plain HTTP, on a loopback address alone. Raises
-    ``ConfigurationError`` and ``StoreError``.
+    ``insecure_http`` lets a node without a certificate serve plain HTTP, on a loopback address alone. A database that
+    other processes share is waited for where it is away. Raises ``ConfigurationError``, ``StoreError``, and
+    ``StoppedMeanwhileError`` where the process is told to stop before.
     """
     settings, listen = folder.settings, folder.settings.listen
     async with AsyncExitStack() as stack:
@@ -67,21 +69,32 @@ async def open_node(
         tracing = stack.enter_context(open_tracing(settings.telemetry, role="serve"))
         opened = await stack.enter_async_context(open_bus(settings, folder.path))
         operator = stack.enter_context(bound_operation(settings, role="serve", port=operation_port))
-        exchange = await open_exchange(
-            settings,
-            store=database.store,
-            bus=opened.bus,
-            keys=folder.keys,
-            founding=folder.founding,
-            published=PublishedState(folder.published_checkpoint),
-            clock=system_clock,
-            randomness=os.urandom,
-            leadership=database.leadership,
-            forgetful=opened.forgetful,
-            bus_look=opened.look,
-            tracing=tracing,
-            operator=operator is not None,
-        )
+        bound = stack.enter_context(closing(bind(listen.host, listen.port, setting=f"listen.port, {SETTINGS}")))
+
+        async def open_() -> Exchange:
+            return await open_exchange(
+                settings,
+                store=database.store,
+                bus=opened.bus,
+                keys=folder.keys,
+                founding=folder.founding,
+                published=PublishedState(folder.published_checkpoint),
+                clock=system_clock,
+                randomness=os.urandom,
+                leadership=database.leadership,
+                forgetful=opened.forgetful,
+                bus_look=opened.look,
+                tracing=tracing,
+                operator=operator is not None,
+            )
+
+        def answering() -> list[Part]:
+            return unready_parts(settings, operator=operator, door=(bound, tls))
+
+        if database.store.shared:
+            exchange = await opened_once_reachable(open_, listeners=answering, grace=settings.operation.grace)
+        else:
+            exchange = await open_()
         stack.push_async_callback(exchange.close)
         exchange.front.metrics.register(LagCollector(opened.lags))
         adapters = open_adapters(
@@ -97,7 +110,6 @@ async def open_node(
         )
         _say_who_has_no_adapter(folder.partners, exchange.registry)
         await _join_groups(folder.partners, opened)
-        bound = stack.enter_context(closing(bind(listen.host, listen.port, setting=f"listen.port, {SETTINGS}")))
         door = Door(exchange.front.app, bound=bound, tls=tls, settings=settings)
         parts: list[Part] = [door, adapters, exchange]
         if operator is not None:
@@ -107,9 +119,12 @@ async def open_node(
 
 async def serve(folder: ExchangeFolder, *, insecure_http: bool, operation_port: int | None = None) -> None:
     """Run a folder's exchange until SIGINT or SIGTERM."""
-    async with open_node(folder, insecure_http=insecure_http, operation_port=operation_port) as node:
-        log.info("serving", address=str(node.address), origin=folder.settings.origin)
-        await run_until_told(node, grace=folder.settings.operation.grace)
+    try:
+        async with open_node(folder, insecure_http=insecure_http, operation_port=operation_port) as node:
+            log.info("serving", address=str(node.address), origin=folder.settings.origin)
+            await run_until_told(node, grace=folder.settings.operation.grace)
+            log.info("stopped")
+    except StoppedMeanwhileError:
         log.info("stopped")
 
 

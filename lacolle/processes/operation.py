@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -14,9 +15,12 @@ from starlette.types import Receive, Scope, Send
 from gateway.engines import OPERATION_PORTS
 from gateway.health import Health
 from gateway.http.health import alive_answer, metrics_answer, readiness_answer
+from gateway.metrics import new_registry
 from gateway.settings import Settings
-from lacolle.door.server import http_server
+from gateway.unready import database_away, unready_application
+from lacolle.door.server import Door, http_server
 from lacolle.door.sockets import bind
+from lacolle.processes.lineup import Part
 
 
 class Operation:
@@ -52,6 +56,24 @@ class Operation:
                 return metrics_answer(self._metrics, await self._health.report())
             case _:
                 return Response(status_code=404)
+
+
+def unready_parts(
+    settings: Settings, *, operator: socket.socket | None, door: tuple[socket.socket, ssl.SSLContext | None] | None
+) -> list[Part]:
+    """Return what answers on a role's sockets while its database is away: it is alive, and not ready.
+
+    Each has a twin of the socket, for whoever answers closes it.
+    """
+    health = database_away()
+    parts: list[Part] = []
+    if door is not None:
+        bound, tls = door
+        app = unready_application(health, problem_base=settings.problem_base)
+        parts.append(Door(app, bound=bound.dup(), tls=tls, settings=settings))
+    if operator is not None:
+        parts.append(Operation(operator.dup(), health=health, metrics=new_registry()))
+    return parts
 
 
 @contextmanager

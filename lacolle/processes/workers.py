@@ -24,7 +24,8 @@ log = structlog.get_logger(__name__)
 
 WATCHED: Final = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM)
 FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 30.0
+LONGEST_PAUSE: Final = 4.0
+"""Seconds that a place stays empty at most: what kept its worker from working may be over at any moment."""
 SETTLED: Final = 10.0
 """Seconds that a worker must have lived for its end to count as the first again."""
 REFUSED: Final = 1

@@ -1,9 +1,9 @@
-"""Starts roles quickly and often: imports the product once, then forks a process for each.
+"""Starts commands quickly and often: imports the product once, then forks a process for each.
 
-``python role_fork.py`` reads a JSON object a line and answers each with a number. ``{"start": [...], "log": "FILE",
-"environment": {...}}`` runs that ``lacolle`` command in memory, files and sockets of its own, and is answered with its
-process's id; ``{"poll": PID}`` is answered with how the process ended, as ``subprocess`` counts it, or with null. What
-still runs at the end of the input is killed. That nothing has to be imported saves most of a start.
+``python -m tests.acceptance.role_fork`` reads a JSON object a line and answers each with a number. ``{"start": [...],
+"log": "FILE", "environment": {...}}`` runs that ``lacolle`` command in memory, files and sockets of its own, and is
+answered with its process's id; ``{"poll": PID}`` is answered with how the process ended, as ``subprocess`` counts it,
+or with null. What still runs at the end of the input is killed. That nothing has to be imported saves most of a start.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from typing import Any, Final, Self
 
 from lacolle import cli
 from lacolle.processes import gateway as _gateway  # noqa: F401 - imported for the children, who would import it themselves
+from lacolle.processes import node as _node  # noqa: F401 - as above
 from lacolle.processes import relay as _relay  # noqa: F401 - as above
+
+_ROOT: Final = Path(__file__).parents[2]
 
 _POLL: Final = 0.02
 
@@ -57,13 +60,24 @@ class ForkedProcess:
 
 
 class Forks:
-    """The process that forks, for as long as the block lasts; for any number of threads."""
+    """The process that forks, for as long as the block lasts; for any number of threads.
+
+    ``environment`` is what it starts from, this process's own where it is None.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = environment
 
     def __enter__(self) -> Self:
         """Start it."""
         self._turn = threading.Lock()
         self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.acceptance.role_fork"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=_ROOT,  # where the tests can be imported from, whatever the environment says
+            env=self._environment,
         )
         return self
 

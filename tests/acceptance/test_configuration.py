@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,11 +15,14 @@ import pytest
 import yaml
 
 from lacolle.samples import WorldOptions, build_world
-from tests.acceptance import command_fork
 from tests.acceptance.agency import Agencies
 from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.conftest import ServerProcess, calling, free_port, reading_log
 from tests.acceptance.independent import Key, dumped
+from tests.acceptance.role_fork import Forks
+from tests.patience import PATIENCE
+
+ENDS_WITHIN = 20.0 * PATIENCE
 
 Change = Callable[[Path], None]
 
@@ -31,25 +31,20 @@ Change = Callable[[Path], None]
 class Commands:
     """The product's command, ready to be run."""
 
-    process: subprocess.Popen[str]
+    forks: Forks
 
     def run(self, *arguments: str, output: Path) -> tuple[int, str]:
         """Return a command's exit status and what it said."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps({"arguments": arguments, "output": str(output)}) + "\n")
-        self.process.stdin.flush()
-        status = int(self.process.stdout.readline())
+        output.unlink(missing_ok=True)
+        status = self.forks.run(arguments, log=output, environment={}, within=ENDS_WITHIN)
         return status, output.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def commands() -> Iterator[Commands]:
-    """Return the command, imported once."""
-    program = [sys.executable, command_fork.__file__]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(program, stdin=pipe, stdout=pipe, text=True, env={"PATH": ""}) as process:
-        yield Commands(process)
+    """Return the command, imported once, in an environment that says nothing."""
+    with Forks({"PATH": ""}) as forks:
+        yield Commands(forks)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -21,12 +22,12 @@ import pytest
 
 from lacolle.folder import read_folder
 from lacolle.samples import World, WorldOptions, build_world
-from tests.acceptance import crash_fork
 from tests.acceptance.conftest import ServerProcess
 from tests.acceptance.crash_agencies import Agencies, client
 from tests.acceptance.crash_partners import Partners, open_partners
 from tests.acceptance.crash_promises import Promises
 from tests.acceptance.databases import exchange_database, store_environment
+from tests.acceptance.role_fork import Forks
 from tests.patience import PATIENCE
 
 _KILLS: Final = int(os.environ.get("LACOLLE_TEST_KILLS", "50"))
@@ -37,7 +38,6 @@ _CONNECTIONS: Final = 8
 _PAUSE: Final = 0.03
 _IN_START_UP: Final = 0.2
 _READY_WITHIN: Final = 30.0 * PATIENCE
-_KILLED: Final = -9
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -96,36 +96,17 @@ def _lasting_port() -> int:
 
 async def _kill_again_and_again(world: World, log: Path, dice: Random, *, kills: int, database: str | None) -> None:
     store = {} if database is None else store_environment(world.folder, database)
-    fork = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(crash_fork.__file__)),
-        str(world.folder),
-        str(log),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, **store},
-    )
-    try:
+    with Forks() as forks:
         for _ in range(kills):
-            await _tell(fork, "start")
+            served = forks.start(["serve", str(world.folder), "--insecure-http"], log=log, environment=store)
             if dice.random() < _IN_START_UP:
                 await asyncio.sleep(dice.uniform(0.0, 0.4))
             else:
                 await _until_ready(world, log)
                 await asyncio.sleep(dice.uniform(0.05, 0.6))
-            assert await _tell(fork, "kill") == _KILLED, f"it had ended by itself:\n{_end_of(log)}"
-    finally:
-        if fork.stdin is not None:
-            fork.stdin.close()
-        await fork.wait()
-
-
-async def _tell(fork: asyncio.subprocess.Process, order: str) -> int:
-    if fork.stdin is None or fork.stdout is None:
-        raise ValueError("the fork server has no pipes")
-    fork.stdin.write(f"{order}\n".encode())
-    await fork.stdin.drain()
-    return int(await fork.stdout.readline())
+            served.send_signal(signal.SIGKILL)
+            status = await asyncio.to_thread(served.wait)
+            assert status == -signal.SIGKILL, f"it had ended by itself:\n{_end_of(log)}"
 
 
 async def _until_ready(world: World, log: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import jsonschema_rs
+import orjson
 import pytest
 
-from lacolle.samples import sample_alerts
+from lacolle.samples import SAMPLES
 from tests.acceptance.agency import Agencies, members, problem_of
 from tests.acceptance.alerts import changed, outbreak, public_warning, stolen_vehicle, wanted_person
 
@@ -19,6 +20,11 @@ TYPES = {
     "public-health/case-notification/v1",
     "emergency-management/public-warning/v1",
 }
+
+
+def sample_alerts() -> list[dict[str, Any]]:
+    """Return the sample alerts; times are to be set before they are sent."""
+    return [orjson.loads(path.read_bytes()) for path in sorted((SAMPLES / "alerts").glob("*.json"))]
 
 
 @pytest.fixture(scope="module")

@@ -158,6 +158,18 @@ def test_a_kid_belongs_to_one(agencies: Agencies) -> None:
     assert sq.submit(stolen_vehicle()).status_code == 201
 
 
+def test_names_of_the_exchanges_keys(agencies: Agencies) -> None:
+    """No participant's key may be called what a key of the exchange is, or could be, in capitals or not."""
+    published = [each["kid"] for each in members(agencies.http.get("/.well-known/jwks.json"))["keys"]]
+    assert published
+    participant = new_participant("CA-QC")
+    for kid in (*published, *(each.upper() for each in published), f"{published[0]}-2"):
+        statement = participant_statement(participant, [window(Key.new(kid))])
+        answer = post_statement(agencies, stated(agencies.authority("CA-QC"), statement))
+        assert problem_of(answer, 409) == "statement-refused"
+    assert registered(agencies, participant) == []
+
+
 def test_unsound_statements(agencies: Agencies) -> None:
     """A statement that is not of the form that the registry knows registers nobody."""
     authority = agencies.authority("CA-QC")

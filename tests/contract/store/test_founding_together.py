@@ -39,7 +39,10 @@ async def test_processes_found_an_exchange_together(tmp_path: Path, postgres_dat
             foundings.append(replace(folder.founding, agreements=dict(named)))
             named.rotate()
         founded = await asyncio.gather(
-            *(found(ledger, each, clock=system_clock) for ledger, each in zip(ledgers, foundings, strict=True))
+            *(
+                found(ledger, each, clock=system_clock, own=folder.keys.kids)
+                for ledger, each in zip(ledgers, foundings, strict=True)
+            )
         )
         for each in founded:
             assert {agreement.signed.document.id for agreement in each.registry.agreements} == {

@@ -22,7 +22,7 @@ from sqlalchemy import Row, select, text
 from audit.entry import Draft, Kind
 from audit.log import initialise
 from audit.tables import log_entries
-from gateway.enrol import Enrolment
+from gateway.enrol import Enrolment, OwnKids
 from gateway.identification import Identification
 from gateway.ratelimit import Rate, RateLimiter
 from gateway.receipts import ReceiptSigner
@@ -42,6 +42,8 @@ from schemas.signing.jws import Unverified, verify
 from schemas.signing.keys import PublicKey, SigningKey
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+OWN_KIDS = OwnKids(frozenset({KeyId("exchange.example.log:receipt"), KeyId("Transport-1")}), "exchange.example/log")
+"""What the exchange's own keys are called."""
 ORIGIN = "gateway.example/log"
 SQ = ParticipantId("ca-qc.sq")
 NYSP = ParticipantId("us-ny.nysp")
@@ -293,6 +295,7 @@ def enrolment_of(ground: Ground, registry: CurrentRegistry) -> Enrolment:
         committer=ground.committer,
         limiter=unlimited(),
         clock=ground.clock,
+        own=OWN_KIDS,
     )
 
 

@@ -15,7 +15,7 @@ from schemas.ids import JurisdictionCode, KeyId
 from schemas.registry import Jurisdiction, Registry
 from schemas.signing.jws import STATEMENT, Unverified, sign_compact
 from schemas.signing.keys import PublicKey, SigningKey
-from tests.unit.gateway.ground import START, Ground, InPlace
+from tests.unit.gateway.ground import OWN_KIDS, START, Ground, InPlace
 from tests.unit.gateway.test_registry import AUTHORITY, QC, jurisdiction, key, registered, revoked
 
 NY = JurisdictionCode("US-NY")
@@ -58,6 +58,7 @@ def enrolment(ground: Ground, signatures: InPlace, rate: Rate = SLOWLY) -> Enrol
         committer=ground.committer,
         limiter=RateLimiter(rate),
         clock=ground.clock,
+        own=OWN_KIDS,
     )
 
 

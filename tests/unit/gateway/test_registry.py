@@ -267,3 +267,30 @@ async def test_a_pin_is_the_canonical_form_of_its_jurisdiction(ground: Ground) -
     other = SigningKey.generate(AUTHORITY.kid, "Ed25519")
     assert jurisdiction_document(jurisdiction(other)) != stored.jurisdictions[QC]
     assert await ground.kinds() == ["jurisdiction-pinned"]
+
+
+@pytest.mark.parametrize(
+    "kid",
+    [
+        "exchange.example.log:receipt",
+        "Exchange.Example.LOG:Receipt",
+        "exchange.example.log:receipt-2027",
+        "Transport-1",
+        "transport-1",
+    ],
+)
+async def test_no_participant_takes_a_name_of_the_exchange(office: Office, kid: str) -> None:
+    """A key that could be taken for one of the exchange's own, now or after its next change of keys, is refused."""
+    taken = SigningKey.generate(KeyId(kid), "Ed25519")
+    with pytest.raises(StatementRefusedError, match="of a key of the exchange"):
+        await office.enrolment.record(registered(key("1"), taken))
+    assert office.registry.participant(SPVM) is None
+    assert await office.ground.entries() == []
+
+
+@pytest.mark.parametrize("kid", ["exchange.example", "exchange.example.logs:1", "transport-10"])
+async def test_other_names_stay_free(office: Office, kid: str) -> None:
+    """A name that merely resembles the exchange's is a participant's to choose."""
+    own = SigningKey.generate(KeyId(kid), "Ed25519")
+    await office.enrolment.record(registered(own))
+    assert office.trusts(own)

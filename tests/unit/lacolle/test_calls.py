@@ -9,17 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from lacolle.client.calls import Call, Caller
+from lacolle.client.calls import Call, Caller, OnWait, in_silence
 from lacolle.client.waiting import retry_after
 from lacolle.errors import ConfigurationError, ExchangeUnreachableError, ProblemError
+from schemas.bilingual import Bilingual
 from tests.unit.lacolle.scripted import Answer, ScriptedExchange, StillClock
 
 NOW = datetime(2026, 1, 17, 19, 5, 9, tzinfo=UTC)
 BUSY = Answer(503, headers={"Retry-After": "3"})
 
 
-def _caller(url: str, clock: StillClock, *, ca_file: Path | None = None) -> Caller:
-    return Caller(url, ca_file=ca_file, language="fr", timeout=5, patience=10, surroundings=clock.surroundings())
+def _caller(url: str, clock: StillClock, *, ca_file: Path | None = None, on_wait: OnWait = in_silence) -> Caller:
+    return Caller(
+        url,
+        ca_file=ca_file,
+        language="fr",
+        timeout=5,
+        patience=10,
+        surroundings=clock.surroundings(),
+        on_wait=on_wait,
+    )
 
 
 @pytest.fixture
@@ -84,6 +93,40 @@ def test_no_answer_is_tried_again_and_then_told(clock: StillClock) -> None:
     assert len(clock.slept) > 3
     assert sum(clock.slept) <= 10
     assert "les mêmes octets" in failed.value.in_language("fr")
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [(Answer(0), "did not answer (RemoteProtocolError)"), (Answer(503), "asks to come again later (503)")],
+    ids=["no answer", "busy"],
+)
+def test_the_first_failure_is_told_before_the_wait(
+    exchange: ScriptedExchange, clock: StillClock, first: Answer, words: str
+) -> None:
+    """Whoever waits for a call is told once, before the first wait begins, why it is and how long it may last."""
+    told: list[tuple[Bilingual, float]] = []
+    caller = _caller(exchange.url, clock, on_wait=lambda text: told.append((text, sum(clock.slept))))
+    exchange.script["/v1/alerts"] = [first, first, first, Answer(201, {})]
+    assert caller.answer(_post).status_code == 201
+    caller.close()
+    [(text, after)] = told
+    assert after == 0
+    assert text.en.startswith(exchange.url)
+    assert words in text.en
+    assert "for 10 s at most" in text.en
+    assert "nouvelles tentatives pendant 10 s au plus" in text.fr
+
+
+def test_an_answer_at_once_is_told_to_nobody(exchange: ScriptedExchange, clock: StillClock) -> None:
+    """A call that is answered, or refused for good, says nothing of waiting."""
+    told: list[Bilingual] = []
+    caller = _caller(exchange.url, clock, on_wait=told.append)
+    exchange.script["/v1/alerts"] = [Answer(201, {}), Answer(403)]
+    assert caller.answer(_post).status_code == 201
+    with pytest.raises(ProblemError):
+        caller.answer(_post)
+    caller.close()
+    assert told == []
 
 
 def test_a_connection_that_breaks_is_made_again(caller: Caller, exchange: ScriptedExchange, clock: StillClock) -> None:

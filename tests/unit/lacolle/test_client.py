@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 import lacolle
-from lacolle.client import Client
+from lacolle.client import Accepted, Client
 from lacolle.errors import ProblemError, ReceiptNotTrustedError, UnexpectedAnswerError
 from lacolle.keyfiles import write_key_file
 from schemas.alerts.catalogue import InvalidAlertError
+from schemas.bilingual import Bilingual
 from schemas.decisions import Lane
 from schemas.evidence import AcknowledgementStatus
 from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, read_compact, verify
@@ -23,6 +24,7 @@ from tests.unit.lacolle.scripted import (
     ALERT_ID,
     DELIVERY_ID,
     Answer,
+    Request,
     ScriptedExchange,
     StillClock,
     accepted_body,
@@ -266,3 +268,30 @@ def test_importing_the_package_costs_nothing() -> None:
     assert lacolle.Client is Client
     with pytest.raises(AttributeError, match="Server"):
         _ = lacolle.Server
+
+
+def test_a_batch_says_that_lines_are_sent_again(
+    exchange: ScriptedExchange, clock: StillClock, agency_key: SigningKey, alert: dict[str, JsonValue]
+) -> None:
+    """Lines that the exchange asks for once more are sent again after its wait, of which the sender is told once."""
+    told: list[Bilingual] = []
+    busy = Answer(200, {"status": 503, "retry_after": 3, "body": {"title": "Busy"}})
+
+    def accept(request: Request) -> Answer:
+        return Answer(200, {"status": 201, "body": accepted_body(request.body, exchange.key)})
+
+    exchange.script["/v1/alerts/batch"] = [busy, busy, accept]
+    with Client(
+        exchange.url,
+        participant="ca-qc.sq",
+        key=agency_key,
+        patience=10,
+        surroundings=clock.surroundings(),
+        on_wait=told.append,
+    ) as client:
+        [accepted] = client.send_batch([alert])
+    assert isinstance(accepted, Accepted)
+    assert clock.slept == [3, 3]
+    assert [text.en for text in told] == [
+        "The exchange asks to send 1 of the alerts again later: trying again for 10 s at most."
+    ]

@@ -159,6 +159,56 @@ def test_send_takes_standard_input_and_what_was_signed_before(
     assert connected.to("/v1/alerts")[0].body == submission.strip()
 
 
+@pytest.mark.parametrize(("language", "words"), [("fr", "nouvelles tentatives"), ("en", "trying again")])
+@pytest.mark.parametrize("way", [("--json",), ()], ids=["program", "person"])
+def test_send_says_that_it_tries_again(
+    connected: ScriptedExchange, alert_file: Path, language: str, words: str, way: tuple[str, ...]
+) -> None:
+    """An exchange that does not answer is not waited for in silence; standard output has the answer alone."""
+    connected.script["/v1/alerts"] = [Answer(0), connected.accept]
+    result = run("send", alert_file, "--lang", language, *way)
+    assert result.exit_code == 0
+    assert words in result.stderr
+    assert connected.url in result.stderr
+    assert words not in result.stdout
+
+
+def test_statement_submit_says_that_it_tries_again(connected: ScriptedExchange, tmp_path: Path) -> None:
+    """So does the authority's command."""
+    (tmp_path / "statement.jws").write_text("a.b.c")
+    answer = Answer(201, {"participant": "ca-qc.sq", "log_index": 1})
+    connected.script["/v1/statements"] = [Answer(0), answer]
+    result = run("statement", "submit", tmp_path / "statement.jws")
+    assert (result.exit_code, "trying again" in result.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("command", ["send", "preview", "sign"])
+@pytest.mark.parametrize("form", ["native", "signed"])
+def test_nobody_speaks_for_somebody_else(
+    connected: ScriptedExchange, alert_file: Path, tmp_path: Path, command: str, form: str
+) -> None:
+    """An alert of another sender than the participant named is refused, whatever its form, and nothing is sent."""
+    if form == "signed":
+        run("sign", alert_file, "--out", tmp_path / "alert.jws")
+        alert_file = tmp_path / "alert.jws"
+    for language, words in (("en", "you speak as us-ny.nysp"), ("fr", "vous parlez au nom de us-ny.nysp")):
+        result = run(command, alert_file, "--participant", "us-ny.nysp", "--lang", language)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert words in result.stderr
+        assert "ca-qc.sq" in result.stderr
+    assert connected.requests == []
+
+
+def test_nobody_speaks_for_somebody_else_among_several(connected: ScriptedExchange, alert_file: Path) -> None:
+    """One alert of another sender keeps the alerts that were named with it from being sent."""
+    other = alert_file.with_name("other.json")
+    other.write_bytes(alert_file.read_bytes().replace(b'"ca-qc.sq"', b'"ca-qc.spvm"'))
+    result = run("send", alert_file, other)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "ca-qc.spvm" in result.stderr
+    assert connected.requests == []
+
+
 def test_a_refusal_is_told_with_what_to_do(connected: ScriptedExchange, alert_file: Path) -> None:
     """A problem ends with status 1, its title, its advice and the request's id on standard error."""
     problem = {"type": "urn:x/not-permitted", "title": "The participant may not do this", "instance": "b7c5"}

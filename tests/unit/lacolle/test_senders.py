@@ -26,6 +26,7 @@ def participant(
     unknown_kind: bool = False,
     until: datetime = NOON + HOUR,
     superseded: tuple[dict[str, Any], ...] = (),
+    issued_at: datetime | None = None,
 ) -> Participant:
     """Return what the exchange lists of the Sûreté: a key from eleven to one, in a statement until two."""
     window = {"from": (NOON - HOUR).isoformat(), "until": until.isoformat()}
@@ -37,6 +38,7 @@ def participant(
             "participant": SQ,
             "keys": keys,
             "superseded_keys": superseded,
+            "issued_at": None if issued_at is None else issued_at.isoformat(),
             **window,
             "until": (until + HOUR).isoformat(),
             "roles": ["sender"],
@@ -130,6 +132,17 @@ def test_a_superseded_key_counts_for_what_it_signed() -> None:
         assert not exchange.knows(key, NOON - 2 * HOUR)
     assert exchange.knows(next_key, NOON)
     assert not exchange.knows(KEY, NOON)
+
+
+def test_a_key_that_was_named_again_counts_from_then_on() -> None:
+    """Of a key that an older statement held the present one speaks from its signature on, of a new one as it says."""
+    before = {"from": (NOON - 9 * HOUR).isoformat(), "until": (NOON - 2 * HOUR).isoformat()}
+    listed = participant(superseded=({"jwk": dict(KEY.public.jwk), **before},), issued_at=NOON)
+    again, new = Exchange(listed), Exchange(participant(issued_at=NOON))
+    assert again.knows(KEY, NOON - 3 * HOUR)
+    assert not again.knows(KEY, NOON - HOUR)
+    assert again.knows(KEY, NOON)
+    assert new.knows(KEY, NOON - HOUR)
 
 
 def test_a_stated_key_that_was_revoked_never_counts() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -95,6 +96,20 @@ def test_one_that_fails_again_and_again_is_tried_ever_less_often(tmp_path: Path)
     process.communicate(timeout=10)
     assert 2 <= len(_pids(tmp_path, 0)) <= 4
     assert len(_pids(tmp_path, 1)) == 1
+
+
+def test_a_place_is_not_left_empty_for_long(tmp_path: Path) -> None:
+    """However often a worker failed, it is tried again within a few seconds: what was amiss may be over by then."""
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path), "fails"], stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        pauses: list[float] = []
+        while len(pauses) < 5:
+            line = process.stderr.readline()  # of which some are the tracebacks of what failed
+            if b'"worker_ended"' in line:
+                pauses.append(json.loads(line)["again_in"])
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 4.0]
 
 
 def test_a_set_up_that_can_not_start_ends_the_command(tmp_path: Path) -> None:

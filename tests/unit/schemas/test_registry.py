@@ -422,3 +422,56 @@ def test_a_replaced_key_that_is_revoked_signed_nothing() -> None:
     revoked = registry(verified(participant()), newer).with_statement(verified(revocation(), at=T0 + 2 * DAY))
     assert revoked.key_at(SQ.kid, T0) is None
     assert revoked.superseded_of(ParticipantId("ca-qc.sq")) == ()
+
+
+def whose_roles(known: Registry, at: datetime) -> tuple[Role, ...] | None:
+    """Return the roles of the statement that says whose the Sûreté's key was; None where none does."""
+    found = known.key_at(SQ.kid, at)
+    return None if found is None else found[0].roles
+
+
+def test_the_past_is_judged_by_the_statement_that_stood_then() -> None:
+    """A newer statement about the same key ends the older one's window at its signature, and begins there itself."""
+    older, newer = participant(roles=["sender"]), participant(roles=["auditor"])
+    known = registry(verified(older), verified(newer, at=T0 + 2 * DAY), verified(participant(), at=T0 + 4 * DAY))
+    assert whose_roles(known, T0) == (Role.SENDER,)
+    assert whose_roles(known, T0 + 2 * DAY - MS) == (Role.SENDER,)
+    assert whose_roles(known, T0 + 2 * DAY) == (Role.AUDITOR,)
+    assert whose_roles(known, T0 + 4 * DAY - MS) == (Role.AUDITOR,)
+    assert whose_roles(known, T0 + 4 * DAY) == (Role.SENDER, Role.RECEIVER)
+    windows = [(held.first, held.end) for held in known.superseded_of(ParticipantId("ca-qc.sq"))]
+    assert windows == [(T0, T0 + 2 * DAY), (T0 + 2 * DAY, T0 + 4 * DAY)]
+
+
+def test_a_key_that_was_dropped_is_not_given_the_time_in_between() -> None:
+    """A later statement that names a dropped key again, from the beginning, trusts it from its own signature on."""
+    known = registry(
+        verified(participant()),
+        verified(participant(keys=[key_entry(SQ_NEXT)]), at=T0 + DAY),
+        verified(participant(), at=T0 + 3 * DAY),
+    )
+    assert known.key_at(SQ.kid, T0 + DAY - MS) is not None
+    assert known.key_at(SQ.kid, T0 + DAY) is None
+    assert known.key_at(SQ.kid, T0 + 3 * DAY - MS) is None
+    assert known.key_at(SQ.kid, T0 + 3 * DAY) is not None
+
+
+@pytest.mark.parametrize("until", [T0 + DAY, T0 + 50 * DAY])
+def test_no_hindsight_changes_how_long_a_key_counted(until: datetime) -> None:
+    """A newer statement neither begins a key earlier than the older one did, nor ends it before its own signature."""
+    older = participant(keys=[key_entry(SQ, start=T0 + DAY)])
+    newer = participant(keys=[key_entry(SQ, start=T0, until=until)])
+    known = registry(verified(older), verified(newer, at=T0 + 2 * DAY))
+    assert known.key_at(SQ.kid, T0 + DAY - MS) is None
+    assert known.key_at(SQ.kid, T0 + DAY) is not None
+    assert known.key_at(SQ.kid, T0 + 2 * DAY - MS) is not None
+    assert (known.key_at(SQ.kid, T0 + 2 * DAY) is not None) == (until > T0 + 2 * DAY)
+
+
+def test_a_newer_statement_counts_at_once_whatever_its_clock_said() -> None:
+    """What it drops is refused, what it names is trusted, from the moment it is known: its clock may be ahead."""
+    known = registry(verified(participant()), verified(participant(keys=[key_entry(SQ_NEXT)]), at=T0 + DAY + SECOND))
+    assert known.trusted_key(SQ.kid, T0 + DAY) is None
+    assert known.trusted_key(SQ_NEXT.kid, T0 + DAY) is not None
+    again = known.with_statement(verified(participant(), at=T0 + 2 * DAY))
+    assert again.trusted_key(SQ.kid, T0 + 2 * DAY - SECOND) is not None
