@@ -76,6 +76,7 @@ reports = st.builds(
     attempt=attempts,
     at=instants,
     outcome=outcomes,
+    traceparent=st.sampled_from(["", PARCEL.traceparent]),
 )
 
 
