@@ -239,6 +239,7 @@ class _LaneWorker:
             attempt=parcel.attempt,
             at=self._now(),
             outcome=outcome,
+            traceparent=traceparent,
         )
         self._observer.handled(parcel, report, seconds)
         return write_outcome(report, origin=self._settings.origin)

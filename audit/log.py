@@ -1,6 +1,6 @@
 """Appending to the log, in the writer's transaction.
 
-A batch holds the head's row from ``open_batch`` until the caller commits or rolls back, so there is one writer at a
+A batch holds the head's row from ``lock_head`` until the caller commits or rolls back, so there is one writer at a
 time and the index has no gaps: what is rolled back never had a place. On SQLite, which locks no rows, the caller
 begins with ``BEGIN IMMEDIATE``; a head that moved all the same is noticed at the write, and refused.
 """
@@ -52,8 +52,15 @@ async def open_batch(connection: AsyncConnection, *, now: datetime, randomness: 
     ``now`` is the time of every entry of the batch; ``randomness(n)`` gives n bytes fit for secrets. Raises
     ``LogStateError`` where the log was not initialised or its head is damaged.
     """
-    row = _present((await connection.execute(_LOCK_HEAD)).first())
-    return LogBatch(connection, frontier=_frontier(row), now=now, randomness=randomness)
+    return LogBatch(connection, frontier=await lock_head(connection), now=now, randomness=randomness)
+
+
+async def lock_head(connection: AsyncConnection) -> Frontier:
+    """Lock the head in the caller's transaction, once nobody else holds it, and return the edge of the tree.
+
+    For a caller that begins a ``LogBatch`` by what is so only then, such as the time. Raises as ``open_batch``.
+    """
+    return _frontier(_present((await connection.execute(_LOCK_HEAD)).first()))
 
 
 class LogBatch:

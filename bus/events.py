@@ -134,7 +134,7 @@ def read_parcel(record: Record) -> Parcel:
         exercise="ce_exercise" in headers and bool(headers.text("ce_exercise", "true")),
         content_type=headers.text("content-type", _TEXT),
         data_schema=headers.text("ce_dataschema", _TEXT),
-        traceparent=headers.text("traceparent", _TEXT) if "traceparent" in headers else "",
+        traceparent=headers.trace(),
         body=record.value,
         manifest=headers.text("ce_manifest", _COMPACT_JWS) if "ce_manifest" in headers else "",
     )
@@ -143,7 +143,8 @@ def read_parcel(record: Record) -> Parcel:
 def write_outcome(report: OutcomeReport, *, origin: str) -> Record:
     """Return the record that brings an outcome back to the exchange ``origin``.
 
-    The event's id is made of the report, so reports that say the same are one event, and no others are.
+    The event's id is made of what the report says, so reports that say the same are one event, and no others are; an
+    empty trace is left out.
     """
     at = utc_text(report.at)
     headers = {
@@ -155,6 +156,8 @@ def write_outcome(report: OutcomeReport, *, origin: str) -> Record:
         "ce_time": at,
         "content-type": "application/json",
     }
+    if report.traceparent:
+        headers["traceparent"] = report.traceparent
     body = {
         "delivery_id": report.delivery_id,
         "alert_id": report.alert_id,
@@ -168,7 +171,8 @@ def write_outcome(report: OutcomeReport, *, origin: str) -> Record:
 
 def read_outcome(record: Record) -> OutcomeReport:
     """Return the outcome report that a record carries. Raises ``MalformedRecordError``."""
-    _Headers.of(record, event_type=OUTCOME_TYPE)
+    headers = _Headers.of(record, event_type=OUTCOME_TYPE)
+    traceparent = headers.trace()
     try:
         body = _OutcomeBody.model_validate(parse_json(record.value))
         at = read_utc(body.at)
@@ -183,6 +187,7 @@ def read_outcome(record: Record) -> OutcomeReport:
         attempt=body.attempt,
         at=at,
         outcome=body.outcome_value(),
+        traceparent=traceparent,
     )
 
 
@@ -265,6 +270,9 @@ class _Headers:
             return read_utc(self.text(name, _TEXT))
         except ValueError:
             raise MalformedRecordError(f"{name} is not as it should be") from None
+
+    def trace(self) -> str:
+        return self.text("traceparent", _TEXT) if "traceparent" in self else ""
 
 
 def _checked(name: str, value: bytes, pattern: str) -> re.Match[str]:

@@ -95,6 +95,7 @@ class Dispatching:
             committer=committer,
             writer=OutcomeWriter(Backoff(settings.delivery.retry_base, settings.delivery.retry_cap)),
             on_settled=self._settled,
+            tracing=at.tracing,
         )
         self._deadlines = DeadlineWatch(
             store=at.ledger.store, committer=committer, clock=at.clock, on_expired=self._expired

@@ -2,7 +2,7 @@
 
 A batch brings the registry up to date once it holds the log's head, so nothing is ever written by an older one. What is
 answered without a batch (a stranger's signature, a bearer token) is decided by a registry that is some milliseconds
-behind at most, and a stranger is refused only after another look.
+behind, under load some fifty, and a stranger is refused only after another look.
 
 A process may run with an older jurisdictions file than another. What concerns a jurisdiction that it has not pinned it
 leaves out, and says so: it can verify none of it.
@@ -22,7 +22,7 @@ from agreements.signed import UntrustedAgreementError, VerifiedAgreement, claime
 from agreements.succession import ConflictingVersionsError
 from gateway.errors import LogUnavailableError, OvertakenError, StoreError
 from gateway.registry import CurrentRegistry
-from gateway.store.changes import log_sizes
+from gateway.store.changes import growths
 from gateway.store.engine import Store
 from gateway.store.registry import StoredStatement, read_registry, read_version
 from schemas.bilingual import Bilingual
@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 ResultT = TypeVar("ResultT")
 _AGAIN: Final = 0.5
 """Seconds until a look that failed is repeated."""
+_REST: Final = 0.05
+"""Seconds between two looks at least: under load the log grows dozens of times a second, and the registry does not."""
 _TIMES: Final = 5
 """How often something is decided anew at most because the registry moved meanwhile."""
 
@@ -92,9 +94,10 @@ class RegistryFollower:
 
     async def run(self) -> None:
         """Follow until cancelled. A look that fails is repeated until one succeeds, also where the log is at rest."""
-        async for _ in log_sizes(self._store):
+        async for _ in growths(self._store):
             while not await self._looked():  # noqa: ASYNC110 - a database that is back tells nobody
                 await asyncio.sleep(_AGAIN)
+            await asyncio.sleep(_REST)
 
     async def _looked(self) -> bool:
         try:

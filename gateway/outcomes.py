@@ -19,6 +19,7 @@ from gateway.errors import LogUnavailableError
 from gateway.store.committer import Committer
 from gateway.store.dispatches import OutcomeWriter, Settled
 from schemas.parcels import OutcomeReport
+from schemas.tracing import UNTRACED, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -41,11 +42,13 @@ class OutcomeRecorder:
         committer: Committer,
         writer: OutcomeWriter,
         on_settled: Callable[[OutcomeReport, Settled], None],
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._bus = bus
         self._committer = committer
         self._writer = writer
         self._on_settled = on_settled
+        self._tracing = tracing
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -95,7 +98,8 @@ class OutcomeRecorder:
         What goes wrong with one report must end neither the recording of the others nor the exchange.
         """
         try:
-            settled = await self._write(report)
+            with self._tracing.span("record", parent=report.traceparent, alert_id=report.alert_id):
+                settled = await self._write(report)
         except Exception as error:  # noqa: BLE001 - whatever a lone report raises is its own; storage that failed is not
             name = type(error).__name__  # alone: a message or a traceback may repeat the report
             log.error("outcome_set_aside", delivery_id=report.delivery_id, error=name)  # noqa: TRY400 - see above

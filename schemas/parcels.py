@@ -68,7 +68,10 @@ Outcome: TypeAlias = Delivered | Deferred | Refused
 
 @dataclass(frozen=True, slots=True)
 class OutcomeReport:
-    """An outcome on its way back to the exchange; ``at`` is when the transport had its answer, UTC."""
+    """An outcome on its way back to the exchange; ``at`` is when the transport had its answer, UTC.
+
+    ``traceparent`` is the trace context of the attempt, or "": whichever process records the outcome goes on with it.
+    """
 
     delivery_id: DeliveryId
     alert_id: AlertId
@@ -76,3 +79,4 @@ class OutcomeReport:
     attempt: int
     at: datetime
     outcome: Outcome
+    traceparent: str = ""

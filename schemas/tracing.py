@@ -53,6 +53,10 @@ class Tracing(Protocol):
         """
         ...
 
+    def note(self, **attributes: str) -> None:
+        """Add to the span around the caller what was not known when it began. Never raises, never blocks."""
+        ...
+
 
 class Untraced:
     """Records nothing."""
@@ -60,6 +64,9 @@ class Untraced:
     def span(self, name: str, *, parent: str, **attributes: str) -> AbstractContextManager[str]:  # noqa: ARG002 - the protocol's
         """Yield the parent."""
         return nullcontext(parent)
+
+    def note(self, **attributes: str) -> None:
+        """Let it be."""
 
 
 UNTRACED: Final = Untraced()

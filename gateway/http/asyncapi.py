@@ -20,6 +20,7 @@ _UUID: Final = {"type": "string", "pattern": UUID_PATTERN}
 _PARTICIPANT: Final = {"type": "string", "pattern": PARTICIPANT_PATTERN}
 _INSTANT: Final = {"type": "string", "format": "date-time"}
 _TEXT: Final = {"type": "string", "minLength": 1}
+_TRACE: Final = {**_TEXT, "description": "W3C Trace Context"}
 
 
 def asyncapi_document() -> dict[str, Any]:
@@ -100,7 +101,7 @@ _PARCEL: Final[dict[str, Any]] = {
             "ce_attempt": {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"},
             "ce_exercise": {"const": "true", "description": "Where the alert's status is not Actual"},
             "content-type": _TEXT,
-            "traceparent": {**_TEXT, "description": "W3C Trace Context"},
+            "traceparent": _TRACE,
         },
         optional=("ce_exercise", "traceparent"),
     ),
@@ -120,7 +121,9 @@ _OUTCOME: Final[dict[str, Any]] = {
             "ce_subject": {**_UUID, "description": "The alert's id"},
             "ce_time": _INSTANT,
             "content-type": {"const": "application/json"},
-        }
+            "traceparent": _TRACE,
+        },
+        optional=("traceparent",),
     ),
     "payload": {
         "type": "object",

@@ -17,4 +17,6 @@ async def accept(use: Services, scope: Scope, submission: bytes) -> Answer:
     if use.tracing is None:
         return await use.intake.accept(submission, certificate=certificate, traceparent=traceparent)
     with use.tracing.span("accept", parent=traceparent) as traceparent:
-        return await use.intake.accept(submission, certificate=certificate, traceparent=traceparent)
+        answer = await use.intake.accept(submission, certificate=certificate, traceparent=traceparent)
+        use.tracing.note(alert_id=answer.alert_id)
+        return answer

@@ -7,8 +7,8 @@ reads what it needs to know.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from typing import Final
 
 import structlog
@@ -40,20 +40,31 @@ _TROUBLE: Final = (*DRIVER_TROUBLE, OSError)
 async def log_sizes(store: Store, *, poll: float = POLL) -> AsyncIterator[int]:
     """Yield the log's size now, and again whenever it was seen to have grown; several growths may be one.
 
+    As soon as ``growths`` says so. Goes on while the database is away. Never ends by itself.
+    """
+    seen = -1
+    async with aclosing(growths(store, poll=poll)) as told:
+        async for _ in told:
+            size = await _size(store)
+            if size is not None and size > seen:
+                seen = size
+                yield size
+
+
+async def growths(store: Store, *, poll: float = POLL) -> AsyncGenerator[None]:
+    """Yield now, and again whenever the log may have grown since the last one was asked for.
+
     On PostgreSQL within milliseconds of another process's commit; within ``poll`` seconds where its word does not come
     through, and on SQLite. Goes on while the database is away. Never ends by itself.
     """
-    grown, seen = asyncio.Event(), -1
+    grown = asyncio.Event()
     word = None if store.address is None else _Word(store.address, grown)
     try:
         while True:
             grown.clear()
             if word is not None:
                 await word.keep()
-            size = await _size(store)
-            if size is not None and size > seen:
-                seen = size
-                yield size
+            yield
             with suppress(TimeoutError):
                 async with asyncio.timeout(poll if word is None else min(poll, _ASKED_EVERY)):
                     await grown.wait()

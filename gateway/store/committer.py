@@ -1,9 +1,9 @@
 """The one writer of a gateway process.
 
 Requests compute all they can on their own, submit a small item, and wait for the transaction that carries it. While
-one transaction is being written the next items gather; a lone item commits at once. In a batch each ``Writer`` sees all
-of its items together, in the order in which they came, and appends to the one open log batch, so the index an item gets
-is final when its transaction commits and never existed when it does not.
+one transaction is being written, or another process holds the log, the next items gather; a lone item commits at once.
+In a batch each ``Writer`` sees all of its items together, in the order in which they came, and appends to the one open
+log batch, so the index an item gets is final when its transaction commits and never existed when it does not.
 
 What a caller may rely on: ``submit`` returns only after the commit; whatever it raises, nothing of its item is stored
 (or, for ``LogUnavailableError`` alone, the outcome is unknown to the caller and the same item may be submitted again).
@@ -22,7 +22,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from audit.errors import LogStateError
-from audit.log import LogBatch, open_batch
+from audit.log import LogBatch, lock_head
 from gateway.errors import GatewayError, LogUnavailableError, OvertakenError, StoreError
 from gateway.store.engine import is_storage_failure, is_unavailable
 
@@ -160,8 +160,7 @@ class Committer:
             self._wake.clear()
             while self._waiting:
                 await self._gather()
-                chosen, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
-                await self._commit(chosen)
+                await self._commit(self._taken(self._max_batch), filling=True)
                 if self._failure is not None:
                     _refuse(self._waiting)
                     raise self._failure
@@ -200,10 +199,15 @@ class Committer:
         self._closing = True
         self._wake.set()
 
-    async def _commit(self, chosen: list[_Waiting[Any, Any]]) -> None:
+    def _taken(self, most: int) -> list[_Waiting[Any, Any]]:
+        taken, self._waiting = self._waiting[:most], self._waiting[most:]
+        return taken
+
+    async def _commit(self, chosen: list[_Waiting[Any, Any]], *, filling: bool = False) -> None:
+        """Write a batch; one that is ``filling`` takes with it what comes while another process holds the log."""
         started = asyncio.get_running_loop().time()
         try:
-            batch, results = await self._write(chosen)
+            batch, results = await self._write(chosen, filling=filling)
         except Exception as error:  # noqa: BLE001 - every failure of a batch is classified in one place
             await self._failed(chosen, error)
             return
@@ -217,11 +221,14 @@ class Committer:
             waiting.settle(result)
         self.observe(len(chosen), asyncio.get_running_loop().time() - started)
 
-    async def _write(self, chosen: list[_Waiting[Any, Any]]) -> tuple[Batch, list[object]]:
-        results: list[object] = [None] * len(chosen)
+    async def _write(self, chosen: list[_Waiting[Any, Any]], *, filling: bool) -> tuple[Batch, list[object]]:
         async with self._engine.begin() as connection:
-            now = self._clock()
-            log_batch = await open_batch(connection, now=now, randomness=self._randomness)
+            frontier = await lock_head(connection)
+            now = self._clock()  # not before: times follow the log's order, and nothing was received after it
+            if filling:
+                chosen += self._taken(self._max_batch - len(chosen))
+            results: list[object] = [None] * len(chosen)
+            log_batch = LogBatch(connection, frontier=frontier, now=now, randomness=self._randomness)
             batch = Batch(connection=connection, log=log_batch, now=now, randomness=self._randomness)
             if self.standing is not None:
                 await self.standing.refresh(connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,8 +37,10 @@ class Spans:
     """Records spans; see ``schemas.tracing.Tracing``. What the collector does not take in time is dropped."""
 
     def __init__(self, provider: TracerProvider) -> None:
-        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415 - an extra
+        from opentelemetry.trace import get_current_span  # noqa: PLC0415 - an extra
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415 - the same
 
+        self._current = get_current_span
         self._tracer = provider.get_tracer(_SERVICE)
         self._propagator = TraceContextTextMapPropagator()
 
@@ -49,9 +51,8 @@ class Spans:
         Without a ``parent`` the span is a child of the one around it, where there is one in this task.
         """
         context = self._propagator.extract({"traceparent": parent}) if parent else None
-        named = {f"lacolle.{each}": value for each, value in attributes.items()}
         with self._tracer.start_as_current_span(
-            name, context=context, attributes=named, record_exception=False, set_status_on_exception=False
+            name, context=context, attributes=_named(attributes), record_exception=False, set_status_on_exception=False
         ) as span:
             carrier: dict[str, str] = {}
             self._propagator.inject(carrier)
@@ -60,6 +61,14 @@ class Spans:
             except Exception as error:
                 span.set_attribute("error.type", type(error).__name__)  # its message may repeat an alert
                 raise
+
+    def note(self, **attributes: str) -> None:
+        """Add to the span of this task."""
+        self._current().set_attributes(_named(attributes))
+
+
+def _named(attributes: Mapping[str, str]) -> dict[str, str]:
+    return {f"lacolle.{each}": value for each, value in attributes.items()}
 
 
 def _provider(settings: TelemetrySettings, role: str) -> Any:  # noqa: ANN401 - an extra's type

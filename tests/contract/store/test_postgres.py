@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from audit.log import read_head
+from audit.entry import time_text
+from audit.log import lock_head, read_head
 from audit.note import LogSigner
 from audit.verify import verify_database
 from gateway.errors import LogUnavailableError, StoreError
@@ -229,6 +230,32 @@ async def test_two_processes_write_one_log(on_postgres: Ground, postgres_databas
     assert len({answer.alert_id for answer in answers}) == 200
     entries = await on_postgres.entries()
     assert [entry["index"] for entry in entries] == list(range(400))
+
+
+async def test_a_batch_takes_what_comes_while_another_process_holds_the_log(
+    on_postgres: Ground, postgres_database: str
+) -> None:
+    """What is submitted until the head is free is one transaction, whose time is the instant at which it got it."""
+    other = open_postgres(postgres_database)
+    async with other.writer.begin() as holding:
+        await lock_head(holding)
+        first = asyncio.create_task(on_postgres.committer.submit(EntryWriter(), draft("a")))
+        async with asyncio.timeout(5):
+            while not await _waits_for_the_head(on_postgres):  # noqa: ASYNC110 - a lock tells nobody who waits for it
+                await asyncio.sleep(0.02)
+        others = [asyncio.create_task(on_postgres.committer.submit(EntryWriter(), draft(name))) for name in "bc"]
+        on_postgres.clock.advance(1.0)
+        await asyncio.sleep(0)
+    assert await asyncio.gather(first, *others) == [0, 1, 2]
+    assert on_postgres.batches[-1] == 3
+    assert {entry["time"] for entry in await on_postgres.entries()} == {time_text(on_postgres.clock())}
+    await other.close()
+
+
+async def _waits_for_the_head(ground: Ground) -> bool:
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with ground.store.reading() as connection:
+        return bool(await connection.scalar(text(statement)))
 
 
 async def test_two_processes_that_are_given_the_same_alert_store_it_once(

@@ -38,13 +38,13 @@ from tests.unit.bus.parcels import BODY, NOON, NYSP, ORIGIN
 
 @pytest.mark.parametrize("outcome", [Delivered("http 200"), Deferred("http 503", 30.0), Refused("http 404")])
 async def test_what_the_transport_said_is_reported(exchange: Exchange, outcome: Outcome) -> None:
-    """The report carries the transport's outcome, with the parcel's names and the worker's time; then all is done."""
+    """The report carries the transport's outcome, the parcel's names and trace, the worker's time; then all is done."""
     sent = replace(parcel(1), attempt=3)
     hands = answering(outcome)
     async with working(exchange.bus, hands):
         await exchange.send(sent)
         reports = await exchange.reports(1)
-    assert reports == [OutcomeReport(sent.delivery_id, sent.alert_id, NYSP, 3, NOON, outcome)]
+    assert reports == [OutcomeReport(sent.delivery_id, sent.alert_id, NYSP, 3, NOON, outcome, sent.traceparent)]
     assert await exchange.nothing_left()
     assert hands.closed == 1
 

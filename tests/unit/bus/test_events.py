@@ -77,6 +77,7 @@ reports = st.builds(
     attempt=attempts,
     at=instants,
     outcome=outcomes,
+    traceparent=st.sampled_from(["", PARCEL.traceparent]),
 )
 
 

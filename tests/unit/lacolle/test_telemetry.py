@@ -4,81 +4,39 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from gateway.engines import TelemetrySettings
 from lacolle.processes.telemetry import open_tracing
 from schemas.tracing import UNTRACED, read_traceparent, traceparent_of
+from tests.servers.collector import collecting
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-@dataclass
-class Collector:
-    """An OTLP/HTTP collector on loopback, and the spans that it was sent."""
-
-    url: str = ""
-    spans: list[Span] = field(default_factory=list)
-
-    def named(self, name: str) -> Span:
-        """Return the one span of a name."""
-        (found,) = [span for span in self.spans if span.name == name]
-        return found
-
-
-@contextmanager
-def collecting() -> Iterator[Collector]:
-    """Yield a collector that listens."""
-    collector = Collector()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                for scope in resource.scope_spans:
-                    collector.spans.extend(scope.spans)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        collector.url = f"http://127.0.0.1:{server.server_port}/v1/traces"
-        try:
-            yield collector
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_spans_reach_the_collector() -> None:
-    """A span is a child of the context it is given, its own context names it, and one within another is its child."""
+    """A span is a child of the context it is given, its own context names it, one within another is its child.
+
+    What is noted within a span is its attribute.
+    """
     with collecting() as collector:
         with open_tracing(TelemetrySettings(endpoint=collector.url), role="gateway") as tracing:
             assert tracing is not None
             with tracing.span("accept", parent=PARENT) as accept, tracing.span("commit", parent="") as commit:
                 pass
             with tracing.span("relay", parent=accept, alert_id="a") as relay:
-                pass
+                tracing.note(lane="urgent")
         spans = {name: collector.named(name) for name in ("accept", "commit", "relay")}
     assert {span.trace_id.hex() for span in spans.values()} == {PARENT.split("-")[1]}
     assert spans["accept"].parent_span_id.hex() == PARENT.split("-")[2]
     assert spans["commit"].parent_span_id == spans["relay"].parent_span_id == spans["accept"].span_id
     for name, context in (("accept", accept), ("commit", commit), ("relay", relay)):
         assert context.split("-")[2] == spans[name].span_id.hex()
-    assert {each.key: each.value.string_value for each in spans["relay"].attributes} == {"lacolle.alert_id": "a"}
+    assert {each.key: each.value.string_value for each in spans["relay"].attributes} == {
+        "lacolle.alert_id": "a",
+        "lacolle.lane": "urgent",
+    }
 
 
 def test_an_error_is_named_and_its_message_is_not() -> None:
