@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 from schemas.alerts.about import AlertAboutBelongings
 from schemas.alerts.fields import CapTime, Code, Count, Label, Part, many
 from schemas.alerts.header import Body, TypeName
+from schemas.alerts.marks import IDENTIFYING
 from schemas.alerts.online import Observable
 from schemas.alerts.organisations import Sector
 from schemas.alerts.persons import Contact
@@ -63,7 +64,7 @@ class CyberIncident(Body):
     period: Period | None = None
     detected: CapTime | None = None
     impact: Impact | None = None
-    actor: Label | None = None
+    actor: Annotated[Label | None, IDENTIFYING] = None
     malware: Annotated[tuple[Label, ...], many(32)] = ()
     vulnerabilities: Annotated[
         tuple[Annotated[str, StringConstraints(pattern=r"^CVE-[0-9]{4}-[0-9]{4,19}$")], ...], many(64)

@@ -13,6 +13,7 @@ from schemas.alerts.about import AlertAboutPerson
 from schemas.alerts.fields import Code, Date, Label, Part, RuledPart, many
 from schemas.alerts.firearms import Firearm
 from schemas.alerts.header import TypeName
+from schemas.alerts.marks import IDENTIFYING
 from schemas.alerts.persons import Person
 from schemas.alerts.places import Scene
 from schemas.alerts.police import Matter
@@ -43,12 +44,12 @@ class Recovery(Part):
 
 
 class Holder(Part):
-    """One owner in the firearm's history, from its maker on; a dealer by licence, a person by what is known of them."""
+    """One owner in the firearm's history, from its maker on; a dealer is often a person too."""
 
     role: Literal["maker", "importer", "wholesaler", "dealer", "first-buyer", "later-buyer", "owner-who-lost-it"]
     jurisdiction: JurisdictionField
-    business: Label | None = None
-    licence: Code | None = None
+    business: Annotated[Label | None, IDENTIFYING] = None
+    licence: Annotated[Code | None, IDENTIFYING] = None
     person: Person | None = None
     acquired: Date | None = None
 

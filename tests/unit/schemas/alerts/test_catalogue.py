@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -76,6 +77,8 @@ INVALID = {
 }
 """Where each invalid example is wrong."""
 
+DOCUMENTATION = Path(__file__).parents[4] / "docs" / "alert-types.md"
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -93,6 +96,19 @@ def test_every_type_has_its_examples_and_no_example_lacks_its_type() -> None:
     """Adding a type means adding a module and two examples, no less."""
     found = {path.name for path in EXAMPLES.glob("*.json")}
     assert found == {f"{name_of(each)}.{kind}.json" for each in alert_types() for kind in ("valid", "invalid")}
+
+
+def test_the_documentation_lists_every_type_and_whom_it_may_identify() -> None:
+    """The table of types is the catalogue's: titles in both languages, and persons where there are marks."""
+    rows = [line for line in DOCUMENTATION.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{each}` | {title(each).fr} | {title(each).en} | {whom(each)} |" for each in alert_types()]
+
+
+def whom(alert_type: AlertType) -> str:
+    """Return in words whom alerts of a type may identify."""
+    if not marked_paths(alert_type, "identifying"):
+        return "nobody"
+    return "persons, their health" if marked_paths(alert_type, "health") else "persons"
 
 
 @pytest.mark.parametrize("alert_type", alert_types())
