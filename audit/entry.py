@@ -147,7 +147,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Routed to a recipient",
         parties="the sender's and the recipient's",
         required="delivery_id recipient lane clause",
-        optional="reason deadline thread",
+        optional="reason deadline thread terms",
     ),
     Kind.WITHHELD: _rule(
         fr="Envoi refusé à des destinataires",

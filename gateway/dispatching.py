@@ -22,6 +22,7 @@ from bus.contract import Bus
 from gateway.backoff import Backoff
 from gateway.checkpoints import CheckpointTask
 from gateway.clock import Clock
+from gateway.copies import Copies
 from gateway.deadlines import DeadlineWatch
 from gateway.errors import LogUnavailableError, StoreError
 from gateway.lag import keep_measuring
@@ -60,6 +61,7 @@ class Workplace:
     ledger: Ledger
     bus: Bus
     signer: LogSigner
+    copies: Copies
     published: PublishedState
     metrics: RelayMetrics
     clock: Clock
@@ -83,6 +85,7 @@ class Dispatching:
             store=at.ledger.store,
             committer=committer,
             bus=at.bus,
+            copies=at.copies,
             origin=settings.origin,
             data_schema_base=f"{settings.base_url}/v1/schemas",
             clock=at.clock,

@@ -91,6 +91,7 @@ async def open_exchange(
         ledger=ledger,
         bus=bus,
         signer=keys.log,
+        copies=keys.copies,
         published=published,
         metrics=RelayMetrics(metrics),
         clock=clock,

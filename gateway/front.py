@@ -16,6 +16,7 @@ from gateway.app import Application
 from gateway.batches import BatchIntake
 from gateway.checks import HasLatest, database_check, log_check, signer_check
 from gateway.clock import Clock
+from gateway.copies import Copies
 from gateway.enrol import Enrolment, OwnKids
 from gateway.founding import Founded
 from gateway.health import Check, Condition, Health
@@ -37,22 +38,34 @@ from gateway.tokens import TokenIssuer
 from schemas.ids import AlertId, KeyId
 from schemas.signing.keys import SigningKey
 from schemas.tracing import Tracing
+from schemas.withholding.pseudonyms import Pseudonyms
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeKeys:
-    """The exchange's own keys: ``receipt`` signs receipts and tokens, ``transport`` what is handed to partners."""
+    """The exchange's own keys: ``receipt`` signs receipts and tokens, ``transport`` what is handed to partners.
+
+    Of ``pseudonyms`` the private part alone is used, as the secret under which pseudonyms are made.
+    """
 
     receipt: SigningKey
     transport: SigningKey
     log: LogSigner
+    pseudonyms: SigningKey
+
+    @property
+    def copies(self) -> Copies:
+        """What makes recipients' copies."""
+        return Copies(key=self.transport, pseudonyms=Pseudonyms(self.pseudonyms.secret()))
 
     @property
     def kids(self) -> OwnKids:
         """Their names, which no participant's key may have."""
-        return OwnKids(frozenset({self.receipt.kid, self.transport.kid, self.log.kid}), self.log.origin)
+        return OwnKids(
+            frozenset({self.receipt.kid, self.transport.kid, self.log.kid, self.pseudonyms.kid}), self.log.origin
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""From rows to parcels on the bus: those of one route together, or one by one where the bus does not take them so."""
+"""From rows to parcels on the bus: those of one route together, or one by one where the bus does not take them so.
+
+A recipient's copy is made here, when it goes out. Where none can be made, the exchange reports so itself, in the place
+of an adapter, and the dispatch ends as refused: what should have been withheld goes nowhere.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +13,53 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Row
 
 from bus.contract import BusUnavailableError, Publisher, Record
-from bus.events import write_parcel
+from bus.events import write_outcome, write_parcel
+from gateway.clock import Clock
+from gateway.copies import Copies, NoCopyError, whole
 from gateway.store.dispatches import Route
-from schemas.decisions import ClauseRef, Lane
+from gateway.store.terms import read_terms
+from schemas.decisions import ClauseRef, Lane, Terms
 from schemas.ids import AgreementId, AlertId, AlertType, DeliveryId, ParticipantId
-from schemas.parcels import Parcel
+from schemas.parcels import OutcomeReport, Parcel, Refused
 from schemas.tracing import Tracing, fresh_traceparent
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A parcel that holds the submission as received, and the terms on which its recipient gets it."""
+
+    parcel: Parcel
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Parcels of one route that go out together, in their order."""
+    """What goes out on one route together, in its order."""
 
     route: Route
-    parcels: Sequence[Parcel]
+    outgoing: Sequence[Outgoing]
+
+    @property
+    def parcels(self) -> list[Parcel]:
+        """The parcels, before anything is withheld from them."""
+        return [each.parcel for each in self.outgoing]
 
 
 class ParcelPublisher:
     """Publishes parcels of the exchange ``origin``; ``stop`` keeps it from trying one by one."""
 
-    def __init__(self, bus: Publisher, *, origin: str, data_schema_base: str, tracing: Tracing) -> None:
+    def __init__(
+        self, bus: Publisher, *, copies: Copies, clock: Clock, origin: str, data_schema_base: str, tracing: Tracing
+    ) -> None:
         self._bus = bus
+        self._copies = copies
+        self._clock = clock
         self._origin = origin
         self._data_schema_base = data_schema_base
         self._tracing = tracing
@@ -42,14 +69,16 @@ class ParcelPublisher:
         """Begin nothing new. Idempotent."""
         self._stopping = True
 
-    async def publish(self, parcels: Sequence[Parcel]) -> Sequence[bool]:
-        """Publish parcels, and say of each whether the bus took it."""
+    async def publish(self, outgoing: Sequence[Outgoing]) -> Sequence[bool]:
+        """Publish each recipient's copy, and say of each whether the bus took it."""
+        copied = [self._copied(each) if each.terms.withholdings else each.parcel for each in outgoing]
         with ExitStack() as spans:
-            return await self._taken([self._record(parcel, spans) for parcel in parcels])
+            return await self._taken([self._record(each, spans) for each in copied])
 
-    def parcel(self, row: Row[Any]) -> Parcel:
+    def outgoing(self, row: Row[Any]) -> Outgoing:
         """Return the parcel of a dispatch, as ``gateway.store.due`` reads it, for its next attempt."""
-        return Parcel(
+        copy = whole(row.submission)
+        parcel = Parcel(
             delivery_id=DeliveryId(row.delivery_id),
             alert_id=AlertId(row.alert_id),
             thread=AlertId(row.thread),
@@ -62,15 +91,38 @@ class ParcelPublisher:
             sent_at=datetime.fromtimestamp(row.received_ms / 1000, tz=UTC),
             deadline=datetime.fromtimestamp(row.deadline_ms / 1000, tz=UTC),
             exercise=row.status != "Actual",
-            content_type="application/jose",
+            content_type=copy.content_type,
             data_schema=f"{self._data_schema_base}/{row.type}",
             traceparent=row.traceparent or fresh_traceparent(AlertId(row.alert_id), DeliveryId(row.delivery_id)),
-            body=row.submission,
+            body=copy.body,
         )
+        return Outgoing(parcel, read_terms(row.terms))
 
-    def _record(self, parcel: Parcel, spans: ExitStack) -> Record:
-        span = self._tracing.span("relay", parent=parcel.traceparent, alert_id=parcel.alert_id)
-        return write_parcel(replace(parcel, traceparent=spans.enter_context(span)), origin=self._origin)
+    def _copied(self, outgoing: Outgoing) -> Parcel | OutcomeReport:
+        """Return the parcel with its recipient's copy; the report that there is none where none can be made."""
+        parcel = outgoing.parcel
+        try:
+            copy = self._copies.of(
+                parcel.body, alert_id=parcel.alert_id, alert_type=parcel.alert_type, terms=outgoing.terms
+            )
+        except NoCopyError as error:
+            log.critical("no_copy", delivery_id=parcel.delivery_id, participant=parcel.recipient)
+            return OutcomeReport(
+                delivery_id=parcel.delivery_id,
+                alert_id=parcel.alert_id,
+                recipient=parcel.recipient,
+                attempt=parcel.attempt,
+                at=self._clock(),
+                outcome=Refused(str(error)),
+                traceparent=parcel.traceparent,
+            )
+        return replace(parcel, content_type=copy.content_type, body=copy.body, manifest=copy.manifest)
+
+    def _record(self, message: Parcel | OutcomeReport, spans: ExitStack) -> Record:
+        if isinstance(message, OutcomeReport):
+            return write_outcome(message, origin=self._origin)
+        span = self._tracing.span("relay", parent=message.traceparent, alert_id=message.alert_id)
+        return write_parcel(replace(message, traceparent=spans.enter_context(span)), origin=self._origin)
 
     async def _taken(self, records: Sequence[Record]) -> list[bool]:
         """Publish records together and say of each whether the bus took it.

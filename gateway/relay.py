@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bus.contract import Publisher
 from gateway.agenda import Agenda
 from gateway.clock import Clock
+from gateway.copies import Copies
 from gateway.errors import LogUnavailableError
 from gateway.publishing import Claim, ParcelPublisher
 from gateway.rests import Rests
@@ -68,6 +69,7 @@ class Relay:
         store: Store,
         committer: Committer,
         bus: Publisher,
+        copies: Copies,
         origin: str,
         data_schema_base: str,
         clock: Clock,
@@ -79,7 +81,9 @@ class Relay:
         """``patience`` is how many seconds an adapter has for its report before a parcel is published again."""
         self._store = store
         self._committer = committer
-        self._publisher = ParcelPublisher(bus, origin=origin, data_schema_base=data_schema_base, tracing=tracing)
+        self._publisher = ParcelPublisher(
+            bus, copies=copies, clock=clock, origin=origin, data_schema_base=data_schema_base, tracing=tracing
+        )
         self._clock = clock
         self._sweep = sweep
         self._stopping = False
@@ -241,14 +245,14 @@ class Relay:
             self._to_look_at.add(route)
         if not chosen:
             return None
-        claim = Claim(route, [self._publisher.parcel(row) for row in chosen])
+        claim = Claim(route, [self._publisher.outgoing(row) for row in chosen])
         self._traffic.claim(route, claim.parcels, now_ms)
         return claim
 
     async def _publish(self, claim: Claim) -> None:
         """Publish a route's parcels, and take note of which of them the bus took."""
         route = claim.route
-        outcomes = list(zip(claim.parcels, await self._publisher.publish(claim.parcels), strict=True))
+        outcomes = list(zip(claim.parcels, await self._publisher.publish(claim.outgoing), strict=True))
         taken = [parcel for parcel, is_taken in outcomes if is_taken]
         refused = [parcel for parcel, is_taken in outcomes if not is_taken]
         now_ms = self._now_ms()

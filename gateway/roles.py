@@ -179,6 +179,7 @@ def contending(
         ledger=ledger,
         bus=bus,
         signer=keys.log,
+        copies=keys.copies,
         published=published,
         metrics=RelayMetrics(metrics),
         clock=means.clock,

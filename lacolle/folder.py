@@ -49,7 +49,7 @@ from schemas.signing.keys import SigningKey
 SETTINGS: Final = "lacolle.yaml"
 DATABASE: Final = "exchange.sqlite3"
 PUBLISHED: Final = "published-checkpoint"
-KEYS: Final = ("receipt", "transport", "log")
+KEYS: Final = ("receipt", "transport", "log", "pseudonyms")
 _LONGEST_KID: Final = 64
 
 
@@ -193,7 +193,10 @@ def read_folder(path: Path, environment: Mapping[str, str] = MappingProxyType({}
         path=path,
         settings=settings,
         keys=ExchangeKeys(
-            receipt=keys["receipt"], transport=keys["transport"], log=LogSigner(settings.origin, keys["log"])
+            receipt=keys["receipt"],
+            transport=keys["transport"],
+            log=LogSigner(settings.origin, keys["log"]),
+            pseudonyms=keys["pseudonyms"],
         ),
         founding=Founding(
             jurisdictions=read_jurisdictions(path / files.jurisdictions),

@@ -16,9 +16,10 @@ from gateway.receipts import Promise
 from gateway.store.committer import Batch
 from gateway.store.decisions import denial_content, reason_content
 from gateway.store.dispatches import PENDING
+from gateway.store.terms import terms_content, terms_text
 from gateway.store.threads import Thread
 from schemas.alerts.header import Alert
-from schemas.decisions import Decision, Deny, Permit
+from schemas.decisions import NO_TERMS, Decision, Deny, Permit
 from schemas.ids import AlertId, DeliveryId, JurisdictionCode, KeyId, uuid7
 
 
@@ -48,6 +49,11 @@ class Acceptance:
     def name(self) -> tuple[str, str]:
         """What the alert is known by, for good: its sender and identifier."""
         return self.alert.sender, self.alert.identifier
+
+    def deadline_of(self, permit: Permit, *, now_ms: int) -> int:
+        """Return when a permit's dispatch ends, in milliseconds since the Unix epoch."""
+        within = permit.terms.deliver_within
+        return self.deadline_ms if within is None else min(self.deadline_ms, now_ms + within * 1000)
 
     @property
     def permits(self) -> list[Permit]:
@@ -94,6 +100,7 @@ def answer_body(placed: Placed, receipt: str) -> bytes:
                 "agreement": f"{permit.under.agreement}/{permit.under.version}",
                 "clause": permit.under.clause,
                 "lane": permit.lane,
+                **({} if permit.terms == NO_TERMS else {"terms": terms_content(permit.terms)}),
             }
             for _, permit in placed.routes
         ],
@@ -153,6 +160,7 @@ def _routed_entry(placed: Placed, delivery_id: DeliveryId, permit: Permit) -> Dr
             "clause": str(permit.under),
             "lane": permit.lane.value,
             "reason": reason_content(permit.reason),
+            **({} if permit.terms == NO_TERMS else {"terms": terms_content(permit.terms)}),
         },
     )
 
@@ -203,8 +211,9 @@ def dispatch_rows(placed: Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]:
             PENDING,
             0,
             now_ms,
-            placed.item.deadline_ms,
+            placed.item.deadline_of(permit, now_ms=now_ms),
             None,
             None,
             placed.item.traceparent or None,
+            terms_text(permit.terms),
         )

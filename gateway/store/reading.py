@@ -163,6 +163,7 @@ def _decisions(entries: list[Row[Any]], reader: Reader, *, sees_all: bool) -> li
                     "decision": "permit",
                     "under": content["clause"],
                     "lane": content["lane"],
+                    **({"terms": content["terms"]} if "terms" in content else {}),
                     "reason": in_words(content["reason"]),
                 }
             )

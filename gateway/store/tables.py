@@ -108,12 +108,14 @@ dispatches = Table(
     Column("settled_ms", BigInteger),
     Column("detail", String(200)),
     Column("traceparent", String(55)),
+    Column("terms", Text),
     Index("ix_dispatches_alert", "alert_id"),
     Index("ix_dispatches_route", "recipient", "lane", "state", "due_ms", "log_index"),
     Index("ix_dispatches_deadline", "state", "deadline_ms"),
     Index("ix_dispatches_thread", "thread", "recipient", "log_index"),
 )
-"""One recipient's copy on its way: see ``gateway.store.dispatches`` for its states."""
+"""One recipient's copy on its way: see ``gateway.store.dispatches`` for its states, ``gateway.store.terms`` for those
+of its permit."""
 
 acknowledgements = Table(
     "acknowledgements",

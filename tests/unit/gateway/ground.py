@@ -22,6 +22,7 @@ from sqlalchemy import Row, select, text
 from audit.entry import Draft, Kind
 from audit.log import initialise
 from audit.tables import log_entries
+from gateway.copies import Copies
 from gateway.enrol import Enrolment, OwnKids
 from gateway.identification import Identification
 from gateway.ratelimit import Rate, RateLimiter
@@ -280,6 +281,11 @@ class InPlace:
 def identification(ground: Ground, registry: CurrentRegistry) -> Identification:
     """Return who finds out whose a signature is, by a registry and the ground's clock."""
     return Identification(registry=registry, signatures=InPlace(), clock=ground.clock)
+
+
+COPIES = Copies(
+    key=SigningKey.generate(KeyId("exchange.example.log:transport"), "Ed25519"), pseudonyms=Pseudonyms(bytes(range(32)))
+)
 
 
 def unlimited() -> RateLimiter:

@@ -62,6 +62,7 @@ class Line:
             store=ground.store,
             committer=ground.committer,
             bus=bus,
+            copies=COPIES,
             origin=ORIGIN,
             data_schema_base="https://gateway.example/v1/schemas",
             clock=ground.clock,
