@@ -60,7 +60,9 @@ class IdentityDocument(Matter):
 class IdentityDocumentAlert(AlertAboutPerson):
     """A document must not be taken for what it says."""
 
-    title: ClassVar[Bilingual] = Bilingual(fr="Document d'identité perdu, volé ou faux", en="Identity document")
+    title: ClassVar[Bilingual] = Bilingual(
+        fr="Document d'identité perdu, volé ou faux", en="Lost, stolen or false identity document"
+    )
 
     type: Annotated[AlertType, TypeName(AlertType("law-enforcement/identity-document/v1"))]
     body: IdentityDocument
