@@ -41,6 +41,7 @@ from schemas.decisions import ClauseRef, Lane, Permit, Reason
 from schemas.ids import AgreementId, AlertId, DeliveryId, JurisdictionCode, KeyId, ParticipantId, home_of
 from schemas.signing.jws import Unverified, verify
 from schemas.signing.keys import PublicKey, SigningKey
+from schemas.withholding.pseudonyms import Pseudonyms
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OWN_KIDS = OwnKids(frozenset({KeyId("exchange.example.log:receipt"), KeyId("Transport-1")}), "exchange.example/log")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from random import Random
 
 import orjson
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.accept import Intake
@@ -15,16 +17,21 @@ from gateway.errors import (
     AlertRefusedError,
     GatewayError,
     LogUnavailableError,
+    MalformedSubmissionError,
     RateLimitedError,
     UntrustedSignatureError,
 )
 from gateway.identification import Identification
 from gateway.ratelimit import Rate, RateLimiter
 from gateway.registry import CurrentRegistry
-from schemas.ids import KeyId, ParticipantId
+from gateway.store.tables import alerts
+from schemas.ids import AlertType, KeyId, ParticipantId
 from schemas.registry import Registry, read_statement
+from schemas.signing.disclosures import write_disclosure
 from schemas.signing.jws import ALERT, Unverified, sign_compact
 from schemas.signing.keys import PublicKey, SigningKey
+from schemas.signing.sd_jwt_issuing import issue
+from schemas.withholding.disclosable import disclosable
 from tests.unit.gateway.ground import (
     START,
     Ground,
@@ -113,6 +120,14 @@ def submission(identifier: str, *, key: SigningKey = KEY, status: str = "Actual"
     return sign_compact(payload, key=key, profile=ALERT, iat=int(START.timestamp()))
 
 
+def separable(identifier: str, *, salt: int) -> bytes:
+    """Return the same alert as an SD-JWT, with salts of its own."""
+    document = stolen_vehicle(identifier, sender=SPVM)
+    parts = disclosable(AlertType(document["type"]))
+    dice = Random(salt)  # noqa: S311 - chance that can be repeated
+    return issue(document, disclosable=parts, key=KEY, iat=int(START.timestamp()), randomness=dice.randbytes)
+
+
 ONCE = Rate(per_second=0.001, burst=1)
 
 
@@ -183,3 +198,33 @@ async def test_a_participant_that_registers_meanwhile_is_heard(ground: Ground) -
     identification = Identification(registry=registry, signatures=InPlace(), clock=ground.clock, look=look)
     found = await identification.identify(submission("A-1"), ALERT, certificate=None)
     assert (found.participant.participant, found.version) == (SPVM, registry.version)
+
+
+async def test_an_sd_jwt_is_an_alert_like_any_other(ground: Ground) -> None:
+    """It is accepted and kept byte for byte; signed again, with other salts, it is the same alert."""
+    desk = open_desk(ground, Rate(per_second=1000.0, burst=1000))
+    first = await desk.intake.accept(separable("A-1", salt=1))
+    again = await desk.intake.accept(separable("A-1", salt=2))
+    assert (again.alert_id, again.body, again.replayed) == (first.alert_id, first.body, True)
+    async with ground.store.reading() as connection:
+        assert await connection.scalar(select(alerts.c.submission)) == separable("A-1", salt=1)
+
+
+@pytest.mark.parametrize("spoilt", [lambda data: data.replace(b"~", b"~~", 1), lambda data: data[:-1] + b"e30~"])
+async def test_an_sd_jwt_whose_parts_do_not_belong_together_is_refused(
+    ground: Ground, spoilt: Callable[[bytes], bytes]
+) -> None:
+    """A disclosure that is none, or that no digest names, spoils the whole submission."""
+    desk = open_desk(ground, Rate(per_second=1000.0, burst=1000))
+    with pytest.raises(MalformedSubmissionError):
+        await desk.intake.accept(spoilt(separable("A-1", salt=1)))
+
+
+async def test_a_disclosure_that_nobody_signed_is_refused_and_logged(ground: Ground) -> None:
+    """One added to a good SD-JWT is not under its signature: the signer is known, so the refusal is an entry."""
+    desk = open_desk(ground, Rate(per_second=1000.0, burst=1000))
+    stranger = write_disclosure("note", "added", randomness=Random(3).randbytes).text  # noqa: S311 - as above
+    with pytest.raises(MalformedSubmissionError):
+        await desk.intake.accept(separable("A-1", salt=1) + stranger + b"~")
+    *_, entry = await ground.entries()
+    assert (entry["kind"], entry["content"]["problem"]) == ("refused", "malformed-submission")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.contract import BusUnavailableError, Received, Record, Subscription
 from bus.embedded import EmbeddedBus
-from bus.events import read_parcel
+from bus.events import read_outcome, read_parcel
+from bus.topics import OUTCOMES as OUTCOMES_TOPIC
 from bus.topics import parcels_topics
 from gateway.backoff import Backoff
 from gateway.breaker import Breaker
@@ -32,11 +34,24 @@ from gateway.store.dispatches import (
     Settled,
 )
 from gateway.store.due import pending_routes, routes_since
-from schemas.decisions import Lane
+from schemas.decisions import Lane, Terms, Treatment, Withholding
 from schemas.ids import AlertId, DeliveryId, ParticipantId
-from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel
+from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel, Refused
+from schemas.signing.jws import ALERT, REDACTED_ALERT, read_compact, sign_compact
 from schemas.tracing import fresh_traceparent
-from tests.unit.gateway.ground import NYSP, ORIGIN, VSP, Ground, acceptance, accepted, permit
+from tests.unit.gateway.ground import (
+    COPIES,
+    NYSP,
+    ORIGIN,
+    RECEIPT_KEY,
+    START,
+    VSP,
+    Ground,
+    acceptance,
+    accepted,
+    permit,
+    stolen_vehicle,
+)
 
 OUTCOMES = OutcomeWriter(Backoff(base=1.0, cap=60.0))
 TAKEN = Delivered("http 204")
@@ -144,6 +159,38 @@ async def test_a_parcel_says_all_that_its_adapter_may_know(line: Line) -> None:
     assert (parcel.deadline - parcel.sent_at).total_seconds() == 60
     assert not parcel.exercise
     assert row.state == PUBLISHED
+
+
+WITHHELD = Terms((Withholding("/body/vehicle/plate/number", Treatment.REDACT, "", permit(NYSP).under),))
+
+
+async def test_a_recipient_gets_the_copy_that_its_terms_leave(line: Line) -> None:
+    """Beside one who gets the submission whole another gets what its own permit leaves, and no more."""
+    document = orjson.dumps(stolen_vehicle("A-1"))
+    signed = sign_compact(document, key=RECEIPT_KEY, profile=ALERT, iat=int(START.timestamp()))
+    item = acceptance("A-1", replace(permit(NYSP), terms=WITHHELD), permit(VSP))
+    await accepted(line.ground, replace(item, submission=signed))
+    await line.look()
+    ((less,), (all_of_it,)) = await line.parcels(NYSP), await line.parcels(VSP)
+    assert (all_of_it.content_type, all_of_it.body) == ("application/jose", signed)
+    assert less.content_type == "application/redacted-alert+jws"
+    assert b"ABC 123" not in read_compact(less.body, REDACTED_ALERT).payload
+
+
+async def test_where_no_copy_can_be_made_nothing_goes_out_and_the_dispatch_ends(line: Line) -> None:
+    """The exchange reports so itself, in the place of an adapter: it is refused, and no one waits for it."""
+    outcomes = await line.bus.subscribe([OUTCOMES_TOPIC], group="exchange")
+    unreadable = acceptance("A-1", replace(permit(NYSP), terms=WITHHELD))
+    await accepted(line.ground, unreadable)
+    await line.look()
+    assert await line.parcels() == []
+    async with asyncio.timeout(5):
+        report = read_outcome((await outcomes.receive()).record)
+    assert report.outcome == Refused("copy: cannot be made")
+    settled = await line.ground.committer.submit(OUTCOMES, report)
+    assert settled is not None
+    assert settled.state == REFUSED
+    assert await states(line.ground) == [REFUSED]
 
 
 async def test_what_is_published_is_not_published_again(line: Line) -> None:
