@@ -14,7 +14,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from agreements.conditions.area import Region
 from agreements.document import Agreement, Grant
+from agreements.obligations import lane_of
 from agreements.overlaps import may_both_permit, say_the_same, sides_meet, types_meet
 from agreements.written import InvalidAgreementError, agreement_in
 from schemas.alerts.catalogue import alert_types
@@ -96,7 +98,7 @@ def _remarks(
     for index, grant in enumerate(document.grants):
         path: Path = ("grants", index)
         yield from _unknown_names(path, grant, known)
-        yield from _repetitions(path, grant, document.grants[:index])
+        yield from _repetitions(path, grant, document.grants[:index], document.regions)
         if not _usable(grant, participants):
             yield path, Severity.WARNING, _UNUSABLE
 
@@ -111,11 +113,11 @@ def _unknown_names(path: Path, grant: Grant, known: Collection[str]) -> Iterator
             yield (*path, "types", index), Severity.WARNING, _UNKNOWN_TYPE
 
 
-def _repetitions(path: Path, grant: Grant, earlier: Iterable[Grant]) -> Iterator[_Remark]:
+def _repetitions(path: Path, grant: Grant, earlier: Iterable[Grant], regions: Iterable[Region]) -> Iterator[_Remark]:
     for other in earlier:
-        if say_the_same(other, grant):
+        if say_the_same(other, grant, regions):
             yield path, Severity.WARNING, _same_as(other)
-        elif may_both_permit(other, grant):
+        elif lane_of(other.obligations) is lane_of(grant.obligations) and may_both_permit(other, grant, regions):
             yield path, Severity.WARNING, _overlaps(other)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from agreements.conditions import Condition
+from agreements.conditions.stated import Requirement
 from agreements.succession import Term
 from schemas.decisions import ClauseRef, Deny, Lane, Reason
 from schemas.ids import JurisdictionCode, ParticipantId
@@ -26,7 +26,7 @@ class Clause:
 
     ref: ClauseRef
     lane: Lane
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Requirement, ...]
     recipients: frozenset[ParticipantId]
     term: Term
     granted: Reason

@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 from agreements import reasons
 from agreements.document import Agreement, Grant, domain_of
+from agreements.meaning import requirements
 from agreements.obligations import lane_of
 from agreements.routes import Candidate, Clause, Route, lay_out
 from agreements.signed import VerifiedAgreement
@@ -115,7 +116,7 @@ def _clause(agreement: Agreement, grant: Grant, term: Term, sides: Mapping[str, 
     return Clause(
         ref=ref,
         lane=lane_of(grant.obligations),
-        conditions=grant.conditions,
+        conditions=tuple(requirements(grant, agreement.regions).values()),
         recipients=frozenset[ParticipantId]().union(*(sides.get(side, ()) for side in grant.recipients)),
         term=term,
         granted=reasons.granted(ref),
