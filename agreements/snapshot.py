@@ -19,7 +19,7 @@ from typing import TypeAlias
 from agreements import reasons
 from agreements.document import Agreement, Grant, domain_of
 from agreements.meaning import requirements
-from agreements.obligations import lane_of
+from agreements.obligations import copies_of, lane_of
 from agreements.routes import Candidate, Clause, Route, lay_out
 from agreements.signed import VerifiedAgreement
 from agreements.succession import Term, succession
@@ -89,6 +89,7 @@ class Snapshot:
             governing.values(),
             [candidate for candidate in self.candidates if candidate[0] != sender],
             now,
+            alert_type=alert_type,
             ungranted=partial(self._ungranted, alert_type, sender, now),
         )
 
@@ -117,7 +118,13 @@ def _clause(agreement: Agreement, grant: Grant, term: Term, sides: Mapping[str, 
         ref=ref,
         lane=lane_of(grant.obligations),
         conditions=tuple(requirements(grant, agreement.regions).values()),
-        recipients=frozenset[ParticipantId]().union(*(sides.get(side, ()) for side in grant.recipients)),
+        obligations=grant.obligations,
+        recipients=_members(grant.recipients, sides),
+        copies=_members(copies_of(grant.obligations), sides),
         term=term,
         granted=reasons.granted(ref),
     )
+
+
+def _members(named: Iterable[str], sides: Mapping[str, frozenset[ParticipantId]]) -> frozenset[ParticipantId]:
+    return frozenset[ParticipantId]().union(*(sides.get(side, ()) for side in named))

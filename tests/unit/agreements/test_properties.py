@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import math
+import random
 from datetime import datetime
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agreements.decide import decide
 from agreements.explain import explain
 from agreements.reasons import Code
 from agreements.snapshot import Snapshot
+from agreements.terms import covers
 from schemas.alerts.header import Alert
-from schemas.decisions import ClauseRef, Deny, Permit
+from schemas.decisions import ClauseRef, Deny, Onward, Permit, Terms
 from schemas.ids import ParticipantId, home_of
-from tests.unit.agreements.strategies import alerts, instants, snapshots, threads
+from tests.unit.agreements.builders import Json
+from tests.unit.agreements.strategies import (
+    Parts,
+    alerts,
+    documents,
+    instants,
+    made,
+    shuffled,
+    snapshot_parts,
+    snapshots,
+    threads,
+)
 
 Thread = dict[ParticipantId, ClauseRef]
 SOME_TIME = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -56,11 +71,15 @@ def test_every_permit_is_borne_out_by_its_clause(
         }.values()
         assert clause.term.governs(now)
         assert clause.term.outside(now) is None
-        assert decision.recipient in clause.recipients
         unmet = [condition for condition in clause.conditions if condition.unmet(alert) is not None]
         if decision.reason.code == Code.GRANTED:
+            assert decision.recipient in clause.recipients
             assert unmet == []
+        elif decision.reason.code == Code.COPIED:
+            assert decision.recipient in clause.copies
+            assert unmet == [] or alert.msgType in {"Update", "Cancel"}
         else:
+            assert decision.recipient in clause.recipients | clause.copies
             assert decision.reason.code == Code.FOLLOWS_THREAD
             assert alert.msgType in {"Update", "Cancel"}
             assert reached[decision.recipient] == decision.under
@@ -76,7 +95,8 @@ def test_nobody_else_is_permitted(alert: Alert, agreements: Snapshot, now: datet
     for decision in decide(alert, agreements, now, reached=reached):
         if isinstance(decision, Permit) and decision.recipient not in reached:
             assert alert.msgType != "Cancel"
-            assert not alert.addresses or {decision.recipient, decision.jurisdiction} & {*alert.addresses}
+            copied = decision.reason.code == Code.COPIED
+            assert copied or not alert.addresses or {decision.recipient, decision.jurisdiction} & {*alert.addresses}
 
 
 @SOME_TIME
@@ -91,4 +111,48 @@ def test_every_decision_explains_itself(alert: Alert, agreements: Snapshot, now:
                 assert not {"{", "}"} & set(text)
         if isinstance(decision, Deny):
             looked_at = decision.reason.code in {Code.CONDITIONS_UNMET, Code.EXPIRED, Code.NOT_YET_IN_FORCE}
-            assert bool(decision.considered) == looked_at
+            assert bool(decision.considered) == looked_at or decision.reason.code == Code.NOTHING_TO_COPY
+
+
+@SOME_TIME
+@given(snapshot_parts(), alerts(), instants(), threads(), st.randoms(use_true_random=False))
+def test_order_does_not_matter(
+    parts: Parts, alert: Alert, now: datetime, reached: Thread, shuffler: random.Random
+) -> None:
+    """In whatever order agreements, their clauses, obligations and candidates come, the decisions are the same."""
+    receivers, documents = parts
+    mixed = [*receivers], [shuffled(document, shuffler) for document in documents]
+    shuffler.shuffle(mixed[0])
+    shuffler.shuffle(mixed[1])
+    assert decide(alert, made(mixed), now, reached=reached) == decide(alert, made(parts), now, reached=reached)
+
+
+@SOME_TIME
+@given(snapshot_parts(), documents(), alerts(), instants(), threads())
+def test_another_agreement_never_loosens(
+    parts: Parts, added: Json, alert: Alert, now: datetime, reached: Thread
+) -> None:
+    """Where one more agreement is in force, whoever was permitted still is, on terms that are at least as strict."""
+    receivers, before = parts
+    after = made((receivers, [*before, {**added, "id": "added"}]))
+    stricter = {each.recipient: each for each in decide(alert, after, now, reached=reached)}
+    for decision in decide(alert, made(parts), now, reached=reached):
+        if isinstance(decision, Permit):
+            other = stricter[decision.recipient]
+            assert isinstance(other, Permit)
+            assert at_least(other.terms, decision.terms)
+
+
+def at_least(terms: Terms, other: Terms) -> bool:
+    """Say whether terms are at least as strict as others, in everything."""
+    limits = ("deliver_within", "acknowledge_within", "retain_days", "consent_within")
+    return (
+        all(any(covers(each, known) for each in terms.withholdings) for known in other.withholdings)
+        and all(
+            getattr(other, limit) is None or (getattr(terms, limit) or math.inf) <= getattr(other, limit)
+            for limit in limits
+        )
+        and (terms.onward is Onward.FORBIDDEN or other.onward is Onward.WITH_CONSENT)
+        and set(terms.consent_by) >= set(other.consent_by)
+        and terms.exercise >= other.exercise
+    )
