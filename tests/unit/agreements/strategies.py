@@ -34,12 +34,18 @@ LANGUAGES, PLACES = ("fr-CA", "fr", "en-CA", "es"), ("24", "2456060", "35", "350
 PATHS = ("/note", "/info", "/info/*", "/info/*/contact", "/info/*/effective", "/body", "/incidents")
 PARTIES = ("CA-QC", "US-NY", "US-VT")
 SIDES = (*PARTIES, "ca-qc.sq", "ca-qc.msp", "us-ny.nysp", "us-ny.doh", "us-vt.vsp")
+
+
+def _on_each_path(tag: str) -> list[Json]:
+    return [{"obligation": tag, "paths": [path]} for path in PATHS]
+
+
 DUTIES: tuple[Json, ...] = (
     {"obligation": "lane", "lane": "urgent"},
     {"obligation": "lane", "lane": "routine"},
-    *({"obligation": "redact", "paths": [path]} for path in PATHS),
+    *_on_each_path("redact"),
     {"obligation": "redact", "paths": ["/info/*", "/body"], "classes": ["identifying"]},
-    *({"obligation": "de-identify", "paths": [path]} for path in PATHS),
+    *_on_each_path("de-identify"),
     {"obligation": "precision", "year": ["/info/*/effective"], "region": ["/note", "/info"]},
     {"obligation": "precision", "year": ["/note", "/info"]},
     {"obligation": "deadline", "delivery": 1, "acknowledgement": 3},
