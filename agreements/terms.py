@@ -1,8 +1,8 @@
 """What a permit obliges to: the terms of one clause for one type of alert, and the strictest of several clauses.
 
-* What any clause withholds is withheld. Of two treatments of one place the stricter rules: leaving out, then the
-  pseudonym, then the year or the region; a date's year and a place's region can't both be left of one value, so that
-  nothing is. A treatment of a place covers all below it that is treated no more strictly.
+* What any clause withholds is withheld. Each place is treated as strictly as any treatment of it, or of a place above
+  it, asks: leaving out, then the pseudonym, then the year or the region; a pseudonym stands where one clause would
+  leave the year of a value and another its region.
 * Least seconds, least days; ``forbidden`` over ``with-consent``; whoever must consent under any clause must; marked as
   an exercise's where any clause says so.
 
@@ -11,7 +11,6 @@ So what another clause adds never loosens: whatever was withheld, asked or forbi
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -57,10 +56,27 @@ def strictest(several: Sequence[Terms]) -> Terms:
     )
 
 
+def at_least(terms: Terms, other: Terms) -> bool:
+    """Say whether terms are at least as strict as others, in everything."""
+    limits = (
+        (terms.deliver_within, other.deliver_within),
+        (terms.acknowledge_within, other.acknowledge_within),
+        (terms.retain_days, other.retain_days),
+        (terms.consent_within, other.consent_within),
+    )
+    return (
+        all(any(covers(each, known) for each in terms.withholdings) for known in other.withholdings)
+        and all(most is None or (limit is not None and limit <= most) for limit, most in limits)
+        and (terms.onward is Onward.FORBIDDEN or other.onward is Onward.WITH_CONSENT)
+        and set(terms.consent_by) >= set(other.consent_by)
+        and terms.exercise >= other.exercise
+    )
+
+
 def covers(one: Withholding, other: Withholding) -> bool:
-    """Say whether what one leaves nothing of, or as little of, includes the place of another."""
+    """Say whether one treats the place of another at least as strictly."""
     as_strict = one.treatment is other.treatment or _STRENGTH[one.treatment] > _STRENGTH[other.treatment]
-    return as_strict and f"{other.pointer}/".startswith(f"{one.pointer}/")
+    return as_strict and _includes(one, other.pointer)
 
 
 def _terms(obligation: Obligation, ref: ClauseRef, alert_type: AlertType) -> Terms:  # noqa: PLR0911 - one for each obligation
@@ -97,22 +113,26 @@ def _withheld(
 
 
 def _strictest_withholdings(several: Iterable[Withholding]) -> tuple[Withholding, ...]:
-    places: defaultdict[str, list[Withholding]] = defaultdict(list)
-    for each in several:
-        places[each.pointer].append(each)
-    rulings = sorted(map(_ruling, places.values()))
+    asked = tuple(several)
+    rulings = sorted({_ruling(pointer, asked) for pointer in {each.pointer for each in asked}})
     return tuple(each for each in rulings if not any(covers(other, each) for other in rulings if other is not each))
 
 
-def _ruling(at_one_place: Sequence[Withholding]) -> Withholding:
-    """Return the one withholding that all at a place come to, named by the lowest clause that asks for it."""
-    treatments = {each.treatment for each in at_one_place}
-    strictest_treatment = max(treatments, key=_STRENGTH.__getitem__)
-    if {Treatment.YEAR, Treatment.REGION} <= treatments:
-        strictest_treatment = Treatment.REDACT
-    asking = [each for each in at_one_place if each.treatment is strictest_treatment] or at_one_place
-    foremost = min(asking, key=lambda each: (each.under, each.mark))
-    return Withholding(foremost.pointer, strictest_treatment, foremost.mark, foremost.under)
+def _ruling(pointer: str, asked: Sequence[Withholding]) -> Withholding:
+    """Return what all that treat a place come to, named by the lowest clause that asks for it."""
+    treating = [each for each in asked if _includes(each, pointer)]
+    treatments = {each.treatment for each in treating}
+    joined = max(treatments, key=_STRENGTH.__getitem__)
+    if treatments == {Treatment.YEAR, Treatment.REGION}:
+        joined = Treatment.PSEUDONYM
+    foremost = min(
+        [each for each in treating if each.treatment is joined] or treating, key=lambda each: (each.under, each.mark)
+    )
+    return Withholding(pointer, joined, foremost.mark, foremost.under)
+
+
+def _includes(one: Withholding, pointer: str) -> bool:
+    return f"{pointer}/".startswith(f"{one.pointer}/")
 
 
 def _least(limits: Iterable[int | None]) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from datetime import datetime
 
@@ -13,9 +12,9 @@ from agreements.decide import decide
 from agreements.explain import explain
 from agreements.reasons import Code
 from agreements.snapshot import Snapshot
-from agreements.terms import covers
+from agreements.terms import at_least
 from schemas.alerts.header import Alert
-from schemas.decisions import ClauseRef, Deny, Onward, Permit, Terms
+from schemas.decisions import ClauseRef, Deny, Permit
 from schemas.ids import ParticipantId, home_of
 from tests.unit.agreements.builders import Json
 from tests.unit.agreements.strategies import (
@@ -143,18 +142,3 @@ def test_another_agreement_never_loosens(
             other = stricter[decision.recipient]
             assert isinstance(other, Permit)
             assert at_least(other.terms, decision.terms)
-
-
-def at_least(terms: Terms, other: Terms) -> bool:
-    """Say whether terms are at least as strict as others, in everything."""
-    limits = ("deliver_within", "acknowledge_within", "retain_days", "consent_within")
-    return (
-        all(any(covers(each, known) for each in terms.withholdings) for known in other.withholdings)
-        and all(
-            getattr(other, limit) is None or (getattr(terms, limit) or math.inf) <= getattr(other, limit)
-            for limit in limits
-        )
-        and (terms.onward is Onward.FORBIDDEN or other.onward is Onward.WITH_CONSENT)
-        and set(terms.consent_by) >= set(other.consent_by)
-        and terms.exercise >= other.exercise
-    )
