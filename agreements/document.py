@@ -15,7 +15,7 @@ What it says, to the letter:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
@@ -23,8 +23,10 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 from pydantic_core import InitErrorDetails
 
 from agreements.conditions import Condition
+from agreements.conditions.area import AreaCondition, Region
 from agreements.lists import some, some_once, two_or_more
-from agreements.obligations import Obligation
+from agreements.obligations import ConsentByObligation, CopyToObligation, Obligation
+from agreements.prose import Prose
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
 from schemas.fields import Part, TypePattern
@@ -61,12 +63,6 @@ def _instant(text: str) -> str:
 
 
 _RFC_3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})")
-_HIDDEN: Final = r"\x00-\x09\x0B-\x1F\x7F-\x9F\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF"
-"""Control characters and those that reorder or hide text: who signs must see what is there."""
-
-Prose: TypeAlias = Annotated[
-    str, StringConstraints(max_length=8_000, pattern=rf"^[^{_HIDDEN}]*[^{_HIDDEN}\s][^{_HIDDEN}]*$")
-]
 Instant: TypeAlias = Annotated[str, AfterValidator(_instant)]
 """RFC 3339 without fractions, kept as it was signed; ``Validity`` gives the ``datetime``."""
 Clause: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+([.-][A-Za-z0-9]+)*$", max_length=16)]
@@ -160,6 +156,7 @@ class Agreement(Part):
     parties: Annotated[tuple[JurisdictionField, ...], Field(max_length=64), AfterValidator(two_or_more)]
     valid: Validity
     contacts: Annotated[tuple[Contact, ...], Field(max_length=200)] = ()
+    regions: Annotated[tuple[Region, ...], Field(max_length=200), AfterValidator(some_once)] = ()
     grants: Annotated[tuple[Grant, ...], Field(max_length=1_000), AfterValidator(some)]
 
     @model_validator(mode="after")
@@ -172,8 +169,11 @@ class Agreement(Part):
             for index, contact in enumerate(self.contacts)
             if contact.party not in self.parties
         ]
+        known = [region.name for region in self.regions]
+        faults += [(("regions", index, "name"), _SAME_REGION) for index in _repeated(known)]
         for index, grant in enumerate(self.grants):
             faults += [(("grants", index, *rest), _NO_PARTY) for rest in _strangers(grant, self.parties)]
+            faults += [(("grants", index, *rest), _NO_REGION) for rest in _unknown_regions(grant, known)]
         _refuse(self, faults)
         return self
 
@@ -193,6 +193,27 @@ def _strangers(grant: Grant, parties: tuple[JurisdictionCode, ...]) -> Iterator[
         for index, side in enumerate(sides):
             if jurisdiction_of(side) not in parties:
                 yield member, index
+
+    for index, obligation in enumerate(grant.obligations):
+        match obligation:
+            case CopyToObligation():
+                named: list[tuple[str, tuple[str, ...]]] = [("participants", obligation.participants)]
+            case ConsentByObligation():
+                named = [("parties", obligation.parties), ("participants", obligation.participants)]
+            case _:
+                named = []
+        for member, sides in named:
+            for position, side in enumerate(sides):
+                if jurisdiction_of(side) not in parties:
+                    yield "obligations", index, member, position
+
+
+def _unknown_regions(grant: Grant, known: Collection[str]) -> Iterator[Path]:
+    for index, condition in enumerate(grant.conditions):
+        if isinstance(condition, AreaCondition):
+            for position, name in enumerate(condition.regions):
+                if name not in known:
+                    yield "conditions", index, "regions", position
 
 
 def _repeated(names: Sequence[str]) -> list[int]:
@@ -220,6 +241,10 @@ def _requires(tag: str) -> Bilingual:
 _TWICE: Final = Bilingual(fr="Cette étiquette figure déjà dans la clause.", en="This tag already stands in the clause.")
 _SAME_CLAUSE: Final = Bilingual(
     fr="Une autre clause porte déjà ce numéro.", en="Another clause already bears this number."
+)
+_SAME_REGION: Final = Bilingual(fr="Une autre région porte déjà ce nom.", en="Another region already bears this name.")
+_NO_REGION: Final = Bilingual(
+    fr="Aucune région de ce nom ne figure dans l'entente.", en="The agreement has no region of this name."
 )
 _NO_PARTY: Final = Bilingual(
     fr="Ce n'est ni une partie à l'entente ni un participant de l'une d'elles.",

@@ -1,9 +1,10 @@
 """What is wrong with an agreement as it is written, and what is odd about it, line by line.
 
-An *error* makes the document void here: it is no agreement, it names a jurisdiction or a participant that the
-exchange does not know, or it is over already. A *warning* is for whoever signs: a clause that says what another says,
-two clauses of one lane that could both let the same alert through, a type that no alert has, a clause that nobody can
-use today.
+An *error* makes the document void here, and it is not to be signed: it is no agreement, it names a jurisdiction or a
+participant that the exchange does not know, it is over already, a clause can let nothing through, or withholds what the
+types that it names do not have. A *warning* is for whoever signs: clauses that repeat, shadow or overlap each other, or
+differ in how they treat one alert; a type that no alert has, a class that no type has, a clause that nobody can use
+today, a region that no clause names; a party that has not signed, or that nobody answers for.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, TypeAlias
 
-from agreements.document import Agreement, Grant
-from agreements.overlaps import may_both_permit, say_the_same, sides_meet, types_meet
+from agreements import clause_lint
+from agreements import lint_words as words
+from agreements.clause_lint import Remark
+from agreements.conditions.area import AreaCondition
+from agreements.document import Agreement
 from agreements.written import InvalidAgreementError, agreement_in
-from schemas.alerts.catalogue import alert_types
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode
 from schemas.located_yaml import Path, YamlError, load_yaml, path_text
-from schemas.registry import ParticipantStatement, Role
+from schemas.registry import ParticipantStatement
 
 
 class Severity(StrEnum):
@@ -49,11 +51,13 @@ def lint(
     now: datetime,
     jurisdictions: Collection[JurisdictionCode],
     participants: Iterable[ParticipantStatement],
+    signed: Collection[JurisdictionCode] | None = None,
 ) -> tuple[Finding, ...]:
     """Return everything wrong or odd in an agreement's YAML, in the order of its lines.
 
     ``file`` is its name in findings, ``jurisdictions`` and ``participants`` those of the exchange, ``now`` the instant
-    at which it is read. Never raises for what is written.
+    at which it is read. ``signed`` are the parties that have signed, where that is asked: then a party
+    that has not, or that names no contact, is told too. Never raises for what is written.
     """
     try:
         located = load_yaml(text, file=file)
@@ -62,15 +66,12 @@ def lint(
         return (_error(error),)
     except InvalidAgreementError as invalid:
         return tuple(sorted((_error(error) for error in invalid.errors), key=_position))
-    remarks = _remarks(document, now, jurisdictions, tuple(participants))
+    remarks = _remarks(document, now, jurisdictions, tuple(participants), signed)
     findings = [
-        Finding(file=file, line=located.line_of(path), path=path_text(path), severity=severity, reason=reason)
+        Finding(file=file, line=located.line_of(path), path=path_text(path), severity=Severity(severity), reason=reason)
         for path, severity, reason in remarks
     ]
     return tuple(sorted(findings, key=_position))
-
-
-_Remark: TypeAlias = tuple[Path, Severity, Bilingual]
 
 
 def _error(error: YamlError) -> Finding:
@@ -86,82 +87,38 @@ def _remarks(
     now: datetime,
     jurisdictions: Collection[JurisdictionCode],
     participants: Collection[ParticipantStatement],
-) -> Iterator[_Remark]:
+    signed: Collection[JurisdictionCode] | None,
+) -> Iterator[Remark]:
     known = {*jurisdictions, *(statement.participant for statement in participants)}
     for index, party in enumerate(document.parties):
         if party not in jurisdictions:
-            yield ("parties", index), Severity.ERROR, _UNKNOWN_PARTY
+            yield ("parties", index), "error", words.UNKNOWN_PARTY
     if document.valid.end <= now:
-        yield ("valid", "until"), Severity.ERROR, _OVER
+        yield ("valid", "until"), "error", words.OVER
+    if signed is not None:
+        yield from _still_missing(document, signed)
+    yield from _unused_regions(document)
     for index, grant in enumerate(document.grants):
         path: Path = ("grants", index)
-        yield from _unknown_names(path, grant, known)
-        yield from _repetitions(path, grant, document.grants[:index])
-        if not _usable(grant, participants):
-            yield path, Severity.WARNING, _UNUSABLE
+        yield from clause_lint.unknown_names(path, grant, known)
+        yield from clause_lint.useless(path, grant, participants)
+        yield from clause_lint.contradictions(path, grant, document.regions)
+        yield from clause_lint.withheld_nowhere(path, grant)
+        yield from clause_lint.beside(path, grant, document.grants[:index], document.regions)
 
 
-def _unknown_names(path: Path, grant: Grant, known: Collection[str]) -> Iterator[_Remark]:
-    for member, sides in (("from", grant.origins), ("to", grant.recipients)):
-        for index, side in enumerate(sides):
-            if "." in side and side not in known:
-                yield (*path, member, index), Severity.ERROR, _UNKNOWN_PARTICIPANT
-    for index, pattern in enumerate(grant.types):
-        if not any(types_meet(pattern, alert_type) for alert_type in alert_types()):
-            yield (*path, "types", index), Severity.WARNING, _UNKNOWN_TYPE
+def _still_missing(document: Agreement, signed: Collection[JurisdictionCode]) -> Iterator[Remark]:
+    answering = {contact.party for contact in document.contacts}
+    for index, party in enumerate(document.parties):
+        if party not in answering:
+            yield ("parties", index), "warning", words.NO_CONTACT
+        if party not in signed:
+            yield ("parties", index), "warning", words.NOT_SIGNED
 
 
-def _repetitions(path: Path, grant: Grant, earlier: Iterable[Grant]) -> Iterator[_Remark]:
-    for other in earlier:
-        if say_the_same(other, grant):
-            yield path, Severity.WARNING, _same_as(other)
-        elif may_both_permit(other, grant):
-            yield path, Severity.WARNING, _overlaps(other)
-
-
-def _usable(grant: Grant, participants: Collection[ParticipantStatement]) -> bool:
-    senders = {
-        statement.participant
-        for statement in participants
-        if Role.SENDER in statement.roles
-        and any(sides_meet(statement.participant, side) for side in grant.origins)
-        and any(types_meet(sent, granted) for sent in statement.sends for granted in grant.types)
-    }
-    receivers = {
-        statement.participant
-        for statement in participants
-        if Role.RECEIVER in statement.roles
-        and any(sides_meet(statement.participant, side) for side in grant.recipients)
-    }
-    return bool(senders) and bool(receivers) and not (len(senders) == 1 and senders == receivers)
-
-
-def _same_as(grant: Grant) -> Bilingual:
-    return Bilingual(
-        fr=f"Cette clause dit la même chose que la clause {grant.clause}.",
-        en=f"This clause says the same as clause {grant.clause}.",
-    )
-
-
-def _overlaps(grant: Grant) -> Bilingual:
-    return Bilingual(
-        fr=f"Une même alerte peut être permise par cette clause et par la clause {grant.clause}, dans la même voie.",
-        en=f"One alert may be permitted by this clause and by clause {grant.clause}, in the same lane.",
-    )
-
-
-_UNKNOWN_PARTY: Final = Bilingual(
-    fr="Cette plateforme ne connaît pas cette juridiction.", en="This exchange does not know this jurisdiction."
-)
-_UNKNOWN_PARTICIPANT: Final = Bilingual(
-    fr="Cette plateforme ne connaît pas ce participant.", en="This exchange does not know this participant."
-)
-_OVER: Final = Bilingual(fr="Cette entente a déjà pris fin.", en="This agreement is over already.")
-_UNKNOWN_TYPE: Final = Bilingual(
-    fr="Cette plateforme ne connaît aucun type d'alerte de ce nom.",
-    en="This exchange knows no type of alert by this name.",
-)
-_UNUSABLE: Final = Bilingual(
-    fr="Personne ne peut se prévaloir de cette clause : aucun expéditeur de ces types, ou aucun destinataire.",
-    en="Nobody can use this clause: no sender of these types, or no receiver.",
-)
+def _unused_regions(document: Agreement) -> Iterator[Remark]:
+    conditions = (condition for grant in document.grants for condition in grant.conditions)
+    used = {name for each in conditions if isinstance(each, AreaCondition) for name in each.regions}
+    for index, region in enumerate(document.regions):
+        if region.name not in used:
+            yield ("regions", index), "warning", words.UNUSED_REGION

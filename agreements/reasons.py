@@ -19,6 +19,7 @@ class Code(StrEnum):
 
     GRANTED = "granted"
     FOLLOWS_THREAD = "follows-thread"
+    COPIED = "copied"
 
     NO_AGREEMENT = "no-agreement"
     NO_GRANT = "no-grant"
@@ -26,6 +27,7 @@ class Code(StrEnum):
     NOT_ADDRESSED = "not-addressed"
     NOT_REACHED = "not-reached"
     CONDITIONS_UNMET = "conditions-unmet"
+    NOTHING_TO_COPY = "nothing-to-copy"
 
     NOT_YET_IN_FORCE = "not-yet-in-force"
     EXPIRED = "expired"
@@ -37,6 +39,11 @@ class Code(StrEnum):
     URGENCY_NOT_ALLOWED = "urgency-not-allowed"
     CERTAINTY_NOT_ALLOWED = "certainty-not-allowed"
     CATEGORY_NOT_ALLOWED = "category-not-allowed"
+    MSG_TYPE_NOT_ALLOWED = "msg-type-not-allowed"
+    HANDLING_NOT_ALLOWED = "handling-not-allowed"
+    LANGUAGE_NOT_ALLOWED = "language-not-allowed"
+    AREA_NOT_WITHIN = "area-not-within"
+    EXERCISE_ONLY = "exercise-only"
 
 
 def granted(under: ClauseRef) -> Reason:
@@ -47,6 +54,11 @@ def granted(under: ClauseRef) -> Reason:
 def follows_thread(under: ClauseRef) -> Reason:
     """Say that the recipient had an earlier alert of the thread under a clause, and so has this one."""
     return Reason(Code.FOLLOWS_THREAD, (("clause", str(under)),))
+
+
+def copied(under: ClauseRef) -> Reason:
+    """Say that a clause lets the alert through to another, and that this recipient must be told of what it does."""
+    return Reason(Code.COPIED, (("clause", str(under)),))
 
 
 def no_agreement(origin: JurisdictionCode, destination: JurisdictionCode) -> Reason:
@@ -82,6 +94,11 @@ def conditions_unmet(clauses: Iterable[ClauseRef]) -> Reason:
     return Reason(Code.CONDITIONS_UNMET, (("clauses", tuple(map(str, clauses))),))
 
 
+def nothing_to_copy(clauses: Iterable[ClauseRef]) -> Reason:
+    """Say that this recipient is only told of what clauses let through, and that they let this through to nobody."""
+    return Reason(Code.NOTHING_TO_COPY, (("clauses", tuple(map(str, clauses))),))
+
+
 def not_yet_in_force(start: str) -> Reason:
     """Say that the agreement's validity begins later, at ``start`` (RFC 3339, as the agreement writes it)."""
     return Reason(Code.NOT_YET_IN_FORCE, (("valid_from", start),))
@@ -108,3 +125,21 @@ def no_info(condition: str) -> Reason:
 def tlp_above_ceiling(label: str, ceiling: str) -> Reason:
     """Say that the alert's TLP label is stricter than the clause's ceiling."""
     return Reason(Code.TLP_ABOVE_CEILING, (("label", label), ("ceiling", ceiling)))
+
+
+def language_not_allowed(allowed: tuple[str, ...]) -> Reason:
+    """Say that at least one info block is in no language that a condition allows."""
+    return Reason(Code.LANGUAGE_NOT_ALLOWED, (("languages", allowed),))
+
+
+def area_not_within(allowed: tuple[str, ...]) -> Reason:
+    """Say that an info block has no area, or one that is not surely within what a condition allows.
+
+    ``allowed`` are the document's names of regions, and codes with their list: ``SGC 24``.
+    """
+    return Reason(Code.AREA_NOT_WITHIN, (("areas", allowed),))
+
+
+def exercise_only(status: str) -> Reason:
+    """Say that the clause is for exercises alone, and of which status the alert is."""
+    return Reason(Code.EXERCISE_ONLY, (("status", status),))

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from agreements.condition_words import codes_in_words, literal
+from agreements.conditions.area import Region
 from agreements.document import Agreement, Contact, Grant, Text
 from agreements.explain import describe, permission
 from agreements.obligations import LaneObligation, lane_of
@@ -37,6 +39,10 @@ def _lines(document: Agreement, language: Language, names: Mapping[str, Bilingua
     if document.contacts:
         yield from ("", f"## {_CONTACTS.in_language(language)}", "")
         yield from (_contact(contact, language, names) for contact in document.contacts)
+    if document.regions:
+        yield from ("", f"## {_REGIONS.in_language(language)}", "")
+        yield from (_region(region, language) for region in document.regions)
+    names = {**names, **{region.name: _escaped(region.bilingual) for region in document.regions}}
     yield from ("", f"## {_GRANTS.in_language(language)}", "", _DEFAULT.in_language(language))
     for grant in document.grants:
         yield from _grant(grant, language, names)
@@ -61,17 +67,30 @@ def _contact(contact: Contact, language: Language, names: Mapping[str, Bilingual
     return f"- {named(names, contact.party, language)}{between}{_prose(contact.office, language)}{reach}"
 
 
+def _region(region: Region, language: Language) -> str:
+    places = [*codes_in_words(region.codes), *literal(region.polygon)]
+    return f"- {_prose(region, language)} (`{region.name}`){' : ' if language == 'fr' else ': '}{'; '.join(places)}"
+
+
 def _grant(grant: Grant, language: Language, names: Mapping[str, Bilingual]) -> Iterator[str]:
     yield from ("", f"### Clause {grant.clause}", "", permission(grant, language, names=names), "")
     yield _CONDITIONS.in_language(language)
     yield ""
-    yield from (f"- {describe(condition).in_language(language)}" for condition in grant.conditions)
+    yield from (f"- {describe(condition, names=names).in_language(language)}" for condition in grant.conditions)
     lane = LaneObligation(obligation="lane", lane=lane_of(grant.obligations))
     yield from ("", describe(lane).in_language(language))
+    others = [obligation for obligation in grant.obligations if not isinstance(obligation, LaneObligation)]
+    if others:
+        yield from ("", _OBLIGATIONS.in_language(language), "")
+        yield from (f"- {describe(obligation, names=names).in_language(language)}" for obligation in others)
 
 
-def _prose(passage: Text, language: Language) -> str:
+def _prose(passage: Text | Region, language: Language) -> str:
     return _literal(passage.bilingual.in_language(language))
+
+
+def _escaped(text: Bilingual) -> Bilingual:
+    return Bilingual(fr=_literal(text.fr), en=_literal(text.en))
 
 
 def _literal(text: str) -> str:
@@ -91,4 +110,6 @@ _GRANTS: Final = Bilingual(fr="Ce que les parties permettent", en="What the part
 _DEFAULT: Final = Bilingual(
     fr="Rien n'est transmis que ce qu'une clause permet.", en="Nothing is passed on but what a clause permits."
 )
+_REGIONS: Final = Bilingual(fr="Régions", en="Regions")
+_OBLIGATIONS: Final = Bilingual(fr="Avec les obligations suivantes :", en="With the following obligations:")
 _CONDITIONS: Final = Bilingual(fr="À toutes les conditions suivantes :", en="On all of the following conditions:")

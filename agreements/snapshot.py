@@ -7,6 +7,7 @@ changes, so what the agreements say of one type from one sender, a ``Route``, is
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,9 @@ from typing import TypeAlias
 
 from agreements import reasons
 from agreements.document import Agreement, Grant, domain_of
-from agreements.obligations import lane_of
+from agreements.meaning import requirements
+from agreements.obligations import copies_of, lane_of
+from agreements.replay import Version, world_digest
 from agreements.routes import Candidate, Clause, Route, lay_out
 from agreements.signed import VerifiedAgreement
 from agreements.succession import Term, succession
@@ -39,6 +42,8 @@ class Snapshot:
     _clauses: Mapping[tuple[str, str], Sequence[Clause]]
     _bonds: Mapping[tuple[JurisdictionCode, JurisdictionCode], Sequence[_Bond]]
     _turns: Sequence[datetime]
+    _versions: Sequence[tuple[Version, Term]]
+    _worlds: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
     _routes: dict[tuple[AlertType, ParticipantId, int], Route] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -52,7 +57,12 @@ class Snapshot:
         clauses: defaultdict[tuple[str, str], list[Clause]] = defaultdict(list)
         bonds: defaultdict[tuple[JurisdictionCode, JurisdictionCode], list[_Bond]] = defaultdict(list)
         turns: set[datetime] = set()
-        for agreement, term in succession(agreements):
+        verified = tuple(agreements)
+        digests = {(each.document.id, each.document.version): _digest(each) for each in verified}
+        versions: list[tuple[Version, Term]] = []
+        for agreement, term in succession(verified):
+            name = agreement.id, agreement.version
+            versions.append((Version(*name, digest=digests[name]), term))
             turns.update(term.turns)
             for pair in permutations(agreement.parties, 2):
                 bonds[pair].append((f"{agreement.id}/{agreement.version}", term))
@@ -61,7 +71,7 @@ class Snapshot:
                 for pattern in grant.types:
                     for origin in grant.origins:
                         clauses[pattern, origin].append(clause)
-        return cls(candidates=receivers, _clauses=clauses, _bonds=bonds, _turns=sorted(turns))
+        return cls(candidates=receivers, _clauses=clauses, _bonds=bonds, _turns=sorted(turns), _versions=versions)
 
     def route(self, alert_type: AlertType, sender: ParticipantId, now: datetime) -> Route:
         """Return what the agreements say, at an instant with its offset, of this type from this sender."""
@@ -69,6 +79,15 @@ class Snapshot:
         known = self._routes.get(key)
         if known is None:
             known = self._routes[key] = self._routed(alert_type, sender, now)
+        return known
+
+    def world(self, now: datetime) -> str:
+        """Return ``world_digest`` of the candidates and of the versions that govern at an instant with its offset."""
+        stretch = bisect_right(self._turns, now)
+        known = self._worlds.get(stretch)
+        if known is None:
+            governing = (version for version, term in self._versions if term.governs(now))
+            known = self._worlds[stretch] = world_digest(governing, self.candidates)
         return known
 
     def binding(self, one: JurisdictionCode, other: JurisdictionCode, now: datetime) -> tuple[str, ...]:
@@ -88,6 +107,7 @@ class Snapshot:
             governing.values(),
             [candidate for candidate in self.candidates if candidate[0] != sender],
             now,
+            alert_type=alert_type,
             ungranted=partial(self._ungranted, alert_type, sender, now),
         )
 
@@ -100,6 +120,10 @@ class Snapshot:
             return reasons.no_grant_at_home(home, alert_type)
         binding = self.binding(home, destination, now)
         return reasons.no_grant(sender, alert_type, binding) if binding else reasons.no_agreement(home, destination)
+
+
+def _digest(agreement: VerifiedAgreement) -> str:
+    return hashlib.sha256(agreement.signed.payload).hexdigest()
 
 
 def _by_side(candidates: Iterable[Candidate]) -> Mapping[str, frozenset[ParticipantId]]:
@@ -115,8 +139,14 @@ def _clause(agreement: Agreement, grant: Grant, term: Term, sides: Mapping[str, 
     return Clause(
         ref=ref,
         lane=lane_of(grant.obligations),
-        conditions=grant.conditions,
-        recipients=frozenset[ParticipantId]().union(*(sides.get(side, ()) for side in grant.recipients)),
+        conditions=tuple(requirements(grant, agreement.regions).values()),
+        obligations=grant.obligations,
+        recipients=_members(grant.recipients, sides),
+        copies=_members(copies_of(grant.obligations), sides),
         term=term,
         granted=reasons.granted(ref),
     )
+
+
+def _members(named: Iterable[str], sides: Mapping[str, frozenset[ParticipantId]]) -> frozenset[ParticipantId]:
+    return frozenset[ParticipantId]().union(*(sides.get(side, ()) for side in named))

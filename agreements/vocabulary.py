@@ -21,6 +21,29 @@ STATUS: Final[Mapping[str, Bilingual]] = {
     "Test": Bilingual(fr="essai", en="test"),
     "Draft": Bilingual(fr="ébauche", en="draft"),
 }
+MSG_TYPE: Final[Mapping[str, Bilingual]] = {
+    "Alert": Bilingual(fr="alerte", en="alert"),
+    "Update": Bilingual(fr="mise à jour", en="update"),
+    "Cancel": Bilingual(fr="annulation", en="cancellation"),
+    "Ack": Bilingual(fr="accusé de réception", en="acknowledgement"),
+    "Error": Bilingual(fr="avis d'erreur", en="error"),
+}
+HANDLING: Final[Mapping[str, Bilingual]] = {
+    "H0": Bilingual(
+        fr="H0 (prévention et répression de la criminalité seulement)", en="H0 (to prevent and combat crime only)"
+    ),
+    "H1": Bilingual(
+        fr="H1 (pas d'utilisation en preuve sans consentement)", en="H1 (no evidential use without consent)"
+    ),
+    "H2": Bilingual(
+        fr="H2 (pas de retransmission sans consentement)", en="H2 (no onward dissemination without consent)"
+    ),
+    "H3": Bilingual(fr="H3 (autre restriction, dite en toutes lettres)", en="H3 (other restriction, said in words)"),
+}
+MARKS: Final[Mapping[str, Bilingual]] = {
+    "identifying": Bilingual(fr="tout ce qui identifie une personne", en="everything that identifies a person"),
+    "health": Bilingual(fr="tout renseignement sur la santé d'une personne", en="every fact about a person's health"),
+}
 SEVERITY: Final[Mapping[str, Bilingual]] = {
     "Extreme": Bilingual(fr="extrême", en="extreme"),
     "Severe": Bilingual(fr="majeure", en="severe"),
@@ -61,6 +84,8 @@ INFO: Final[Mapping[str, Bilingual]] = {
     "urgency": Bilingual(fr="l'urgence", en="urgency"),
     "certainty": Bilingual(fr="la certitude", en="certainty"),
     "category": Bilingual(fr="la catégorie", en="category"),
+    "language": Bilingual(fr="la langue", en="language"),
+    "area": Bilingual(fr="la zone", en="area"),
 }
 """What a condition on the info blocks is about, by its tag."""
 
@@ -88,6 +113,21 @@ def listed(items: Sequence[str], language: Language, *, last: Bilingual) -> str:
     if len(items) <= 1:
         return "".join(items)
     return f"{', '.join(items[:-1])} {last.in_language(language)} {items[-1]}"
+
+
+def duration(seconds: int, language: Language) -> str:
+    """Return a number of seconds as a person writes it, in the largest unit of which it is a whole number."""
+    size, unit = next((size, unit) for size, unit in _UNITS if seconds % size == 0)
+    count = seconds // size
+    return f"{count} {unit.in_language(language)}{'' if count == 1 else 's'}"
+
+
+_UNITS: Final = (
+    (86_400, Bilingual(fr="jour", en="day")),
+    (3_600, Bilingual(fr="heure", en="hour")),
+    (60, Bilingual(fr="minute", en="minute")),
+    (1, Bilingual(fr="seconde", en="second")),
+)
 
 
 def moment(text: str, language: Language) -> str:

@@ -35,4 +35,4 @@ def agreement_in(document: LocatedDocument) -> Agreement:
     except NotCanonicalError as error:
         raise InvalidAgreementError((document.error((), error.reason),)) from None
     except ValidationError as error:
-        raise InvalidAgreementError(errors_of(document, error)) from None
+        raise InvalidAgreementError(errors_of(document, error, tags=("condition", "obligation"))) from None

@@ -95,7 +95,8 @@ class Terms:
     """What a permit obliges the exchange and the recipient to: the strictest of all clauses that permit.
 
     ``deliver_within``, ``acknowledge_within`` and ``consent_within`` are seconds from acceptance, ``retain_days`` days
-    from it; None where no clause says. ``consent_by`` names those who must each agree before release.
+    from it; None where no clause says. ``consent_by`` names those who must each agree before release. ``exercise`` says
+    that a clause is for exercises alone: the copy is marked as one.
     """
 
     withholdings: tuple[Withholding, ...] = ()
@@ -105,6 +106,7 @@ class Terms:
     onward: Onward = Onward.WITH_CONSENT
     consent_by: tuple[str, ...] = ()
     consent_within: int | None = None
+    exercise: bool = False
 
 
 NO_TERMS: Final = Terms()

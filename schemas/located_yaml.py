@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -93,10 +93,15 @@ def load_yaml(text: str, *, file: str) -> LocatedDocument:
     return LocatedDocument(file, value, reading.lines)
 
 
-def errors_of(document: LocatedDocument, error: ValidationError) -> tuple[YamlError, ...]:
-    """Return everything that a model found wrong with the document, at its place, without the values themselves."""
+def errors_of(
+    document: LocatedDocument, error: ValidationError, *, tags: Collection[str] = ()
+) -> tuple[YamlError, ...]:
+    """Return everything that a model found wrong with the document, at its place, without the values themselves.
+
+    ``tags`` are the members by which the model's tagged unions tell their types apart.
+    """
     faults = error.errors(include_url=False, include_input=False)
-    return tuple(document.error(_path_in(document.value, fault["loc"]), sentence_for(fault)) for fault in faults)
+    return tuple(document.error(_path_in(document.value, fault["loc"], tags), sentence_for(fault)) for fault in faults)
 
 
 def path_text(path: Path) -> str:
@@ -105,10 +110,14 @@ def path_text(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def _path_in(value: JsonValue, loc: Path) -> Path:
+def _path_in(value: JsonValue, loc: Path, tags: Collection[str]) -> Path:
     """Return pydantic's location without the union tags that it adds and no document holds."""
     path: list[str | int] = []
+    tagged: JsonValue = None
     for index, step in enumerate(loc):
+        if isinstance(value, dict) and value is not tagged and any(value.get(tag) == step for tag in tags):
+            tagged = value  # a tag comes once for an object, before its members, one of which may be called the same
+            continue
         match value, step:
             case dict(), str() if step in value:
                 value = value[step]

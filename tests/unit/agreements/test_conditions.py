@@ -5,11 +5,22 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from agreements.conditions import TLP_ORDER, Condition
+from agreements.conditions import Condition, requirement
+from agreements.conditions.header import TLP_ORDER
 from agreements.reasons import Code
 from schemas.alerts.header import Alert
 from schemas.decisions import Reason
-from tests.unit.agreements.builders import Json, agreement, alert, canonical, condition, document, grant, info
+from tests.unit.agreements.builders import (
+    Json,
+    agreement,
+    alert,
+    canonical,
+    condition,
+    document,
+    following,
+    grant,
+    info,
+)
 
 STATUSES = ("Actual", "Exercise", "System", "Test", "Draft")
 
@@ -19,7 +30,7 @@ READER: TypeAdapter[Condition] = TypeAdapter(Condition)
 
 def unmet(stated: Json, of: Alert) -> Reason | None:
     """Read a condition as it is signed and ask it about an alert."""
-    return READER.validate_json(canonical(stated)).unmet(of)
+    return requirement(READER.validate_json(canonical(stated)), ()).unmet(of)
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -84,6 +95,50 @@ def test_category_table(blocks: list[list[str]], expected: str | None) -> None:
     assert (reason.code if reason else None) == expected
 
 
+@pytest.mark.parametrize("kind", ["Alert", "Update", "Cancel", "Ack", "Error"])
+@pytest.mark.parametrize("allowed", [("Alert",), ("Alert", "Update"), ("Ack", "Error")])
+def test_msg_type_table(kind: str, allowed: tuple[str, ...]) -> None:
+    """An alert passes a condition on its kind exactly when the kind is named."""
+    reason = unmet(condition("msg-type", *allowed), following(kind, info()))
+    assert (reason is None) == (kind in allowed)
+    assert reason is None or reason.code == Code.MSG_TYPE_NOT_ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("codes", "passes"), [([], True), (["H0"], True), (["H1", "H0"], True), (["H2"], False), (["H0", "H2"], False)]
+)
+def test_handling_table(codes: list[str], passes: bool) -> None:  # noqa: FBT001 - a parameter of the table
+    """Every handling code that the alert bears must be allowed; one without any restricts nothing."""
+    handling = {"tlp": "GREEN", "purpose": "public-safety", "codes": codes}
+    reason = unmet(condition("handling", "H0", "H1"), alert(info(), handling=handling))
+    assert reason == (
+        None if passes else Reason(Code.HANDLING_NOT_ALLOWED, (("found", ("H2",)), ("allowed", ("H0", "H1"))))
+    )
+
+
+@pytest.mark.parametrize(
+    ("languages", "expected"),
+    [
+        (["fr"], None),
+        (["fr-CA"], None),
+        (["FR-ca"], None),
+        (["en-CA"], None),
+        (["fr-CA", "en-ca"], None),
+        (["en"], Code.LANGUAGE_NOT_ALLOWED),
+        (["en-US"], Code.LANGUAGE_NOT_ALLOWED),
+        ([None], Code.LANGUAGE_NOT_ALLOWED),
+        (["fro"], Code.LANGUAGE_NOT_ALLOWED),
+        (["fr-CA", "es"], Code.LANGUAGE_NOT_ALLOWED),
+        ([], Code.NO_INFO),
+    ],
+)
+def test_language_table(languages: list[str | None], expected: str | None) -> None:
+    """Every block's language must fall in a range by its subtags, whatever their case; one that says none is en-US."""
+    reason = unmet(condition("language", "fr", "en-CA"), alert(*(info(language=each) for each in languages)))
+    assert (reason.code if reason else None) == expected
+    assert unmet(condition("language", "en"), alert(info(language=None))) is None
+
+
 def test_reason_names_what_was_found() -> None:
     """The reason names the refused values once each, sorted, and the allowed ones as the clause lists them."""
     reason = unmet(
@@ -109,6 +164,11 @@ def test_reason_names_what_was_found() -> None:
         {"condition": "severity"},
         {"condition": "tlp", "ceiling": "WHITE"},
         {"condition": "tlp", "in": ["GREEN"]},
+        {"condition": "msg-type", "in": ["Recall"]},
+        {"condition": "handling", "in": ["H4"]},
+        {"condition": "handling", "in": []},
+        {"condition": "language", "in": ["*"]},
+        {"condition": "language", "in": ["fr_CA"]},
     ],
 )
 def test_what_is_not_understood_is_refused(stated: Json) -> None:

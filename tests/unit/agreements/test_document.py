@@ -118,8 +118,18 @@ def test_order_inside_lists_is_content() -> None:
         ),
         (
             "    conditions:",
+            "    obligations: [{obligation: shred}]\n    conditions:",
+            (17, "grants.0.obligations.0"),
+        ),
+        (
+            "    conditions:",
             "    obligations: [{obligation: redact}]\n    conditions:",
-            (17, "grants.0.obligations.0.obligation"),
+            (17, "grants.0.obligations.0"),
+        ),
+        (
+            "    conditions:",
+            "    obligations: [{obligation: redact, paths: [/handling/tlp]}]\n    conditions:",
+            (17, "grants.0.obligations.0.paths.0"),
         ),
     ],
 )

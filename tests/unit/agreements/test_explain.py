@@ -6,22 +6,23 @@ import string
 from typing import get_args
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
 
 from agreements import reasons, vocabulary
 from agreements.conditions import Condition
 from agreements.explain import (
-    SENTENCES,
-    VALUES,
     UnknownReasonError,
     describe,
     explain,
 )
-from agreements.obligations import LaneObligation, Obligation
+from agreements.obligations import Obligation
 from agreements.reasons import Code
-from schemas.alerts.header import Category, Certainty, Severity, Status, Urgency
+from agreements.sentences import SENTENCES, VALUES
+from schemas.alerts.header import Category, Certainty, HandlingCode, MsgType, Severity, Status, Urgency
+from schemas.alerts.marks import Mark
 from schemas.bilingual import Bilingual
-from schemas.decisions import Lane, Reason
+from schemas.decisions import Reason
 from schemas.ids import AlertType
 from tests.unit.agreements.builders import NY, QC, SQ, Json, canonical, condition, ref
 
@@ -43,6 +44,13 @@ EXAMPLES = (
     reasons.not_allowed(Code.URGENCY_NOT_ALLOWED, ["Past"], ("Immediate",)),
     reasons.not_allowed(Code.CERTAINTY_NOT_ALLOWED, ["Unknown"], ("Observed",)),
     reasons.not_allowed(Code.CATEGORY_NOT_ALLOWED, ["Met", "Fire"], ("Health",)),
+    reasons.copied(ref()),
+    reasons.nothing_to_copy([ref("1.1"), ref("1.2")]),
+    reasons.not_allowed(Code.MSG_TYPE_NOT_ALLOWED, ["Update"], ("Alert", "Cancel")),
+    reasons.not_allowed(Code.HANDLING_NOT_ALLOWED, ["H2"], ("H0",)),
+    reasons.language_not_allowed(("fr", "en-CA")),
+    reasons.area_not_within(("champlain", "SGC 24")),
+    reasons.exercise_only("Actual"),
 )
 
 
@@ -106,6 +114,8 @@ def test_a_reason_that_is_none_of_ours_is_refused(reason: Reason) -> None:
 
 
 READER: TypeAdapter[Condition] = TypeAdapter(Condition)
+OBLIGATIONS_READER: TypeAdapter[Obligation] = TypeAdapter(Obligation)
+NAMES = {"lake": Bilingual(fr="le lac", en="the lake"), "ca.rcmp": Bilingual(fr="la GRC", en="the RCMP")}
 
 
 CONDITIONS = (
@@ -139,27 +149,139 @@ CONDITIONS = (
         "Toute catégorie que nomme un bloc d'information est : santé ou menace CBRNE.",
         "Every category that an info block names is health or CBRNE threat.",
     ),
+    (
+        condition("msg-type", "Alert", "Update"),
+        "La nature du message est : alerte ou mise à jour.",
+        "The kind of message is alert or update.",
+    ),
+    (
+        condition("handling", "H0"),
+        "Tout code de traitement que porte l'alerte est : H0 (prévention et répression de la criminalité seulement).",
+        "Every handling code that the alert bears is H0 (to prevent and combat crime only).",
+    ),
+    (
+        condition("language", "fr", "en-CA"),
+        "La langue de chaque bloc d'information, avec ses variantes, est : `fr` ou `en-CA`.",
+        "The language of every info block, its variants included, is `fr` or `en-CA`.",
+    ),
+    (
+        {"condition": "area", "regions": ["lake"], "codes": [{"scheme": "SGC", "in": ["24", "35"]}]},
+        "Chaque zone de chaque bloc d'information est entièrement comprise dans : le lac (`lake`) et SGC `24`, `35`.",
+        "Every area of every info block lies wholly within the lake (`lake`) and SGC `24`, `35`.",
+    ),
 )
 
 
 @pytest.mark.parametrize(("stated", "fr", "en"), CONDITIONS, ids=[str(case[0]["condition"]) for case in CONDITIONS])
 def test_every_condition_in_words(stated: Json, fr: str, en: str) -> None:
     """What a condition asks for is a sentence in each language."""
-    assert describe(READER.validate_json(canonical(stated))) == Bilingual(fr=fr, en=en)
+    assert describe(READER.validate_json(canonical(stated)), names=NAMES) == Bilingual(fr=fr, en=en)
 
 
 def test_no_condition_is_left_out() -> None:
     """The table covers every condition that a clause can carry."""
-    tags = {get_args(each.model_fields["condition"].annotation)[0] for each in get_args(get_args(Condition)[0])}
-    assert {stated["condition"] for stated, _, _ in CONDITIONS} == tags
+    assert {stated["condition"] for stated, _, _ in CONDITIONS} == tags_of(Condition)
 
 
-@pytest.mark.parametrize("lane", Lane)
-def test_every_obligation_in_words(lane: Lane) -> None:
+def tags_of(union: object) -> set[str]:
+    """Return the tags of the members of a discriminated union, however deep its parts are."""
+    if isinstance(union, type) and issubclass(union, BaseModel):
+        (member,) = {"condition", "obligation"} & set(union.model_fields)
+        return set(get_args(union.model_fields[member].annotation))
+    return {tag for part in get_args(union) if not isinstance(part, FieldInfo) for tag in tags_of(part)}
+
+
+OBLIGATIONS: tuple[tuple[Json, str, str], ...] = (
+    (
+        {"obligation": "lane", "lane": "urgent"},
+        "L'alerte emprunte la voie urgente.",
+        "The alert travels in the urgent lane.",
+    ),
+    (
+        {"obligation": "lane", "lane": "routine"},
+        "L'alerte emprunte la voie ordinaire.",
+        "The alert travels in the routine lane.",
+    ),
+    (
+        {"obligation": "redact", "paths": ["/note", "/info/*/contact"], "classes": ["health"]},
+        (
+            "Sont retirés de la copie du destinataire : tout renseignement sur la santé d'une personne, `/note` et "
+            "`/info/*/contact`."
+        ),
+        "Left out of the recipient's copy: every fact about a person's health, `/note` and `/info/*/contact`.",
+    ),
+    (
+        {"obligation": "de-identify", "classes": ["identifying"]},
+        "Sont remplacés par un pseudonyme dans la copie du destinataire : tout ce qui identifie une personne.",
+        "Replaced by a pseudonym in the recipient's copy: everything that identifies a person.",
+    ),
+    (
+        {"obligation": "precision", "year": ["/body/patient/birthDate"], "region": ["/body/patient/address"]},
+        (
+            "Sont réduits dans la copie du destinataire : à l'année, `/body/patient/birthDate`; à la région, "
+            "`/body/patient/address`."
+        ),
+        (
+            "Reduced in the recipient's copy: to the year, `/body/patient/birthDate`; to the region, "
+            "`/body/patient/address`."
+        ),
+    ),
+    (
+        {"obligation": "deadline", "delivery": 90, "acknowledgement": 3600},
+        (
+            "L'alerte doit être livrée dans un délai de 90 secondes et faire l'objet d'un accusé dans un délai de "
+            "1 heure après son acceptation."
+        ),
+        "The alert must be delivered within 90 seconds and acknowledged within 1 hour of its acceptance.",
+    ),
+    (
+        {"obligation": "retention", "days": 1},
+        "Le destinataire conserve l'alerte au plus 1 jour après son acceptation.",
+        "The recipient keeps the alert for at most 1 day from its acceptance.",
+    ),
+    (
+        {"obligation": "onward", "rule": "forbidden"},
+        "Le destinataire ne peut transmettre l'alerte à personne.",
+        "The recipient may pass the alert on to nobody.",
+    ),
+    (
+        {"obligation": "onward", "rule": "with-consent"},
+        "Le destinataire ne peut transmettre l'alerte qu'avec le consentement de son émetteur.",
+        "The recipient may pass the alert on only with its originator's consent.",
+    ),
+    (
+        {"obligation": "copy-to", "participants": ["ca.rcmp", "ca.cbsa"]},
+        "Est aussi informé de toute alerte transmise en vertu de cette clause : la GRC (`ca.rcmp`) et `ca.cbsa`.",
+        "Also told of every alert that this clause lets through: the RCMP (`ca.rcmp`) and `ca.cbsa`.",
+    ),
+    (
+        {"obligation": "consent-by", "parties": ["CA"], "participants": ["ca.rcmp"], "within": 172800},
+        (
+            "Avant la transmission, doit y consentir, dans un délai de 2 jours après l'acceptation : `CA` et la GRC "
+            "(`ca.rcmp`)."
+        ),
+        (
+            "Before the alert is released, consent is needed, within 2 days of its acceptance, of `CA` and the RCMP "
+            "(`ca.rcmp`)."
+        ),
+    ),
+    (
+        {"obligation": "exercise-only"},
+        "Cette clause ne vise que les exercices : rien d'autre n'est transmis, et la copie en porte la mention.",
+        "This clause is for exercises alone: nothing else passes, and the copy is marked as one.",
+    ),
+)
+
+
+@pytest.mark.parametrize(("stated", "fr", "en"), OBLIGATIONS)
+def test_every_obligation_in_words(stated: Json, fr: str, en: str) -> None:
     """What an obligation asks for is a sentence in each language."""
-    assert Obligation is LaneObligation
-    words = describe(LaneObligation(obligation="lane", lane=lane))
-    assert ("urgente" in words.fr, "urgent" in words.en) == (lane is Lane.URGENT, lane is Lane.URGENT)
+    assert describe(OBLIGATIONS_READER.validate_json(canonical(stated)), names=NAMES) == Bilingual(fr=fr, en=en)
+
+
+def test_no_obligation_is_left_out() -> None:
+    """The table covers every obligation that a clause can carry."""
+    assert {stated["obligation"] for stated, _, _ in OBLIGATIONS} == tags_of(Obligation)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +292,9 @@ def test_every_obligation_in_words(lane: Lane) -> None:
         (vocabulary.URGENCY, get_args(Urgency)),
         (vocabulary.CERTAINTY, get_args(Certainty)),
         (vocabulary.CATEGORY, get_args(Category)),
+        (vocabulary.MSG_TYPE, get_args(MsgType)),
+        (vocabulary.HANDLING, get_args(HandlingCode)),
+        (vocabulary.MARKS, get_args(Mark)),
     ],
 )
 def test_every_value_of_an_enumeration_has_its_words(words: dict[str, Bilingual], values: tuple[str, ...]) -> None:

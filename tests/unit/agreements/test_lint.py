@@ -35,8 +35,12 @@ def clause(number: str, **changes: str) -> str:
         "types": "[public-health/outbreak/v1]",
         "status": "[Actual]",
         "lane": "routine",
+        "obligations": "",
+        "conditions": "",
         **changes,
     }
+    more = f", {parts['obligations']}" if parts["obligations"] else ""
+    asked = f"      - {parts['conditions']}\n" if parts["conditions"] else ""
     return f"""\
   - clause: "{number}"
     from: {parts["from"]}
@@ -45,7 +49,7 @@ def clause(number: str, **changes: str) -> str:
     conditions:
       - {{condition: status, in: {parts["status"]}}}
       - {{condition: tlp, ceiling: AMBER}}
-    obligations: [{{obligation: lane, lane: {parts["lane"]}}}]
+{asked}    obligations: [{{obligation: lane, lane: {parts["lane"]}}}{more}]
 """
 
 
@@ -185,3 +189,153 @@ def test_findings_come_by_line_errors_first() -> None:
     lines = [finding.line for finding in findings(text)]
     assert lines == sorted(lines)
     assert {finding.severity for finding in findings(text)} == {Severity.ERROR, Severity.WARNING}
+
+
+def obliged(said: str, **changes: str) -> list[tuple[int, str, str]]:
+    """Lint a clause with one more obligation than its lane, and return what is found."""
+    return found(HEAD + clause("1.1", obligations=said, **changes))
+
+
+@pytest.mark.parametrize(
+    ("said", "types", "expected"),
+    [
+        ("{obligation: redact, paths: [/note, /info/*/contact]}", "[public-health/*]", []),
+        ("{obligation: redact, paths: [/body/patient/name/surname]}", "[public-health/case-notification/v1]", []),
+        (
+            "{obligation: redact, paths: [/note, /body/patient/nom]}",
+            "[public-health/case-notification/v1]",
+            [("error", "paths[1]")],
+        ),
+        ("{obligation: de-identify, paths: [/note/x]}", "[public-health/outbreak/v1]", [("error", "paths[0]")]),
+        ("{obligation: redact, paths: [/info/contact]}", "[public-health/outbreak/v1]", [("error", "paths[0]")]),
+        (
+            "{obligation: redact, paths: [/body/patient]}",
+            "[public-health/case-notification/v1, public-health/outbreak/v1]",
+            [("error", "paths[0]")],
+        ),
+        ("{obligation: redact, paths: [/body/patient]}", "[public-health/*]", [("warning", "paths[0]")]),
+        ("{obligation: redact, paths: [/body/nothing]}", "[public-health/*]", [("error", "paths[0]")]),
+        (
+            "{obligation: precision, year: [/body/patient/birthDate], region: [/body/patient/residence]}",
+            "[public-health/case-notification/v1]",
+            [],
+        ),
+        (
+            "{obligation: precision, year: [/body/patient/residence]}",
+            "[public-health/case-notification/v1]",
+            [("error", "year[0]")],
+        ),
+        (
+            "{obligation: precision, region: [/body/place]}",
+            "[public-health/case-notification/v1]",
+            [("error", "region[0]")],
+        ),
+        ("{obligation: redact, classes: [health]}", "[public-health/*]", []),
+    ],
+)
+def test_what_is_withheld_must_be_there(said: str, types: str, expected: list[tuple[str, str]]) -> None:
+    """A path that a named type lacks, or a whole domain, is an error; that some types of a domain lack, a warning."""
+    line = 20
+    assert obliged(said, types=types) == [
+        (line, severity, f"grants[0].obligations[1].{place}") for severity, place in expected
+    ]
+
+
+def test_a_class_that_no_type_has_is_a_warning() -> None:
+    """A class of which no covered type has a field withholds nothing, which the signer may not know."""
+    text = HEAD + clause(
+        "1.1",
+        obligations="{obligation: redact, classes: [identifying, health]}",
+        types="[emergency-management/public-warning/v1]",
+    )
+    marked = [each for each in found(text) if "classes" in each[2]]
+    assert marked == [
+        (20, "warning", "grants[0].obligations[1].classes[0]"),
+        (20, "warning", "grants[0].obligations[1].classes[1]"),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/sender", "/handling/tlp", "/references", "/status"])
+def test_withholding_the_header_is_an_error(path: str) -> None:
+    """What an alert is known and handled by can't be withheld: the document is void."""
+    assert obliged(f"{{obligation: redact, paths: [{path}]}}") == [(20, "error", "grants[0].obligations[1].paths[0]")]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("{obligation: copy-to, participants: [us-ny.nysp]}", []),
+        ("{obligation: copy-to, participants: [us-ny.nobody]}", [("error", "participants[0]")]),
+        ("{obligation: copy-to, participants: [ca-qc.cai]}", [("warning", "participants[0]")]),
+        ("{obligation: consent-by, participants: [us-ny.nobody], within: 60}", [("error", "participants[0]")]),
+        ("{obligation: consent-by, parties: [US-NY], within: 60}", []),
+    ],
+)
+def test_who_is_told_or_asked_must_be_known(said: str, expected: list[tuple[str, str]]) -> None:
+    """An unknown participant in copy-to or consent-by is an error; one that may not receive can't be told."""
+    assert obliged(said) == [(20, severity, f"grants[0].obligations[1].{place}") for severity, place in expected]
+
+
+@pytest.mark.parametrize(("status", "reachable"), [("[Actual]", False), ("[Actual, Exercise]", True)])
+def test_a_clause_that_lets_nothing_through_is_an_error(status: str, reachable: bool) -> None:  # noqa: FBT001 - a table
+    """A clause for exercises alone that allows no exercise can't be used by anybody, ever."""
+    assert obliged("{obligation: exercise-only}", status=status) == ([] if reachable else [(13, "error", "grants[0]")])
+
+
+def test_a_consent_that_comes_too_late_is_a_warning() -> None:
+    """Where the delivery is due before the consent is, the deadline can't be kept."""
+    late = "{obligation: deadline, delivery: 60}, {obligation: consent-by, parties: [US-NY], within: 60}"
+    assert obliged(late) == [(20, "warning", "grants[0].obligations[2].within")]
+    assert obliged(late.replace("within: 60", "within: 59")) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ({"types": "[public-health/*]"}, {}, "This clause changes nothing: clause 1.1"),
+        ({}, {"types": "[public-health/*]"}, "Clause 1.1 changes nothing: this clause"),
+        ({"status": "[Actual, Test]"}, {"obligations": "{obligation: retention, days: 5}"}, "in the same lane"),
+        ({"obligations": "{obligation: redact, paths: [/note]}"}, {"from": "[CA-QC]"}, "differ in what they withhold"),
+        (
+            {"obligations": "{obligation: consent-by, parties: [CA-QC], within: 60}", "status": "[Actual, Test]"},
+            {"lane": "urgent"},
+            "differ in the consent that they require",
+        ),
+        (
+            {"obligations": "{obligation: onward, rule: forbidden}, {obligation: redact, paths: [/note]}"},
+            {"from": "[CA-QC]"},
+            "differ in what they withhold and onward sharing",
+        ),
+    ],
+)
+def test_two_clauses_beside_each_other(first: dict[str, str], second: dict[str, str], words: str) -> None:
+    """Of two clauses that meet, a warning says whether one changes nothing, or in what they surprise."""
+    (finding,) = findings(HEAD + clause("1.1", **first) + clause("1.2", **second))
+    assert (finding.severity, finding.path) == (Severity.WARNING, "grants[1]")
+    assert words in finding.reason.en
+
+
+def test_what_is_still_missing_is_told_where_asked() -> None:
+    """With the parties that have signed given, one that has not, or without a contact, is told at its place."""
+    text = (HEAD + clause("1.1")).replace("grants:", "contacts: [{party: CA-QC, office: {fr: B, en: O}}]\ngrants:")
+    told = lint(text, file="a.yaml", now=NOW, jurisdictions=(QC, NY), participants=PARTICIPANTS, signed=(NY,))
+    assert [(each.line, each.severity, each.path) for each in told] == [
+        (8, Severity.WARNING, "parties[0]"),
+        (8, Severity.WARNING, "parties[1]"),
+    ]
+    assert [each.reason.en.split()[2] for each in told] == ["has", "has"]
+    assert {each.reason.en for each in told} == {
+        "This party has not signed yet.",
+        "This party has named nobody to answer for the agreement.",
+    }
+
+
+def test_a_region_that_no_clause_names_is_a_warning() -> None:
+    """A region that nothing refers to was hardly meant; one that a condition names is fine."""
+    region = 'regions: [{name: lake, fr: L, en: L, codes: [{scheme: SGC, in: ["24"]}]}]\ngrants:'
+    text = HEAD.replace("grants:", region)
+    assert found(text + clause("1.1")) == [(12, "warning", "regions[0]")]
+    assert found(text + clause("1.1", conditions="{condition: area, regions: [lake]}")) == []
+    assert found(text + clause("1.1", conditions="{condition: area, regions: [sea]}")) == [
+        (21, "error", "grants[0].conditions[2].regions[0]")
+    ]

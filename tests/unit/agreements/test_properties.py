@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agreements.decide import decide
 from agreements.explain import explain
 from agreements.reasons import Code
 from agreements.snapshot import Snapshot
+from agreements.terms import at_least
 from schemas.alerts.header import Alert
 from schemas.decisions import ClauseRef, Deny, Permit
 from schemas.ids import ParticipantId, home_of
-from tests.unit.agreements.strategies import alerts, instants, snapshots, threads
+from tests.unit.agreements.builders import Json
+from tests.unit.agreements.strategies import (
+    Parts,
+    alerts,
+    documents,
+    instants,
+    made,
+    shuffled,
+    snapshot_parts,
+    snapshots,
+    threads,
+)
 
 Thread = dict[ParticipantId, ClauseRef]
 SOME_TIME = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,7 +39,9 @@ def test_same_inputs_same_decisions(alert: Alert, agreements: Snapshot, now: dat
     """A decision depends on its arguments alone: not on what was decided before, and it changes none of them."""
     before = dict(reached)
     first = decide(alert, agreements, now, reached=reached)
-    fresh = Snapshot(agreements.candidates, agreements._clauses, agreements._bonds, agreements._turns)
+    fresh = Snapshot(
+        agreements.candidates, agreements._clauses, agreements._bonds, agreements._turns, agreements._versions
+    )
     assert decide(alert, agreements, now, reached=reached) == first
     assert decide(alert, fresh, now, reached=reached) == first
     assert reached == before
@@ -56,15 +72,19 @@ def test_every_permit_is_borne_out_by_its_clause(
         }.values()
         assert clause.term.governs(now)
         assert clause.term.outside(now) is None
-        assert decision.recipient in clause.recipients
         unmet = [condition for condition in clause.conditions if condition.unmet(alert) is not None]
         if decision.reason.code == Code.GRANTED:
+            assert decision.recipient in clause.recipients
             assert unmet == []
+        elif decision.reason.code == Code.COPIED:
+            assert decision.recipient in clause.copies
+            assert unmet == [] or alert.msgType in {"Update", "Cancel"}
         else:
+            assert decision.recipient in clause.recipients | clause.copies
             assert decision.reason.code == Code.FOLLOWS_THREAD
             assert alert.msgType in {"Update", "Cancel"}
             assert reached[decision.recipient] == decision.under
-            assert not any(condition.condition in {"status", "tlp"} for condition in unmet)
+            assert not any(condition.binds_thread for condition in unmet)
 
 
 @SOME_TIME
@@ -76,7 +96,8 @@ def test_nobody_else_is_permitted(alert: Alert, agreements: Snapshot, now: datet
     for decision in decide(alert, agreements, now, reached=reached):
         if isinstance(decision, Permit) and decision.recipient not in reached:
             assert alert.msgType != "Cancel"
-            assert not alert.addresses or {decision.recipient, decision.jurisdiction} & {*alert.addresses}
+            copied = decision.reason.code == Code.COPIED
+            assert copied or not alert.addresses or {decision.recipient, decision.jurisdiction} & {*alert.addresses}
 
 
 @SOME_TIME
@@ -91,4 +112,33 @@ def test_every_decision_explains_itself(alert: Alert, agreements: Snapshot, now:
                 assert not {"{", "}"} & set(text)
         if isinstance(decision, Deny):
             looked_at = decision.reason.code in {Code.CONDITIONS_UNMET, Code.EXPIRED, Code.NOT_YET_IN_FORCE}
-            assert bool(decision.considered) == looked_at
+            assert bool(decision.considered) == looked_at or decision.reason.code == Code.NOTHING_TO_COPY
+
+
+@SOME_TIME
+@given(snapshot_parts(), alerts(), instants(), threads(), st.randoms(use_true_random=False))
+def test_order_does_not_matter(
+    parts: Parts, alert: Alert, now: datetime, reached: Thread, shuffler: random.Random
+) -> None:
+    """In whatever order agreements, their clauses, obligations and candidates come, the decisions are the same."""
+    receivers, documents = parts
+    mixed = [*receivers], [shuffled(document, shuffler) for document in documents]
+    shuffler.shuffle(mixed[0])
+    shuffler.shuffle(mixed[1])
+    assert decide(alert, made(mixed), now, reached=reached) == decide(alert, made(parts), now, reached=reached)
+
+
+@SOME_TIME
+@given(snapshot_parts(), documents(), alerts(), instants(), threads())
+def test_another_agreement_never_loosens(
+    parts: Parts, added: Json, alert: Alert, now: datetime, reached: Thread
+) -> None:
+    """Where one more agreement is in force, whoever was permitted still is, on terms that are at least as strict."""
+    receivers, before = parts
+    after = made((receivers, [*before, {**added, "id": "added"}]))
+    stricter = {each.recipient: each for each in decide(alert, after, now, reached=reached)}
+    for decision in decide(alert, made(parts), now, reached=reached):
+        if isinstance(decision, Permit):
+            other = stricter[decision.recipient]
+            assert isinstance(other, Permit)
+            assert at_least(other.terms, decision.terms)

@@ -90,6 +90,41 @@ def test_in_french() -> None:
         assert words in french
 
 
+def test_regions_and_obligations_are_shown() -> None:
+    """A document's regions stand there with every code and corner, each obligation as a sentence, by its name."""
+    region = {
+        "name": "lake",
+        "fr": "Le lac *",
+        "en": "The lake *",
+        "polygon": ["45,-74 45,-73 46,-73 45,-74"],
+        "codes": [{"scheme": "SGC", "in": ["24", "35"]}],
+    }
+    clause = grant("1.1", {"condition": "area", "regions": ["lake"]})
+    clause["obligations"] = [
+        {"obligation": "retention", "days": 30},
+        {"obligation": "copy-to", "participants": ["us-ny.nysp"]},
+    ]
+    text = render(agreement(document(clause, regions=[region])), "en", names=NAMES)
+    assert (
+        """
+## Regions
+
+- The lake \\* (`lake`): SGC `24`, `35`; `45,-74 45,-73 46,-73 45,-74`
+
+"""
+        in text
+    )
+    assert "- Every area of every info block lies wholly within The lake \\* (`lake`)." in text
+    assert text.endswith("""
+The alert travels in the routine lane.
+
+With the following obligations:
+
+- The recipient keeps the alert for at most 30 days from its acceptance.
+- Also told of every alert that this clause lets through: New York State Police (`us-ny.nysp`).
+""")
+
+
 def test_what_has_no_name_stands_as_its_code() -> None:
     """Without names the codes that are executed still say everything."""
     assert "May send: `CA-QC`. May receive: `us-ny.nysp`." in render(agreement(SHORT), "en")
