@@ -77,7 +77,7 @@ def plan(document: JsonValue, *, alert_type: AlertType, withholdings: Sequence[W
             tells.add(leaf, cut.under)
     if cuts:
         fallback = min(cut.under for cut in cuts)
-        cuts += tuple(_found(each, fallback) for each in traces(document, shape, tells, cuts))
+        cuts += tuple(_found(each, shape, fallback) for each in traces(document, shape, tells, cuts))
     return Plan(tuple(sorted(cuts, key=_order)), tells)
 
 
@@ -102,7 +102,7 @@ def _attachments(document: JsonValue, shape: Shape, named: Sequence[Cut]) -> Ite
     redacted = {cut.place for cut in named if cut.treatment is Treatment.REDACT}
     for place in _resources(document):
         if not _is_within(place, redacted):
-            yield Cut(place, Treatment.REDACT, Because.ATTACHMENT, min(marked), pattern_of(place))
+            yield Cut(place, Treatment.REDACT, Because.ATTACHMENT, min(marked), _known_pattern(place, shape))
 
 
 def _holds_marked(document: JsonValue, shape: Shape, cut: Cut) -> bool:
@@ -149,9 +149,18 @@ def _unknown_names(value: JsonValue, shape: Shape, place: Place = ()) -> Iterato
             pass
 
 
-def _found(found: Found, fallback: ClauseRef) -> Cut:
+def _found(found: Found, shape: Shape, fallback: ClauseRef) -> Cut:
     because = Because.UNSEARCHED if found.under is None else Because.FOUND
-    return Cut(found.place, Treatment.REDACT, because, found.under or fallback, pattern_of(found.place))
+    return Cut(found.place, Treatment.REDACT, because, found.under or fallback, _known_pattern(found.place, shape))
+
+
+def _known_pattern(place: Place, shape: Shape) -> str:
+    """Return the pattern of a place as far as the schema knows it: another name may be what is withheld."""
+    for length, step in enumerate(place):
+        if isinstance(step, str) and step not in shape.members:
+            return pattern_of(place[:length])
+        shape = shape_at(shape, (step,))
+    return pattern_of(place)
 
 
 def _own_day(document: JsonValue) -> date | None:
