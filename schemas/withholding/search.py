@@ -19,7 +19,7 @@ from schemas.withholding.spellings import Reading, readings
 from schemas.withholding.telling import Tells, member_key
 
 MOST_VISITED: Final = 300_000_000
-"""How many characters may be compared for one alert: a fraction of a second."""
+"""How many characters may be compared for one alert: a second or two of work at most."""
 
 UNTOUCHED: Final = frozenset({("type",), ("sender",), ("sent",)})
 """Members that say nothing of a person and that every recipient knows from the parcel itself."""
@@ -101,7 +101,7 @@ def _affordable(texts: Sequence[_Text], tells: Tells) -> tuple[list[_Text], list
     within: list[_Text] = []
     beyond: list[_Text] = []
     for text in sorted(texts, key=lambda text: (len(text.text), pointer_of(text.place))):
-        room -= len(text.text) + len(_BETWEEN)
+        room -= len(text.text) * (1 if text.text.isascii() else _ACCENTED) + len(_BETWEEN)
         (within if room >= 0 else beyond).append(text)
     return within, beyond
 
@@ -110,6 +110,8 @@ _BETWEEN: Final = " \x1d "
 """What no encoding has in its alphabet and no word either, so that nothing is read across it."""
 _READINGS: Final = 8
 """How many times as long as a text its readings are, about."""
+_ACCENTED: Final = 2
+"""The same again for a text that folding has to take apart."""
 
 
 def _narrowed(tells: Tells, all_readings: Sequence[Reading]) -> Tells:

@@ -1,4 +1,4 @@
-"""A recipient can tell what form of copy it has, what the copy lacks and under which clause, and that nobody changed it."""
+"""A recipient can tell what form of copy it has, what it lacks under which clause, and that nobody changed it."""
 
 from __future__ import annotations
 
@@ -178,10 +178,10 @@ def test_every_changed_byte_of_a_derived_copy_is_refused() -> None:
 
 def spoilt_payloads() -> list[bytes]:
     """Return payloads that the exchange would never sign."""
-    good = json.loads(copy_of(case(), classes(CASE, "identifying")).payload())
+    good: Any = json.loads(copy_of(case(), classes(CASE, "identifying")).payload())
     manifest, (first, *_) = good["manifest"], good["manifest"]["withheld"]
 
-    def with_manifest(**members: object) -> bytes:
+    def with_manifest(**members: Any) -> bytes:  # noqa: ANN401 - any JSON value
         return canonical_bytes({**good, "manifest": {**manifest, **members}})
 
     return [
@@ -238,7 +238,7 @@ def test_both_forms_withhold_the_same() -> None:
 
 
 def test_on_an_sd_jwt_a_treatment_becomes_a_drop() -> None:
-    """The agency's signature can't cover a pseudonym, a year or a region: they are left out, and the manifest says so."""
+    """The agency's signature can't cover a pseudonym, a year or a region: they go, and the manifest says so."""
     withheld = [
         *redact("/body/patient/name", treatment=Treatment.PSEUDONYM),
         *redact("/body/patient/birthDate", treatment=Treatment.YEAR),

@@ -12,9 +12,9 @@ import pytest
 
 from schemas.decisions import Treatment
 from schemas.ids import AgreementId
+from schemas.pointers import Scalar
 from schemas.withholding.pseudonyms import Pseudonyms
 from tests.unit.schemas.withholding.documents import (
-    CASE,
     CRIME,
     HEALTH,
     MISSING,
@@ -29,6 +29,7 @@ from tests.unit.schemas.withholding.documents import (
     redact,
 )
 
+TRUE: Scalar = True
 PSEUDONYM = re.compile(r"pseudonym:[A-Za-z0-9_-]{22}")
 
 
@@ -76,7 +77,7 @@ def test_a_pseudonym_is_another_under_another_agreement_and_secret() -> None:
         other.of("Gagnon", member="surname", agreement=CRIME.agreement),
         makes.of("41", member="age", agreement=CRIME.agreement),
         makes.of(41, member="age", agreement=CRIME.agreement),
-        makes.of(True, member="age", agreement=CRIME.agreement),
+        makes.of(TRUE, member="age", agreement=CRIME.agreement),
         makes.of(None, member="age", agreement=CRIME.agreement),
     }
     assert len(different) == 8
@@ -237,4 +238,3 @@ def test_a_treatment_is_its_clauses_own() -> None:
     for order in (both, both[::-1]):
         assert left_of(document, order)["body"]["patient"]["name"]["surname"] == expected
     assert min(CRIME, HEALTH, replace(HEALTH, version=1)) == CRIME
-    assert CASE == document["type"]

@@ -10,8 +10,9 @@ import json
 import random
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -33,13 +34,10 @@ from tests.unit.schemas.withholding.documents import ALERT_ID, CRIME, EXCHANGE, 
 AGENCY = SigningKey.generate(KeyId("ca-qc.sq.2026-1"), "Ed25519")
 Steps = tuple[str | int, ...]
 
-SEEDS = [
-    example(name.rpartition("/")[0].replace("/", "."))
-    for name in alert_types()
-    if name.rpartition("/")[0].replace("/", ".")
-]
+SEEDS = [example(name.rpartition("/")[0].replace("/", ".")) for name in alert_types()]
+"""One valid alert of every type there is."""
 
-ENCODINGS = [
+ENCODINGS: list[Callable[[str], str]] = [
     lambda text: text,
     lambda text: text.upper(),
     lambda text: text.lower(),
@@ -48,9 +46,9 @@ ENCODINGS = [
     lambda text: "".join(each for each in unicodedata.normalize("NFD", text) if not unicodedata.combining(each)),
     lambda text: re.sub(r"[\W_]", "", text),
     lambda text: re.sub(r"[\W_]+", " . ", text),
-    lambda text: " ".join(text),
+    " ".join,
     lambda text: ", ".join(reversed(text.split(" ", 1))),
-    lambda text: quote(text, safe=""),
+    partial(quote, safe=""),
     lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
     lambda text: "".join(f"&#{ord(each)};" for each in text),
     lambda text: json.dumps(text.encode().decode("latin-1")) if text.isascii() else json.dumps(text),
@@ -213,7 +211,7 @@ def lost_values(document: Json, withheld: list[Withholding]) -> list[str]:
         and value not in words
         and place[-1] not in ("valueName", "mimeType")
         and not re.fullmatch(r"[A-Z]{2}-[A-Z]{2,3}", value)
-        and not (value[:10] == document["sent"][:10])
+        and value[:10] != document["sent"][:10]
         and not (any(each.treatment is Treatment.REGION for each in withheld) and re.fullmatch(r"0..000|..", value))
     ]
 

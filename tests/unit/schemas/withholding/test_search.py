@@ -1,4 +1,4 @@
-"""A withheld value is found wherever it stands again, however it is spelt there, and what tells nothing is left alone."""
+"""A withheld value is found wherever it stands again, however it is spelt; what tells nothing is left alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from schemas.withholding import search
-from tests.unit.schemas.withholding.documents import CASE, MISSING, case, classes, left_of, missing, redact
+from tests.unit.schemas.withholding.documents import CASE, MISSING, case, classes, copy_of, left_of, missing, redact
 
 NAME = {"surname": "Marchand-Roy", "given": "Léa", "middle": "Ève"}
 IDENTIFYING = classes(MISSING, "identifying")
@@ -29,7 +29,7 @@ FORMS = [
     SURNAME,
     "MARCHAND-ROY",
     "marchand roy",
-    "Marchand–Roy",
+    "Marchand\u2013Roy",
     "MarchandRoy",
     "M.a.r.c.h.a.n.d R.o.y",
     "m a r c h a n d r o y",
@@ -222,7 +222,7 @@ def test_the_day_of_sending_tells_nothing_unless_it_is_marked() -> None:
 
 
 def test_the_same_day_and_the_same_instant_are_found_as_members() -> None:
-    """A date is withheld from a member that is that date or an instant of it, an instant from an equal one elsewhere."""
+    """A date is withheld from members that are that date or an instant of it, an instant from equal ones."""
     document = case(reported="2026-06-14", diagnosed="2026-06-15", onset="2026-06-14")
     document["info"][0] |= {"onset": "2026-06-14T08:00:00-04:00", "expires": "2026-06-14T08:00:00-04:00"}
     left = left_of(document, redact("/body/onset"))
@@ -245,3 +245,5 @@ def test_what_is_too_much_to_search_is_withheld(monkeypatch: pytest.MonkeyPatch)
     left = left_of(document, IDENTIFYING)
     assert "note" not in left
     assert left["info"][0]["event"] == document["info"][0]["event"]
+    (entry,) = (each for each in copy_of(document, IDENTIFYING).manifest.withheld if each.because == "not-searched")
+    assert (entry.pointer, entry.places) == ("/note", 1)
