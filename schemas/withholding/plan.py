@@ -1,12 +1,12 @@
 """Deciding what goes: the places that clauses name, the files that go with them, and where the values stand again.
 
-The one step that both forms of a copy share. Its result names places of the document, never values.
+The one step that both forms of a copy share.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
@@ -52,10 +52,13 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one recipient does not get of one document, in the document's order, and what would give it away."""
+    """What one recipient does not get of one document, and what would give it away.
+
+    ``cuts`` name places and never values, in the order of their pointers; ``tells`` holds values and shows none.
+    """
 
     cuts: tuple[Cut, ...]
-    tells: Tells
+    tells: Tells = field(repr=False)
 
     @property
     def pointers(self) -> tuple[str, ...]:

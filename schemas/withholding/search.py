@@ -80,8 +80,8 @@ def _searchable(leaf: Leaf) -> str | None:
             return None
         case str() as text if leaf.shape.is_closed(text) or read_date(text) is not None:
             return None
-        case str() as text if leaf.place[0] == "references":
-            return text.rpartition(",")[0] or text  # the rest is when that alert was sent
+        case str() as text if leaf.place[0] == "references" and read_date(text.rpartition(",")[2]) is not None:
+            return text.rpartition(",")[0]  # the rest is when that alert was sent
         case str() as text:
             return text
         case number:
