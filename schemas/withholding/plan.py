@@ -5,7 +5,8 @@ The one step that both forms of a copy share.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -80,13 +81,14 @@ def plan(document: JsonValue, *, alert_type: AlertType, withholdings: Sequence[W
             tells.add(leaf, cut.under)
     if cuts:
         fallback = min(cut.under for cut in cuts)
-        cuts += tuple(_found(each, shape, fallback) for each in traces(document, shape, tells, cuts))
+        cuts += tuple(
+            _found(each, shape, fallback) for each in traces(document, shape, tells, {cut.place for cut in cuts})
+        )
     return Plan(tuple(sorted(cuts, key=_order)), tells)
 
 
-def traces(document: JsonValue, shape: Shape, tells: Tells, cuts: Iterable[Cut] = ()) -> tuple[Found, ...]:
-    """Return where withheld values stand outside the places that are cut already."""
-    gone = {cut.place for cut in cuts}
+def traces(document: JsonValue, shape: Shape, tells: Tells, gone: AbstractSet[Place]) -> tuple[Found, ...]:
+    """Return where withheld values stand outside the places in ``gone``."""
     left = (leaf for leaf in leaves_of(document, shape) if not _is_within(leaf.place, gone))
     names = (place for place in _unknown_names(document, shape) if not _is_within(place, gone))
     return search(left, names, tells)
@@ -174,7 +176,7 @@ def _own_day(document: JsonValue) -> date | None:
             return None
 
 
-def _is_within(place: Place, places_cut: set[Place]) -> bool:
+def _is_within(place: Place, places_cut: AbstractSet[Place]) -> bool:
     return any(place[:length] in places_cut for length in range(len(place) + 1))
 
 

@@ -159,6 +159,16 @@ def test_of_a_place_the_region_is_left() -> None:
     ]
 
 
+def test_a_region_that_is_another_clauses_value_is_sent() -> None:
+    """Where one area is withheld whole, the region that another is reduced to may be the same code."""
+    document = missing()
+    document["info"][0]["area"][0]["geocode"] = [{"valueName": "SGC", "value": "24"}]
+    withheld = redact("/info/0/area") + redact("/info/1/area/*", treatment=Treatment.REGION)
+    left = left_of(document, withheld)
+    assert "area" not in left["info"][0]
+    assert {"valueName": "SGC", "value": "24"} in left["info"][1]["area"][0]["geocode"]
+
+
 def test_of_a_residence_and_a_sighting_the_jurisdiction_is_left() -> None:
     """A jurisdiction's code is a region; a municipality, a postal area, a street and a bare text are not."""
     left = left_of(case(), redact("/body/patient/residence", treatment=Treatment.REGION))
