@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from schemas.bilingual import Bilingual
 from schemas.decisions import Withholding
 from schemas.ids import AlertId, AlertType
-from schemas.pointers import leaves
+from schemas.pointers import Scalar, leaves
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import (
     REDACTED_ALERT,
@@ -32,8 +32,8 @@ from schemas.signing.sd_jwt import SdJwt, assemble, present, read_sd_jwt
 from schemas.signing.strict_json import JsonError, JsonValue, parse_json
 from schemas.withholding.deriving import derived
 from schemas.withholding.manifest import Manifest, manifest_of
-from schemas.withholding.plan import Cut, Plan, plan, traces
-from schemas.withholding.pseudonyms import PREFIX, Pseudonyms
+from schemas.withholding.plan import Plan, plan, traces
+from schemas.withholding.pseudonyms import Pseudonyms
 from schemas.withholding.shapes import shape_of
 
 
@@ -101,9 +101,9 @@ def derive(
     planned = plan(document, alert_type=alert_type, withholdings=withholdings)
     if not planned.cuts:
         return None
-    left, gone = derived(document, planned.cuts, pseudonyms)
-    _refuse_traces(left, alert_type, planned)
-    return DerivedCopy(left, manifest_of(planned.cuts, gone, alert_id=alert_id, original=original))
+    result = derived(document, planned.cuts, pseudonyms)
+    _refuse_traces(result.left, alert_type, planned, made=result.made)
+    return DerivedCopy(result.left, manifest_of(planned.cuts, result.gone, alert_id=alert_id, original=original))
 
 
 def withhold_from(
@@ -152,10 +152,11 @@ def verify_manifest(unverified: Unverified, key: PublicKey | None) -> Manifest:
     return _manifest(_canonical(verify(unverified, key)))
 
 
-def _refuse_traces(left: JsonValue, alert_type: AlertType, planned: Plan) -> None:
-    """Search a copy as it is about to leave; pseudonyms and years were made here and are passed over."""
-    made = [place for place, value in leaves(left) if isinstance(value, str) and value.startswith(PREFIX)]
-    passed = (Cut(place, each.treatment, each.because, each.under, "") for each in planned.cuts[:1] for place in made)
+def _refuse_traces(
+    left: JsonValue, alert_type: AlertType, planned: Plan, *, made: frozenset[Scalar] = frozenset()
+) -> None:
+    """Search a copy as it is about to leave; pseudonyms, years and regions that were made for it are passed over."""
+    passed = {place for place, value in leaves(left) if value in made and value is not None}
     if traces(left, shape_of(alert_type), planned.tells, passed):
         raise StillThereError
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from schemas.decisions import Treatment
 from schemas.ids import AgreementId
-from schemas.pointers import Place, Scalar
+from schemas.pointers import Place, Scalar, leaves
 from schemas.signing.strict_json import JsonValue
 from schemas.withholding.dates import read_date
 from schemas.withholding.plan import Cut
@@ -21,14 +21,24 @@ from schemas.withholding.pseudonyms import Pseudonyms
 from schemas.withholding.regions import region_of
 
 
-def derived(document: JsonValue, cuts: Iterable[Cut], pseudonyms: Pseudonyms) -> tuple[JsonValue, frozenset[Place]]:
-    """Return the document without what is cut, and the places of it that are gone altogether.
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What is left of a document, the places of it that are gone altogether, and the values that were made here."""
+
+    left: JsonValue
+    gone: frozenset[Place]
+    made: frozenset[Scalar]
+
+
+def derived(document: JsonValue, cuts: Iterable[Cut], pseudonyms: Pseudonyms) -> Derived:
+    """Return the document without what is cut.
 
     An object or a list that loses all it held stays, empty, unless a cut names it. The document itself is not changed.
     """
     deriving = _Deriving(cuts, pseudonyms)
     left = deriving.left(document, (), "", _NOTHING)
-    return ({} if left is _GONE else left), frozenset(deriving.gone)  # type: ignore[return-value]  # only _GONE is no JSON
+    whole: JsonValue = {} if left is _GONE else left  # type: ignore[assignment]  # only _GONE is no JSON
+    return Derived(whole, frozenset(deriving.gone), frozenset(deriving.made))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,7 @@ class _Deriving:
         for cut in cuts:
             self.cuts[cut.place].append(cut)
         self.gone: set[Place] = set()
+        self.made: set[Scalar] = set()
 
     def left(self, value: JsonValue, place: Place, name: str, asked: _Asked) -> object:
         """Return what is left of a value, ``_GONE`` where nothing may be."""
@@ -63,6 +74,7 @@ class _Deriving:
         left = self._below(value, place, name, _stricter(asked, here))
         if Treatment.REGION in treatments and left is not _GONE:
             region = region_of(left, name)  # type: ignore[arg-type]  # only _GONE is no JSON
+            self.made.update(value for _, value in leaves(region))
             left = _GONE if region is None else region
         if left is _GONE:
             self.gone.add(place)
@@ -77,11 +89,20 @@ class _Deriving:
                 items = [self.left(item, (*place, position), name, asked) for position, item in enumerate(value)]
                 return [item for item in items if item is not _GONE]
             case _ if asked.pseudonym is not None:
-                return self.pseudonyms.of(value, member=name, agreement=asked.pseudonym)
+                pseudonym = self.pseudonyms.of(value, member=name, agreement=asked.pseudonym)
+                self.made.add(pseudonym)
+                return pseudonym
             case _ if asked.year:
-                return _year_of(value)
+                return self._year_of(value)
             case _:
                 return value
+
+    def _year_of(self, value: Scalar) -> object:
+        """Return the year of a date or an instant (RFC 3339 section 5.6); anything else has none that is sure."""
+        if isinstance(value, str) and read_date(value) is not None:
+            self.made.add(value[:4])
+            return value[:4]
+        return _GONE
 
 
 def _stricter(asked: _Asked, here: Iterable[Cut]) -> _Asked:
@@ -90,10 +111,3 @@ def _stricter(asked: _Asked, here: Iterable[Cut]) -> _Asked:
     if asked.pseudonym is not None or not agreements:
         return _Asked(asked.pseudonym, year)
     return _Asked(min(agreements), year)
-
-
-def _year_of(value: Scalar) -> object:
-    """Return the year of a date or an instant (RFC 3339 section 5.6); anything else has none that is sure."""
-    if isinstance(value, str) and read_date(value) is not None:
-        return value[:4]
-    return _GONE

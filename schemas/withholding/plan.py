@@ -1,12 +1,13 @@
 """Deciding what goes: the places that clauses name, the files that go with them, and where the values stand again.
 
-The one step that both forms of a copy share. Its result names places of the document, never values.
+The one step that both forms of a copy share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
@@ -52,10 +53,13 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one recipient does not get of one document, in the document's order, and what would give it away."""
+    """What one recipient does not get of one document, and what would give it away.
+
+    ``cuts`` name places and never values, in the order of their pointers; ``tells`` holds values and shows none.
+    """
 
     cuts: tuple[Cut, ...]
-    tells: Tells
+    tells: Tells = field(repr=False)
 
     @property
     def pointers(self) -> tuple[str, ...]:
@@ -77,13 +81,14 @@ def plan(document: JsonValue, *, alert_type: AlertType, withholdings: Sequence[W
             tells.add(leaf, cut.under)
     if cuts:
         fallback = min(cut.under for cut in cuts)
-        cuts += tuple(_found(each, fallback) for each in traces(document, shape, tells, cuts))
+        cuts += tuple(
+            _found(each, shape, fallback) for each in traces(document, shape, tells, {cut.place for cut in cuts})
+        )
     return Plan(tuple(sorted(cuts, key=_order)), tells)
 
 
-def traces(document: JsonValue, shape: Shape, tells: Tells, cuts: Iterable[Cut] = ()) -> tuple[Found, ...]:
-    """Return where withheld values stand outside the places that are cut already."""
-    gone = {cut.place for cut in cuts}
+def traces(document: JsonValue, shape: Shape, tells: Tells, gone: AbstractSet[Place]) -> tuple[Found, ...]:
+    """Return where withheld values stand outside the places in ``gone``."""
     left = (leaf for leaf in leaves_of(document, shape) if not _is_within(leaf.place, gone))
     names = (place for place in _unknown_names(document, shape) if not _is_within(place, gone))
     return search(left, names, tells)
@@ -102,7 +107,7 @@ def _attachments(document: JsonValue, shape: Shape, named: Sequence[Cut]) -> Ite
     redacted = {cut.place for cut in named if cut.treatment is Treatment.REDACT}
     for place in _resources(document):
         if not _is_within(place, redacted):
-            yield Cut(place, Treatment.REDACT, Because.ATTACHMENT, min(marked), pattern_of(place))
+            yield Cut(place, Treatment.REDACT, Because.ATTACHMENT, min(marked), _known_pattern(place, shape))
 
 
 def _holds_marked(document: JsonValue, shape: Shape, cut: Cut) -> bool:
@@ -149,9 +154,18 @@ def _unknown_names(value: JsonValue, shape: Shape, place: Place = ()) -> Iterato
             pass
 
 
-def _found(found: Found, fallback: ClauseRef) -> Cut:
+def _found(found: Found, shape: Shape, fallback: ClauseRef) -> Cut:
     because = Because.UNSEARCHED if found.under is None else Because.FOUND
-    return Cut(found.place, Treatment.REDACT, because, found.under or fallback, pattern_of(found.place))
+    return Cut(found.place, Treatment.REDACT, because, found.under or fallback, _known_pattern(found.place, shape))
+
+
+def _known_pattern(place: Place, shape: Shape) -> str:
+    """Return the pattern of a place as far as the schema knows it: another name may be what is withheld."""
+    for length, step in enumerate(place):
+        if isinstance(step, str) and step not in shape.members:
+            return pattern_of(place[:length])
+        shape = shape_at(shape, (step,))
+    return pattern_of(place)
 
 
 def _own_day(document: JsonValue) -> date | None:
@@ -162,7 +176,7 @@ def _own_day(document: JsonValue) -> date | None:
             return None
 
 
-def _is_within(place: Place, places_cut: set[Place]) -> bool:
+def _is_within(place: Place, places_cut: AbstractSet[Place]) -> bool:
     return any(place[:length] in places_cut for length in range(len(place) + 1))
 
 

@@ -1,8 +1,8 @@
 """Finding withheld values in what is left of an alert: every text, every number, every name that no schema knows.
 
 One pass over all that is left says which values occur at all; only those are then looked for text by text. The work is
-bounded by ``MOST_VISITED`` characters compared; what would go beyond is not searched and is said to be so, longest
-texts first, and whoever plans withholds it.
+bounded by ``MOST_VISITED`` characters compared; what would go beyond, the longest texts first, is not searched and is
+said to be so, and whoever plans withholds it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.decisions import ClauseRef
-from schemas.pointers import Place
+from schemas.pointers import Place, pointer_of
 from schemas.withholding.dates import read_date, read_instant
 from schemas.withholding.shapes import Leaf
 from schemas.withholding.spellings import Reading, readings
 from schemas.withholding.telling import Tells, member_key
 
 MOST_VISITED: Final = 300_000_000
-"""How many characters may be compared for one alert: a fraction of a second."""
+"""How many characters may be compared for one alert: a second or two of work at most."""
 
 UNTOUCHED: Final = frozenset({("type",), ("sender",), ("sent",)})
 """Members that say nothing of a person and that every recipient knows from the parcel itself."""
@@ -39,13 +39,13 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class _Text:
     place: Place
-    readings: tuple[Reading, ...]
+    text: str
 
 
 def search(leaves: Iterable[Leaf], names: Iterable[Place], tells: Tells) -> tuple[Found, ...]:
     """Return where ``tells`` stands among leaves, and among the names of members, each given as the member's place."""
     found: dict[Place, ClauseRef | None] = {}
-    texts = [_Text(place, readings(str(place[-1]))) for place in names]
+    texts = [_Text(place, str(place[-1])) for place in names]
     for leaf in leaves:
         if leaf.place in UNTOUCHED:
             continue
@@ -53,7 +53,7 @@ def search(leaves: Iterable[Leaf], names: Iterable[Place], tells: Tells) -> tupl
         if under is not None:
             found[leaf.place] = under
         elif (text := _searchable(leaf)) is not None:
-            texts.append(_Text(leaf.place, readings(text)))
+            texts.append(_Text(leaf.place, text))
     found.update(_searched(texts, tells))
     return tuple(Found(place, under) for place, under in found.items())
 
@@ -80,8 +80,8 @@ def _searchable(leaf: Leaf) -> str | None:
             return None
         case str() as text if leaf.shape.is_closed(text) or read_date(text) is not None:
             return None
-        case str() as text if leaf.place[0] == "references":
-            return text.rpartition(",")[0] or text  # the rest is when that alert was sent
+        case str() as text if leaf.place[0] == "references" and read_date(text.rpartition(",")[2]) is not None:
+            return text.rpartition(",")[0]  # the rest is when that alert was sent
         case str() as text:
             return text
         case number:
@@ -89,18 +89,29 @@ def _searchable(leaf: Leaf) -> str | None:
 
 
 def _searched(texts: Sequence[_Text], tells: Tells) -> Mapping[Place, ClauseRef | None]:
-    room = MOST_VISITED // (1 + len(tells.anywhere) + len(tells.apart) + len(tells.phrases))
+    """Return where something stands in texts: all of them at once first, then one by one for what was there."""
+    within, beyond = _affordable(texts, tells)
+    everything = _narrowed(tells, readings(_BETWEEN.join(text.text for text in within)))
+    hits = {text.place: _all(_narrowed(everything, readings(text.text))) for text in within} if _all(everything) else {}
+    return {text.place: None for text in beyond} | {place: min(some) for place, some in hits.items() if some}
+
+
+def _affordable(texts: Sequence[_Text], tells: Tells) -> tuple[list[_Text], list[_Text]]:
+    room = MOST_VISITED // (_READINGS * (1 + len(tells.anywhere) + len(tells.apart) + len(tells.phrases)))
     within: list[_Text] = []
-    beyond: dict[Place, ClauseRef | None] = {}
-    for text in sorted(texts, key=lambda text: sum(len(reading.words) for reading in text.readings)):
-        room -= sum(len(reading.words) + 1 for reading in text.readings)
-        if room < 0:
-            beyond[text.place] = None
-        else:
-            within.append(text)
-    everything = _narrowed(tells, [reading for text in within for reading in text.readings])
-    hits = {text.place: _narrowed(everything, text.readings) for text in within} if _all(everything) else {}
-    return beyond | {place: min(_all(some)) for place, some in hits.items() if _all(some)}
+    beyond: list[_Text] = []
+    for text in sorted(texts, key=lambda text: (len(text.text), pointer_of(text.place))):
+        room -= len(text.text) * (1 if text.text.isascii() else _ACCENTED) + len(_BETWEEN)
+        (within if room >= 0 else beyond).append(text)
+    return within, beyond
+
+
+_BETWEEN: Final = " \x1d "
+"""What no encoding has in its alphabet and no word either, so that nothing is read across it."""
+_READINGS: Final = 8
+"""How many times as long as a text its readings are, about."""
+_ACCENTED: Final = 2
+"""The same again for a text that folding has to take apart."""
 
 
 def _narrowed(tells: Tells, all_readings: Sequence[Reading]) -> Tells:
@@ -108,11 +119,11 @@ def _narrowed(tells: Tells, all_readings: Sequence[Reading]) -> Tells:
     plain = [reading for reading in all_readings if reading.plain]
     squeezed = "\n".join(reading.squeezed for reading in plain)
     words = "\n".join(f" {reading.words} " for reading in plain)
-    bytes_ = "\n".join(reading.words for reading in all_readings if not reading.plain)
+    picked = "\n".join(reading.words for reading in all_readings if not reading.plain)
     return Tells(
         tells.own_day,
         anywhere={text: under for text, under in tells.anywhere.items() if text in squeezed},
-        apart={text: under for text, under in tells.apart.items() if text in bytes_},
+        apart={text: under for text, under in tells.apart.items() if text in picked},
         phrases={text: under for text, under in tells.phrases.items() if f" {text} " in words},
     )
 

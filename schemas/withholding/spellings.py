@@ -53,51 +53,60 @@ def readings(text: str) -> tuple[Reading, ...]:
 
 
 def _decodings(text: str, levels: int) -> Iterator[tuple[str, bool]]:
+    """Yield what a text says in other encodings, and whether that is plain text, which may be encoded in its turn."""
     if not levels:
         return
-    for decoded, plain in (*_escapes(text), *_runs(text)):
-        yield decoded, plain
-        if plain:
-            yield from _decodings(decoded, levels - 1)
+    plain = dict.fromkeys(_escapes(text))
+    for runs in _binary(text):
+        plain.update(dict.fromkeys(run for run in map(_printable, runs) if run is not None))
+        data = b"\n".join(runs)
+        yield data.decode(errors="replace"), False
+        if not data.isascii():
+            yield data.decode("latin-1"), False
+    for decoded in plain:
+        yield decoded, True
+        yield from _decodings(decoded, levels - 1)
 
 
-def _escapes(text: str) -> Iterator[tuple[str, bool]]:
+def _escapes(text: str) -> Iterator[str]:
     for mark, decode in (("%", unquote), ("&", html.unescape), ("\\", _without_backslashes)):
         if mark in text:
             decoded = decode(text)
             if decoded != text:
-                yield decoded, True
+                yield decoded
 
 
-def _runs(text: str) -> Iterator[tuple[str, bool]]:
+def _binary(text: str) -> Iterator[list[bytes]]:
+    """Yield the bytes of all runs of base64 or hexadecimal in a text, once for each character they may begin at.
+
+    The zeros of UTF-16 are dropped.
+    """
     joined = text.replace("\r", "").replace("\n", "")
-    for run in _BASE64.findall(joined):
-        standard = run.replace("-", "+").replace("_", "/")
-        for start in range(4):
-            yield from _texts(_from_base64(standard[start:]))
-    for run in _HEXADECIMAL.findall(joined):
-        digits = re.sub("[^0-9A-Fa-f]", "", run)
-        for start in range(2):
-            yield from _texts(bytes.fromhex(digits[start : len(digits) - (len(digits) - start) % 2]))
+    encoded = [run.replace("-", "+").replace("_", "/") for run in _BASE64.findall(joined)]
+    digits = [_NOT_HEXADECIMAL.sub("", run) for run in _HEXADECIMAL.findall(joined)]
+    if encoded:
+        yield from ([_from_base64(run[start:]).replace(b"\x00", b"") for run in encoded] for start in range(4))
+    if digits:
+        yield from ([_from_hexadecimal(run[start:]).replace(b"\x00", b"") for run in digits] for start in range(2))
 
 
 def _from_base64(text: str) -> bytes:
     """Return the bytes of as many characters as make whole bytes."""
-    usable = len(text) - 1 if len(text) % 4 == 1 else len(text)
-    return binascii.a2b_base64(text[:usable] + "=" * (-usable % 4))
+    usable = text[:-1] if len(text) % 4 == 1 else text
+    return binascii.a2b_base64(usable + "=" * (-len(usable) % 4))
 
 
-def _texts(data: bytes) -> Iterator[tuple[str, bool]]:
-    """Yield what bytes say: one text where they are printable, else what can be picked out of them."""
-    data = data.replace(b"\x00", b"")  # of UTF-16
-    if not data:
-        return
+def _from_hexadecimal(text: str) -> bytes:
+    return bytes.fromhex(text[:-1] if len(text) % 2 else text)
+
+
+def _printable(data: bytes) -> str | None:
+    """Return the text that bytes are from end to end, if they are one."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        yield data.decode(errors="replace"), False
-        text = data.decode("latin-1")
-    yield text, all(character.isprintable() or character.isspace() for character in text)
+        return None
+    return text if text and _UNPRINTABLE.search(text) is None else None
 
 
 def _without_backslashes(text: str) -> str:
@@ -115,5 +124,7 @@ _LETTERS: Final = str.maketrans(
     {"ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "\u0131": "i"}
 )
 """Letters that no normalisation takes apart and that every registry spells in its own way."""
+_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]")
+_NOT_HEXADECIMAL: Final = re.compile("[^0-9A-Fa-f]")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}")
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[ :-]?[0-9A-Fa-f]{2}){2,}")

@@ -142,6 +142,8 @@ def member_key(leaf: Leaf) -> tuple[str, str] | None:
             return None
         case str() as text if leaf.shape.code is not None and leaf.shape.is_closed(text):
             return None
+        case str() as text if len(text) > MOST_COMPARED:
+            return None  # it is found as a text
         case str() as text:
             words = folded(text)
             return None if words in _DULL and (words or not text) else (leaf.name, words or text)
