@@ -28,6 +28,7 @@ class Code(StrEnum):
     NOT_REACHED = "not-reached"
     CONDITIONS_UNMET = "conditions-unmet"
     NOTHING_TO_COPY = "nothing-to-copy"
+    CONSENT_NOT_GIVEN = "consent-not-given"
 
     NOT_YET_IN_FORCE = "not-yet-in-force"
     EXPIRED = "expired"
@@ -59,6 +60,11 @@ def follows_thread(under: ClauseRef) -> Reason:
 def copied(under: ClauseRef) -> Reason:
     """Say that a clause lets the alert through to another, and that this recipient must be told of what it does."""
     return Reason(Code.COPIED, (("clause", str(under)),))
+
+
+def consent_not_given(under: ClauseRef, asked: Iterable[str]) -> Reason:
+    """Say that a clause would let the alert through with the consent of those ``asked``, and that they gave none."""
+    return Reason(Code.CONSENT_NOT_GIVEN, (("clause", str(under)), ("asked", tuple(asked))))
 
 
 def no_agreement(origin: JurisdictionCode, destination: JurisdictionCode) -> Reason:

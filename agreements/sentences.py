@@ -69,6 +69,10 @@ SENTENCES: Final[Mapping[Code, Bilingual]] = {
         en="This recipient is only told of what clauses pass on to others, and they pass this alert on to nobody "
         "(clauses considered: {clauses}).",
     ),
+    Code.CONSENT_NOT_GIVEN: Bilingual(
+        fr="La clause {clause} exige, avant toute transmission, un consentement qui n'a pas été donné : {asked}.",
+        en="Clause {clause} requires consent before release, and it was not given: {asked}.",
+    ),
     Code.NOT_YET_IN_FORCE: Bilingual(
         fr="L'entente n'est pas encore en vigueur; elle le sera le {valid_from}.",
         en="The agreement is not yet in force; it will be on {valid_from}.",

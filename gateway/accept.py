@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from agreements.consent import before_consent
 from agreements.decide import decide
 from audit.entry import Draft, Kind
 from gateway.clock import Clock
@@ -174,9 +175,8 @@ class Intake:
         now = self._clock()
         deadline = check_times(alert, now) or now + self._give_up_after
         thread = await self._thread_of(alert)
-        decisions = decide(
-            alert, self._registry.snapshot_at(now), now, reached=thread.reached if thread is not None else {}
-        )
+        reached = {} if thread is None else thread.reached
+        decisions = before_consent(decide(alert, self._registry.snapshot_at(now), now, reached=reached))
         return Considered(
             arrived=arrived,
             payload_digest=hashlib.sha256(alert_json).digest(),

@@ -8,11 +8,13 @@ other message.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final
 
 from gateway.submission import Form, Submission, read_submission
-from schemas.decisions import Terms
+from schemas.decisions import Terms, Withholding
 from schemas.ids import AlertId, AlertType
 from schemas.signing.jws import MalformedJwsError
 from schemas.signing.keys import SigningKey
@@ -29,6 +31,11 @@ from schemas.withholding.copies import (
 )
 from schemas.withholding.pseudonyms import Pseudonyms
 
+KEPT: Final = 256
+"""How many copies are kept, the last ones made."""
+KEPT_BYTES: Final = 65_536
+"""Bytes up to which a copy is kept."""
+
 
 class NoCopyError(Exception):
     """No copy can be made that lacks what it must, so none may go out. The message is fixed and shows nothing."""
@@ -44,14 +51,33 @@ class Copy:
 
 
 class Copies:
-    """Makes copies under the exchange's ``key``; ``pseudonyms`` are its own."""
+    """Makes copies under the exchange's ``key``; ``pseudonyms`` are its own.
+
+    One copy costs tens of milliseconds, for what is withheld is searched for in all the rest; those made last are kept,
+    for several recipients often have one on the same terms. Any thread may ask.
+    """
 
     def __init__(self, *, key: SigningKey, pseudonyms: Pseudonyms) -> None:
         self._key = key
         self._pseudonyms = pseudonyms
+        self._kept: dict[tuple[bytes, AlertId, tuple[Withholding, ...]], Copy] = {}
+        self._turn = Lock()
 
     def of(self, data: bytes, *, alert_id: AlertId, alert_type: AlertType, terms: Terms) -> Copy:
         """Return the copy of a submission on these terms. Raises ``NoCopyError``."""
+        name = hashlib.sha256(data).digest(), alert_id, terms.withholdings
+        kept = self._kept.get(name)
+        if kept is not None:
+            return kept
+        copy = self._made(data, alert_id, alert_type, terms)
+        if len(copy.body) <= KEPT_BYTES:
+            with self._turn:
+                self._kept[name] = copy
+                if len(self._kept) > KEPT:
+                    del self._kept[next(iter(self._kept))]
+        return copy
+
+    def _made(self, data: bytes, alert_id: AlertId, alert_type: AlertType, terms: Terms) -> Copy:
         try:
             submission = read_submission(data)
             presented = self._presented(submission, alert_id, alert_type, terms)

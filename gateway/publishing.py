@@ -71,7 +71,9 @@ class ParcelPublisher:
 
     async def publish(self, outgoing: Sequence[Outgoing]) -> Sequence[bool]:
         """Publish each recipient's copy, and say of each whether the bus took it."""
-        copied = [self._copied(each) if each.terms.withholdings else each.parcel for each in outgoing]
+        copied = [
+            await asyncio.to_thread(self._copied, each) if each.terms.withholdings else each.parcel for each in outgoing
+        ]
         with ExitStack() as spans:
             return await self._taken([self._record(each, spans) for each in copied])
 

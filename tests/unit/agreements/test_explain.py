@@ -46,6 +46,7 @@ EXAMPLES = (
     reasons.not_allowed(Code.CATEGORY_NOT_ALLOWED, ["Met", "Fire"], ("Health",)),
     reasons.copied(ref()),
     reasons.nothing_to_copy([ref("1.1"), ref("1.2")]),
+    reasons.consent_not_given(ref("1.1"), ["CA", "ca.rcmp"]),
     reasons.not_allowed(Code.MSG_TYPE_NOT_ALLOWED, ["Update"], ("Alert", "Cancel")),
     reasons.not_allowed(Code.HANDLING_NOT_ALLOWED, ["H2"], ("H0",)),
     reasons.language_not_allowed(("fr", "en-CA")),
