@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements.document import Agreement
 from agreements.signed import UntrustedAgreementError, VerifiedAgreement, claimed, read_signed
-from agreements.succession import ConflictingVersionsError
+from agreements.book import ConflictingVersionsError
 from gateway.errors import LogUnavailableError, OvertakenError, StoreError
 from gateway.registry import CurrentRegistry
 from gateway.store.changes import log_sizes

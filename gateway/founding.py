@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 
 from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
-from agreements.succession import ConflictingVersionsError
+from agreements.book import ConflictingVersionsError
 from gateway.clock import Clock
 from gateway.enrol import Enrolment
 from gateway.errors import StatementRefusedError, StoreError

@@ -13,7 +13,7 @@ from typing import Final
 
 from agreements.signed import VerifiedAgreement
 from agreements.snapshot import Snapshot
-from agreements.succession import ConflictingVersionsError
+from agreements.book import ConflictingVersionsError
 from gateway.errors import StatementRefusedError
 from schemas.ids import AgreementId, JurisdictionCode, KeyId, ParticipantId
 from schemas.registry import Jurisdiction, ParticipantStatement, Registry, Role, StatementError, VerifiedStatement

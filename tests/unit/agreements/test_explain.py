@@ -23,7 +23,7 @@ from schemas.alerts.header import Category, Certainty, Severity, Status, Urgency
 from schemas.bilingual import Bilingual
 from schemas.decisions import Lane, Reason
 from schemas.ids import AlertType
-from tests.unit.agreements.builders import NY, QC, SQ, Json, canonical, condition, ref
+from tests.unit.agreements.builders import NOW, NY, QC, SQ, Json, canonical, condition, ref
 
 EXAMPLES = (
     reasons.granted(ref()),
@@ -43,6 +43,11 @@ EXAMPLES = (
     reasons.not_allowed(Code.URGENCY_NOT_ALLOWED, ["Past"], ("Immediate",)),
     reasons.not_allowed(Code.CERTAINTY_NOT_ALLOWED, ["Unknown"], ("Observed",)),
     reasons.not_allowed(Code.CATEGORY_NOT_ALLOWED, ["Met", "Fire"], ("Health",)),
+    reasons.suspended(NOW, NY),
+    reasons.ended(NOW, NY),
+    reasons.replaced(NOW),
+    reasons.not_acceded(NY),
+    reasons.altered(ref().agreement),
 )
 
 

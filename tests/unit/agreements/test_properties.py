@@ -25,7 +25,9 @@ def test_same_inputs_same_decisions(alert: Alert, agreements: Snapshot, now: dat
     """A decision depends on its arguments alone: not on what was decided before, and it changes none of them."""
     before = dict(reached)
     first = decide(alert, agreements, now, reached=reached)
-    fresh = Snapshot(agreements.candidates, agreements._clauses, agreements._bonds, agreements._turns)
+    fresh = Snapshot(
+        agreements.candidates, agreements._clauses, agreements._bonds, agreements._turns, agreements._terms
+    )
     assert decide(alert, agreements, now, reached=reached) == first
     assert decide(alert, fresh, now, reached=reached) == first
     assert reached == before
