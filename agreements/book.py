@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Final
 
 from agreements.life import Life, StepRefusedError
-from agreements.signed import VerifiedAgreement
+from agreements.signed import SignedAgreement, VerifiedAgreement
 from agreements.steps import LoggedStep, StepKind, VersionName, document_digest
 from schemas.bilingual import Bilingual
 from schemas.ids import AgreementId
@@ -66,18 +66,27 @@ class Book:
         Raises ``ConflictingVersionsError``; this book stays as it is.
         """
         document = agreement.document
-        name = document.id, document.version
-        known = self.chapters.get(name)
-        if known is not None:
-            if known.agreement.signed.payload == agreement.signed.payload:
-                return self
-            raise ConflictingVersionsError(_SAME_VERSION)
+        if self.holds(agreement.signed):
+            return self
         chapter = Chapter(agreement, Life.of(document))
         for other in self._versions(document.id):
             earlier, later = (other, chapter) if other.life.version < document.version else (chapter, other)
             if not earlier.life.bound <= set(later.agreement.document.parties):
                 raise ConflictingVersionsError(_OTHERS_SIGNED)
-        return replace(self, chapters=MappingProxyType({**self.chapters, name: chapter}))
+        chapters = {**self.chapters, (document.id, document.version): chapter}
+        return replace(self, chapters=MappingProxyType(chapters))
+
+    def holds(self, signed: SignedAgreement) -> bool:
+        """Return whether a document, of whose signatures some may be missing, is among the complete versions.
+
+        Raises ``ConflictingVersionsError`` where another document is, under the same name.
+        """
+        known = self.chapters.get((signed.document.id, signed.document.version))
+        if known is None:
+            return False
+        if known.agreement.signed.payload != signed.payload:
+            raise ConflictingVersionsError(_SAME_VERSION)
+        return True
 
     def with_step(self, logged: LoggedStep) -> Book:
         """Return the book once a step stands in the log; a step that stands there already changes nothing.
@@ -106,6 +115,12 @@ class Book:
         left_out = set(agreements)
         kept = {name: chapter for name, chapter in self.chapters.items() if name[0] not in left_out}
         return replace(self, chapters=MappingProxyType(kept))
+
+    def as_in(self, other: Book, agreements: Iterable[AgreementId]) -> Book:
+        """Return the book with some agreements as another book has them, where it has them."""
+        taken = set(agreements)
+        there = {name: chapter for name, chapter in other.chapters.items() if name[0] in taken}
+        return replace(self, chapters=MappingProxyType({**self.chapters, **there}))
 
     def _versions(self, agreement: AgreementId) -> list[Chapter]:
         return [chapter for name, chapter in self.chapters.items() if name[0] == agreement]

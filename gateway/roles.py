@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from audit.checkpoints import PublishedState
 from bus.contract import Bus
-from gateway.checks import adapters_check, database_check, log_check, log_signer_check
+from gateway.checks import adapters_check, agreements_check, database_check, log_check, log_signer_check
 from gateway.clock import Clock
 from gateway.dispatching import Relaying, Workplace
 from gateway.founding import Founding, found
@@ -26,6 +26,7 @@ from gateway.metrics import RelayMetrics, new_registry
 from gateway.settings import Settings
 from gateway.sharing import Sharing
 from gateway.store.engine import Store
+from gateway.vigil import Vigil
 from schemas.tracing import UNTRACED, Tracing
 
 
@@ -52,12 +53,14 @@ class Gateway:
     front: Front
     ledger: Ledger
     sharing: Sharing
+    vigil: Vigil
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Keep writing and following until ``stop``. Raises what made writing unsafe."""
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(part) for part in (self.ledger.run(), self.front.run(), self.sharing.run())]
+            parts = (self.ledger, self.front, self.sharing, self.vigil)
+            beside = [tasks.create_task(part.run()) for part in parts]
             await self.stopping.wait()
             for task in beside:
                 task.cancel()
@@ -92,13 +95,14 @@ async def open_gateway(settings: Settings, *, keys: ExchangeKeys, founding: Foun
             randomness=means.randomness,
             tracing=means.tracing,
             operator=means.operator,
+            parts=(("agreements", agreements_check(founded.registry)),),
         )
         front = Front(settings, ledger=ledger, founded=founded, keys=keys, metrics=new_registry(), around=around)
         await front.start()
     except BaseException:
         await ledger.close()
         raise
-    return Gateway(front, ledger, sharing)
+    return Gateway(front, ledger, sharing, founded.vigil)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from agreements.life import State
 from agreements.signed import VerifiedAgreement
 from gateway.errors import NotFoundError
 from gateway.http.answers import json_answer
@@ -50,11 +51,12 @@ def _visible(request: Request) -> list[VerifiedAgreement]:
 
 def _summary(request: Request, agreement: VerifiedAgreement) -> dict[str, Any]:
     document = agreement.document
+    state = services(request).registry.state((document.id, document.version), services(request).clock())
     return {
         "id": document.id,
         "version": document.version,
         "title": {"fr": document.title.fr, "en": document.title.en},
         "parties": list(document.parties),
         "valid": {"from": document.valid.start, "until": document.valid.until},
-        "in_force": services(request).registry.in_force(agreement, services(request).clock()),
+        "in_force": state is State.IN_FORCE,
     }
