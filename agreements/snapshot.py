@@ -101,6 +101,10 @@ class Snapshot:
         term = self._terms[under.agreement, under.version]
         return term.between(home_of(sender), home_of(recipient), now)
 
+    def until(self, under: ClauseRef) -> datetime:
+        """Return the first instant at which a clause's version is no longer valid. Raises ``KeyError`` as ``lapse``."""
+        return self._terms[under.agreement, under.version].valid_until
+
     def state(self, version: VersionName, now: datetime) -> State:
         """Return what a version is at an instant. Raises ``KeyError`` where it is not among the agreements."""
         return self._terms[version].state(now)

@@ -88,9 +88,15 @@ async def open_exchange(
     """
     ledger = await open_ledger(store, signer=keys.log, clock=clock, randomness=randomness, tracing=tracing)
     metrics = new_registry()
+    try:
+        founded = await found(ledger, founding, clock=clock)
+    except BaseException:
+        await ledger.close()
+        raise
     workplace = Workplace(
         settings=settings,
         ledger=ledger,
+        registry=founded.registry,
         bus=bus,
         signer=keys.log,
         published=published,
@@ -101,7 +107,6 @@ async def open_exchange(
     )
     relaying = Relaying(workplace, leadership or Unopposed())
     try:
-        founded = await found(ledger, founding, clock=clock)
         sharing = None if leadership is None else Sharing(ledger.store, founded.follower)
         around = Surroundings(
             checkpoints=sharing or relaying,

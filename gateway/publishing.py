@@ -47,8 +47,11 @@ class ParcelPublisher:
         with ExitStack() as spans:
             return await self._taken([self._record(parcel, spans) for parcel in parcels])
 
-    def parcel(self, row: Row[Any]) -> Parcel:
-        """Return the parcel of a dispatch, as ``gateway.store.due`` reads it, for its next attempt."""
+    def parcel(self, row: Row[Any], *, until: datetime) -> Parcel:
+        """Return the parcel of a dispatch, as ``gateway.store.due`` reads it, for its next attempt.
+
+        Nobody may hand it over from ``until`` on, when its agreement is no longer valid.
+        """
         return Parcel(
             delivery_id=DeliveryId(row.delivery_id),
             alert_id=AlertId(row.alert_id),
@@ -60,7 +63,7 @@ class ParcelPublisher:
             under=ClauseRef(AgreementId(row.agreement), row.version, row.clause),
             attempt=row.attempts + 1,
             sent_at=datetime.fromtimestamp(row.received_ms / 1000, tz=UTC),
-            deadline=datetime.fromtimestamp(row.deadline_ms / 1000, tz=UTC),
+            deadline=min(datetime.fromtimestamp(row.deadline_ms / 1000, tz=UTC), until),
             exercise=row.status != "Actual",
             content_type="application/jose",
             data_schema=f"{self._data_schema_base}/{row.type}",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from agreements import reasons
 from agreements.book import Book
 from agreements.life import State
 from agreements.signed import VerifiedAgreement
@@ -18,8 +19,13 @@ from agreements.snapshot import Snapshot
 from agreements.steps import VersionName
 from gateway.assay import NOTHING_FOUND, Assayed
 from gateway.errors import StatementRefusedError
+from schemas.decisions import ClauseRef, Reason
 from schemas.ids import AgreementId, JurisdictionCode, KeyId, ParticipantId
 from schemas.registry import Jurisdiction, ParticipantStatement, Registry, Role, StatementError, VerifiedStatement
+
+
+class UnknownVersionError(LookupError):
+    """A clause is of a version that this process has not verified, or not yet."""
 
 
 class StagedRegistry:
@@ -54,6 +60,7 @@ class CurrentRegistry:
         self._registry = registry
         self._found = found
         self._staged: tuple[object, StagedRegistry] = (None, StagedRegistry(registry, found.book))
+        self._builds = 0
         self._snapshot = self._build()
         self._lately: _Stretch | None = None
 
@@ -118,6 +125,21 @@ class CurrentRegistry:
         """Return what a complete version is at an instant. Raises ``KeyError`` for one that nobody knows."""
         return State.ALTERED if version[0] in self.altered else self._snapshot.state(version, now)
 
+    def lapse(self, under: ClauseRef, sender: ParticipantId, recipient: ParticipantId, now: datetime) -> Reason | None:
+        """Return why nothing may pass under a clause any more from one participant to another, or nothing.
+
+        Raises ``UnknownVersionError`` where the clause's version is none that this process has verified.
+        """
+        if under.agreement in self.altered:
+            return reasons.altered(under.agreement)
+        if not self._snapshot.knows(under):
+            raise UnknownVersionError
+        return self._snapshot.lapse(under, sender, recipient, now)
+
+    def stretch(self, now: datetime) -> object:
+        """Return what changes whenever an agreement may have lapsed: by time, or by somebody's word."""
+        return self._builds, self._snapshot.stretch(now)
+
     def stage(self, transaction: object) -> StagedRegistry:
         """Return the registry as a transaction would leave it; nothing counts before ``count`` is given it.
 
@@ -165,6 +187,7 @@ class CurrentRegistry:
         return self._found.book.without(self.altered | self._found.beyond)
 
     def _build(self) -> Snapshot:
+        self._builds += 1
         return self._snapshot_of(self._receivers())
 
     def _stretch(self, now: datetime) -> _Stretch:

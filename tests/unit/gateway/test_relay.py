@@ -18,6 +18,7 @@ from bus.topics import parcels_topics
 from gateway.backoff import Backoff
 from gateway.breaker import Breaker
 from gateway.publishing import Claim
+from gateway.registry import CurrentRegistry
 from gateway.relay import PATIENCE, Relay
 from gateway.store.dispatches import (
     DELIVERED,
@@ -36,7 +37,7 @@ from schemas.decisions import Lane
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel
 from schemas.tracing import fresh_traceparent
-from tests.unit.gateway.ground import NYSP, ORIGIN, VSP, Ground, acceptance, accepted, permit
+from tests.unit.gateway.ground import NYSP, ORIGIN, VSP, Ground, acceptance, accepted, agreed, permit
 
 OUTCOMES = OutcomeWriter(Backoff(base=1.0, cap=60.0))
 TAKEN = Delivered("http 204")
@@ -54,7 +55,13 @@ class Line:
 
     @classmethod
     async def open(
-        cls, ground: Ground, *, window: int = 128, sweep: float = 5.0, bus: EmbeddedBus | None = None
+        cls,
+        ground: Ground,
+        *,
+        window: int = 128,
+        sweep: float = 5.0,
+        bus: EmbeddedBus | None = None,
+        registry: CurrentRegistry | None = None,
     ) -> Line:
         """Set one up; nothing is published before ``look``."""
         bus = bus or EmbeddedBus()
@@ -65,6 +72,7 @@ class Line:
             origin=ORIGIN,
             data_schema_base="https://gateway.example/v1/schemas",
             clock=ground.clock,
+            registry=registry or agreed(),
             window=window,
             sweep=sweep,
         )
