@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
+import orjson
 from sqlalchemy import Column, ColumnElement, Row, Select, Table, insert, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import NullType
@@ -410,3 +411,44 @@ def _entry(kind: Kind, document: Agreement, content: Mapping[str, PlainValue]) -
         agreement=document.id,
         content=content,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProposal:
+    """A document that was proposed, as bytes, and the signatures over it so far; nothing in it is verified here."""
+
+    payload: bytes
+    compacts: tuple[bytes, ...]
+
+
+async def is_proposed(connection: AsyncConnection, signed: SignedAgreement) -> bool:
+    """Say whether a document was proposed, or stands among the complete ones."""
+    proposed = select(agreement_proposals.c.log_index).where(agreement_proposals.c.digest == _digest(signed))
+    standing = select(agreements.c.log_index).where(
+        agreements.c.agreement == signed.document.id, agreements.c.version == signed.document.version
+    )
+    return (await connection.execute(proposed.union_all(standing))).first() is not None
+
+
+async def read_proposals(connection: AsyncConnection) -> Sequence[StoredProposal]:
+    """Return every proposal with its signatures, the latest last."""
+    said = await connection.execute(
+        select(agreement_signatures.c.digest, agreement_signatures.c.compact).order_by(agreement_signatures.c.log_index)
+    )
+    compacts: dict[bytes, list[bytes]] = {}
+    for row in said:
+        compacts.setdefault(row.digest, []).append(row.compact)
+    rows = await connection.execute(
+        select(agreement_proposals.c.digest, agreement_proposals.c.payload).order_by(agreement_proposals.c.log_index)
+    )
+    return [StoredProposal(row.payload, tuple(compacts.get(row.digest, ()))) for row in rows]
+
+
+async def read_history(connection: AsyncConnection, agreement: AgreementId) -> Sequence[Mapping[str, Any]]:
+    """Return the log's entries about an agreement and no alert, in their order, as the JSON that they are."""
+    contents = await connection.scalars(
+        select(log_entries.c.content)
+        .where(log_entries.c.agreement == agreement, log_entries.c.alert_id.is_(None))
+        .order_by(log_entries.c.log_index)
+    )
+    return [orjson.loads(content) for content in contents]
