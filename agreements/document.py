@@ -158,6 +158,14 @@ class Agreement(Part):
     contacts: Annotated[tuple[Contact, ...], Field(max_length=200)] = ()
     regions: Annotated[tuple[Region, ...], Field(max_length=200), AfterValidator(some_once)] = ()
     grants: Annotated[tuple[Grant, ...], Field(max_length=1_000), AfterValidator(some)]
+    accession: (
+        Literal["closed"] | Annotated[tuple[JurisdictionField, ...], Field(max_length=200), AfterValidator(some_once)]
+    ) = "closed"
+
+    @property
+    def may_accede(self) -> tuple[JurisdictionCode, ...]:
+        """The jurisdictions that the parties have agreed may join them by their own statement alone."""
+        return () if self.accession == "closed" else self.accession
 
     @model_validator(mode="after")
     def _is_between_its_parties(self) -> Self:
@@ -169,10 +177,14 @@ class Agreement(Part):
             for index, contact in enumerate(self.contacts)
             if contact.party not in self.parties
         ]
+        faults += [
+            (("accession", index), _PARTY_ALREADY) for index, code in enumerate(self.may_accede) if code in self.parties
+        ]
         known = [region.name for region in self.regions]
         faults += [(("regions", index, "name"), _SAME_REGION) for index in _repeated(known)]
         for index, grant in enumerate(self.grants):
-            faults += [(("grants", index, *rest), _NO_PARTY) for rest in _strangers(grant, self.parties)]
+            strangers = _strangers(grant, (*self.parties, *self.may_accede))
+            faults += [(("grants", index, *rest), _NO_PARTY) for rest in strangers]
             faults += [(("grants", index, *rest), _NO_REGION) for rest in _unknown_regions(grant, known)]
         _refuse(self, faults)
         return self
@@ -249,4 +261,8 @@ _NO_REGION: Final = Bilingual(
 _NO_PARTY: Final = Bilingual(
     fr="Ce n'est ni une partie à l'entente ni un participant de l'une d'elles.",
     en="This is neither a party to the agreement nor a participant of one.",
+)
+_PARTY_ALREADY: Final = Bilingual(
+    fr="Cette juridiction est déjà partie à l'entente : elle n'a pas à y adhérer.",
+    en="This jurisdiction is a party to the agreement already: it need not accede.",
 )

@@ -8,10 +8,12 @@ sentences stand in ``agreements.explain``.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 
 from schemas.decisions import ClauseRef, Reason
-from schemas.ids import AlertType, JurisdictionCode, ParticipantId
+from schemas.ids import AgreementId, AlertType, JurisdictionCode, ParticipantId
+from schemas.timestamps import utc_text
 
 
 class Code(StrEnum):
@@ -32,6 +34,11 @@ class Code(StrEnum):
 
     NOT_YET_IN_FORCE = "not-yet-in-force"
     EXPIRED = "expired"
+    SUSPENDED = "suspended"
+    ENDED = "ended"
+    REPLACED = "replaced"
+    NOT_ACCEDED = "not-acceded"
+    ALTERED = "altered"
 
     STATUS_NOT_ALLOWED = "status-not-allowed"
     TLP_ABOVE_CEILING = "tlp-above-ceiling"
@@ -113,6 +120,31 @@ def not_yet_in_force(start: str) -> Reason:
 def expired(end: str) -> Reason:
     """Say that the agreement's validity is over since ``end`` (RFC 3339, as the agreement writes it)."""
     return Reason(Code.EXPIRED, (("valid_until", end),))
+
+
+def suspended(since: datetime, by: JurisdictionCode) -> Reason:
+    """Say that a party suspended the agreement, and that not all of them have resumed it."""
+    return Reason(Code.SUSPENDED, (("since", utc_text(since)), ("by", by)))
+
+
+def ended(since: datetime, by: JurisdictionCode) -> Reason:
+    """Say that a party withdrew, which ended the agreement for it or, where too few were left, for all."""
+    return Reason(Code.ENDED, (("since", utc_text(since)), ("by", by)))
+
+
+def replaced(since: datetime) -> Reason:
+    """Say that a later version governs in place of this one."""
+    return Reason(Code.REPLACED, (("since", utc_text(since)),))
+
+
+def not_acceded(jurisdiction: JurisdictionCode) -> Reason:
+    """Say that a jurisdiction that may accede to the agreement has not done so."""
+    return Reason(Code.NOT_ACCEDED, (("jurisdiction", jurisdiction),))
+
+
+def altered(agreement: AgreementId) -> Reason:
+    """Say that what the exchange holds of an agreement is not what its parties signed."""
+    return Reason(Code.ALTERED, (("agreement", agreement),))
 
 
 def not_allowed(code: Code, found: Iterable[str], allowed: tuple[str, ...]) -> Reason:

@@ -50,15 +50,20 @@ def _lines(document: Agreement, language: Language, names: Mapping[str, Bilingua
 
 def _particulars(document: Agreement, language: Language, names: Mapping[str, Bilingual]) -> Iterator[str]:
     parties = ", ".join(named(names, party, language) for party in document.parties)
+    open_to = ", ".join(named(names, code, language) for code in document.may_accede)
     start, until = moment(document.valid.start, language), moment(document.valid.until, language)
     if language == "fr":
         yield f"- Entente : `{document.id}`, version {document.version}"
         yield f"- Parties : {parties}"
         yield f"- En vigueur : du {start} au {until}, ce dernier instant exclu"
+        if open_to:
+            yield f"- Peuvent adhérer, par leur seule déclaration : {open_to}"
     else:
         yield f"- Agreement: `{document.id}`, version {document.version}"
         yield f"- Parties: {parties}"
         yield f"- In force: from {start} until {until}, this last instant excluded"
+        if open_to:
+            yield f"- May accede, by their own statement alone: {open_to}"
 
 
 def _contact(contact: Contact, language: Language, names: Mapping[str, Bilingual]) -> str:

@@ -81,6 +81,26 @@ SENTENCES: Final[Mapping[Code, Bilingual]] = {
         fr="L'entente n'est plus en vigueur; elle a pris fin le {valid_until}.",
         en="The agreement is no longer in force; it ended on {valid_until}.",
     ),
+    Code.SUSPENDED: Bilingual(
+        fr="L'entente est suspendue par {by} depuis le {since}; toutes les parties doivent la rétablir.",
+        en="The agreement has been suspended by {by} since {since}; every party must resume it.",
+    ),
+    Code.ENDED: Bilingual(
+        fr="L'entente a pris fin le {since} par le retrait de {by}.",
+        en="The agreement ended on {since} with the withdrawal of {by}.",
+    ),
+    Code.REPLACED: Bilingual(
+        fr="Une version plus récente remplace celle-ci depuis le {since}.",
+        en="A later version has replaced this one since {since}.",
+    ),
+    Code.NOT_ACCEDED: Bilingual(
+        fr="L'entente est ouverte à l'adhésion de {jurisdiction}, qui n'y a pas adhéré.",
+        en="The agreement is open to {jurisdiction}, which has not acceded to it.",
+    ),
+    Code.ALTERED: Bilingual(
+        fr="Ce que la plateforme conserve de l'entente {agreement} n'est pas ce que ses parties ont signé.",
+        en="What the exchange holds of agreement {agreement} is not what its parties signed.",
+    ),
     Code.STATUS_NOT_ALLOWED: Bilingual(
         fr="Le statut de l'alerte est : {found}; la clause n'admet que : {allowed}.",
         en="The alert's status is {found}; the clause allows {allowed} only.",

@@ -1,8 +1,9 @@
 """The agreements of one exchange, laid out so that a decision is a look-up.
 
 A snapshot is built whenever the registry changes, and is good for any instant: it holds every complete version and
-knows the instants at which one of them begins, ends or gives way to another. Between two such instants nothing
-changes, so what the agreements say of one type from one sender, a ``Route``, is worked out once and kept.
+knows the instants at which one of them begins, is suspended, is left or joined, ends or gives way to another. Between
+two such instants nothing changes, so what the agreements say of one type from one sender, a ``Route``, is worked out
+once and kept.
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import permutations
 from typing import TypeAlias
 
 from agreements import reasons
+from agreements.book import Book
 from agreements.document import Agreement, Grant, domain_of
+from agreements.life import State
 from agreements.meaning import requirements
 from agreements.obligations import copies_of, lane_of
 from agreements.replay import Version, world_digest
 from agreements.routes import Candidate, Clause, Route, lay_out
 from agreements.signed import VerifiedAgreement
+from agreements.steps import VersionName
 from agreements.succession import Term, succession
 from schemas.decisions import ClauseRef, Reason
 from schemas.ids import AlertType, JurisdictionCode, ParticipantId, home_of
@@ -42,40 +46,46 @@ class Snapshot:
     _clauses: Mapping[tuple[str, str], Sequence[Clause]]
     _bonds: Mapping[tuple[JurisdictionCode, JurisdictionCode], Sequence[_Bond]]
     _turns: Sequence[datetime]
+    _terms: Mapping[VersionName, Term]
     _versions: Sequence[tuple[Version, Term]]
     _worlds: dict[int, str] = field(default_factory=dict, compare=False, repr=False)
     _routes: dict[tuple[AlertType, ParticipantId, int], Route] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, candidates: Iterable[Candidate], agreements: Iterable[VerifiedAgreement]) -> Snapshot:
-        """Lay out the agreements for these candidates.
+        """Lay out agreements to which nothing has happened. Raises ``ConflictingVersionsError``."""
+        return cls.under(candidates, Book.of(agreements))
 
-        Raises ``ConflictingVersionsError``: an exchange finds out whether it can admit an agreement by building this.
-        """
+    @classmethod
+    def under(cls, candidates: Iterable[Candidate], book: Book) -> Snapshot:
+        """Lay out the agreements of a book for these candidates."""
         receivers = tuple(sorted(set(candidates)))
         sides = _by_side(receivers)
         clauses: defaultdict[tuple[str, str], list[Clause]] = defaultdict(list)
         bonds: defaultdict[tuple[JurisdictionCode, JurisdictionCode], list[_Bond]] = defaultdict(list)
         turns: set[datetime] = set()
-        verified = tuple(agreements)
-        digests = {(each.document.id, each.document.version): _digest(each) for each in verified}
+        terms: dict[VersionName, Term] = {}
+        digests = {(each.document.id, each.document.version): _digest(each) for each in book.agreements}
         versions: list[tuple[Version, Term]] = []
-        for agreement, term in succession(verified):
+        for agreement, term in succession(book):
             name = agreement.id, agreement.version
             versions.append((Version(*name, digest=digests[name]), term))
             turns.update(term.turns)
-            for pair in permutations(agreement.parties, 2):
+            terms[agreement.id, agreement.version] = term
+            for pair in permutations(term.life.members, 2):
                 bonds[pair].append((f"{agreement.id}/{agreement.version}", term))
             for grant in agreement.grants:
                 clause = _clause(agreement, grant, term, sides)
                 for pattern in grant.types:
                     for origin in grant.origins:
                         clauses[pattern, origin].append(clause)
-        return cls(candidates=receivers, _clauses=clauses, _bonds=bonds, _turns=sorted(turns), _versions=versions)
+        return cls(
+            candidates=receivers, _clauses=clauses, _bonds=bonds, _turns=sorted(turns), _terms=terms, _versions=versions
+        )
 
     def route(self, alert_type: AlertType, sender: ParticipantId, now: datetime) -> Route:
         """Return what the agreements say, at an instant with its offset, of this type from this sender."""
-        key = alert_type, sender, bisect_right(self._turns, now)
+        key = alert_type, sender, self.stretch(now)
         known = self._routes.get(key)
         if known is None:
             known = self._routes[key] = self._routed(alert_type, sender, now)
@@ -93,7 +103,31 @@ class Snapshot:
     def binding(self, one: JurisdictionCode, other: JurisdictionCode, now: datetime) -> tuple[str, ...]:
         """Return the agreements in force between two jurisdictions, each as ``id/version``, sorted."""
         bonds = self._bonds.get((one, other), ())
-        return tuple(sorted(name for name, term in bonds if term.governs(now) and term.outside(now) is None))
+        return tuple(sorted(name for name, term in bonds if term.governs(now) and not term.between(one, other, now)))
+
+    def stretch(self, now: datetime) -> int:
+        """Return the number of the stretch of time that an instant is in: no agreement changes within one."""
+        return bisect_right(self._turns, now)
+
+    def knows(self, under: ClauseRef) -> bool:
+        """Say whether the version of a clause is among the agreements."""
+        return (under.agreement, under.version) in self._terms
+
+    def lapse(self, under: ClauseRef, sender: ParticipantId, recipient: ParticipantId, now: datetime) -> Reason | None:
+        """Return why nothing may pass under a clause any more from one participant to another, or nothing.
+
+        Raises ``KeyError`` where the version is not among the agreements.
+        """
+        term = self._terms[under.agreement, under.version]
+        return term.between(home_of(sender), home_of(recipient), now)
+
+    def until(self, under: ClauseRef) -> datetime:
+        """Return the first instant at which a clause's version is no longer valid. Raises ``KeyError`` as ``lapse``."""
+        return self._terms[under.agreement, under.version].valid_until
+
+    def state(self, version: VersionName, now: datetime) -> State:
+        """Return what a version is at an instant. Raises ``KeyError`` where it is not among the agreements."""
+        return self._terms[version].state(now)
 
     def _routed(self, alert_type: AlertType, sender: ParticipantId, now: datetime) -> Route:
         governing = {
@@ -103,8 +137,9 @@ class Snapshot:
             for clause in self._clauses.get((pattern, origin), ())
             if clause.term.governs(now)
         }
+        home = home_of(sender)
         return lay_out(
-            governing.values(),
+            [each for clause in governing.values() for each in _for_those_bound(clause, home, now)],
             [candidate for candidate in self.candidates if candidate[0] != sender],
             now,
             alert_type=alert_type,
@@ -124,6 +159,29 @@ class Snapshot:
 
 def _digest(agreement: VerifiedAgreement) -> str:
     return hashlib.sha256(agreement.signed.payload).hexdigest()
+
+
+def _for_those_bound(clause: Clause, home: JurisdictionCode, now: datetime) -> Iterator[Clause]:
+    """Yield a clause as it is for those of its recipients who are bound at an instant, and as lapsed for the others."""
+    life = clause.term.life
+    if life.binds_all or life.over(now) is not None:
+        yield clause
+        return
+    left = life.unbound(home, now)
+    if left is not None:
+        yield replace(clause, term=clause.term.lapsed(left))
+        return
+    away: defaultdict[Reason, set[ParticipantId]] = defaultdict(set)
+    for recipient in clause.recipients:
+        reason = life.unbound(home_of(recipient), now)
+        if reason is not None:
+            away[reason].add(recipient)
+    if not away:
+        yield clause
+        return
+    yield replace(clause, recipients=clause.recipients.difference(*away.values()))
+    for reason, recipients in away.items():
+        yield replace(clause, recipients=frozenset(recipients), term=clause.term.lapsed(reason))
 
 
 def _by_side(candidates: Iterable[Candidate]) -> Mapping[str, frozenset[ParticipantId]]:

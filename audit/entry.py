@@ -46,8 +46,17 @@ class Kind(StrEnum):
     JURISDICTION_PINNED = "jurisdiction-pinned"
     PARTICIPANT_REGISTERED = "participant-registered"
     KEY_REVOKED = "key-revoked"
+    AGREEMENT_PROPOSED = "agreement-proposed"
     AGREEMENT_SIGNED = "agreement-signed"
     AGREEMENT_IN_FORCE = "agreement-in-force"
+    AGREEMENT_REPLACED = "agreement-replaced"
+    AGREEMENT_SUSPENDED = "agreement-suspended"
+    AGREEMENT_RESUMED = "agreement-resumed"
+    AGREEMENT_WITHDRAWN = "agreement-withdrawn"
+    AGREEMENT_ACCEDED = "agreement-acceded"
+    AGREEMENT_ENDED = "agreement-ended"
+    AGREEMENT_ALTERED = "agreement-altered"
+    AGREEMENT_RESTORED = "agreement-restored"
     ACCEPTED = "accepted"
     REFUSED = "refused"
     PREVIEWED = "previewed"
@@ -107,6 +116,12 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         required="participant kid revoked_at statement authority_kid",
         optional="issued_at reason",
     ),
+    Kind.AGREEMENT_PROPOSED: _rule(
+        fr="Entente proposée",
+        en="Agreement proposed",
+        parties="every party of the agreement",
+        required="version digest jurisdiction",
+    ),
     Kind.AGREEMENT_SIGNED: _rule(
         fr="Entente signée",
         en="Agreement signed",
@@ -120,6 +135,58 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         parties="every party of the agreement",
         required="version digest",
         optional="from until",
+    ),
+    Kind.AGREEMENT_REPLACED: _rule(
+        fr="Entente à remplacer par une version signée",
+        en="Agreement to be replaced by a signed version",
+        parties="every party of the agreement",
+        required="version by from",
+    ),
+    Kind.AGREEMENT_SUSPENDED: _rule(
+        fr="Entente suspendue par une partie",
+        en="Agreement suspended by a party",
+        parties="every jurisdiction that the agreement binds or bound",
+        required="version digest jurisdiction kid statement",
+        optional="stated_at",
+    ),
+    Kind.AGREEMENT_RESUMED: _rule(
+        fr="Rétablissement de l'entente déclaré par une partie",
+        en="Resumption of the agreement stated by a party",
+        parties="every jurisdiction that the agreement binds or bound",
+        required="version digest jurisdiction kid statement awaits",
+        optional="stated_at",
+    ),
+    Kind.AGREEMENT_WITHDRAWN: _rule(
+        fr="Retrait d'une partie à l'entente",
+        en="Withdrawal of a party from the agreement",
+        parties="every jurisdiction that the agreement binds or bound",
+        required="version digest jurisdiction kid statement",
+        optional="stated_at",
+    ),
+    Kind.AGREEMENT_ACCEDED: _rule(
+        fr="Adhésion à l'entente",
+        en="Accession to the agreement",
+        parties="every jurisdiction that the agreement binds or bound",
+        required="version digest jurisdiction kid statement",
+        optional="stated_at",
+    ),
+    Kind.AGREEMENT_ENDED: _rule(
+        fr="Fin de l'entente par retrait",
+        en="Agreement ended by withdrawal",
+        parties="every jurisdiction that the agreement binds or bound",
+        required="version digest jurisdiction",
+    ),
+    Kind.AGREEMENT_ALTERED: _rule(
+        fr="Alarme : entente altérée dans la base de données, sans effet tant qu'elle l'est",
+        en="Alarm: agreement altered in the database, and of no effect while it is",
+        parties="every party of the agreement, as far as it is known",
+        required="found",
+    ),
+    Kind.AGREEMENT_RESTORED: _rule(
+        fr="Entente rétablie dans la base de données telle que signée",
+        en="Agreement restored in the database as it was signed",
+        parties="every party of the agreement",
+        required="digests",
     ),
     Kind.ACCEPTED: _rule(
         fr="Alerte acceptée",
@@ -152,8 +219,10 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
     Kind.WITHHELD: _rule(
         fr="Envoi refusé à des destinataires",
         en="Withheld from recipients",
-        parties="the sender's alone: the recipients' must not learn of the alert",
+        parties="the sender's alone, for the recipients' must not learn of the alert; with a delivery_id, of one that "
+        "was routed and has not gone out, the recipient's too",
         required="withheld",
+        optional="delivery_id attempt",
     ),
     Kind.DELIVERED: _rule(
         fr="Alerte remise",

@@ -20,6 +20,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    and_,
 )
 
 metadata: Final = MetaData(
@@ -54,6 +55,15 @@ log_entries: Final = Table(
 
 _of_an_alert = log_entries.c.alert_id.is_not(None)
 Index("ix_log_entries_alert_id", log_entries.c.alert_id, sqlite_where=_of_an_alert, postgresql_where=_of_an_alert)
+
+_of_an_agreement_alone = and_(log_entries.c.agreement.is_not(None), log_entries.c.alert_id.is_(None))
+Index(
+    "ix_log_entries_agreement",
+    log_entries.c.agreement,
+    log_entries.c.log_index,
+    sqlite_where=_of_an_agreement_alone,
+    postgresql_where=_of_an_agreement_alone,
+)
 
 log_parties: Final = Table(
     "log_parties",

@@ -16,6 +16,7 @@ from audit.note import LogSigner, open_note
 from gateway.clock import Clock
 from gateway.health import WORKS, Check, Condition, Finding
 from gateway.ledger import Ledger
+from gateway.registry import CurrentRegistry
 from gateway.signatures.beside import SignatureProcess
 from schemas.ids import ParticipantId
 from schemas.signing.keys import PublicKey
@@ -112,6 +113,16 @@ def adapters_check(unanswered: Callable[[], Mapping[ParticipantId, int]]) -> Che
     async def look() -> Finding:
         waiting = unanswered()
         return Finding(Condition.DEGRADED, f"unanswered {sum(waiting.values())}") if waiting else WORKS
+
+    return look
+
+
+def agreements_check(registry: CurrentRegistry) -> Check:
+    """Return a look at the stored agreements: those that are not as their parties signed them are named."""
+
+    async def look() -> Finding:
+        altered = sorted(registry.altered)
+        return Finding(Condition.DEGRADED, f"altered {', '.join(altered)}") if altered else WORKS
 
     return look
 

@@ -30,6 +30,7 @@ from gateway.leadership import Leadership, Term
 from gateway.ledger import Ledger
 from gateway.metrics import RelayMetrics
 from gateway.outcomes import OutcomeRecorder
+from gateway.registry import CurrentRegistry
 from gateway.relay import Relay
 from gateway.settings import Settings
 from gateway.store.changes import log_sizes
@@ -59,6 +60,7 @@ class Workplace:
 
     settings: Settings
     ledger: Ledger
+    registry: CurrentRegistry
     bus: Bus
     signer: LogSigner
     copies: Copies
@@ -89,6 +91,8 @@ class Dispatching:
             origin=settings.origin,
             data_schema_base=f"{settings.base_url}/v1/schemas",
             clock=at.clock,
+            registry=at.registry,
+            on_withheld=at.metrics.settled,
             window=WINDOW,
             patience=REPORTED_WITHIN + settings.delivery.timeout * WINDOW / settings.delivery.concurrency,
             tracing=at.tracing,

@@ -160,6 +160,26 @@ class StatementRefusedError(GatewayError):
         self.reason = reason
 
 
+class AgreementRefusedError(GatewayError):
+    """The agreement's life has no place for what a party signed."""
+
+    name = "agreement-refused"
+
+    def __init__(self, reason: Bilingual) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
+
+
+class UnsoundAgreementError(GatewayError):
+    """The document does not lint: nobody signs it here. ``findings`` name each place and what is wrong there."""
+
+    name = "unsound-agreement"
+
+    def __init__(self, findings: tuple[tuple[str, Bilingual], ...]) -> None:
+        super().__init__("; ".join(f"{pointer}: {reason.en}" for pointer, reason in findings))
+        self.findings = findings
+
+
 class OvertakenError(Exception):
     """The registry, or the alert's thread, moved since this was decided, and nothing was stored: decide it anew.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from audit.checkpoints import PublishedState
 from bus.contract import Bus
-from gateway.checks import adapters_check, bus_here
+from gateway.checks import adapters_check, agreements_check, bus_here
 from gateway.clock import Clock
 from gateway.dispatching import Relaying, Workplace
 from gateway.founding import Founding, found
@@ -27,6 +27,7 @@ from gateway.roles import relay_bus_check
 from gateway.settings import Settings
 from gateway.sharing import Sharing
 from gateway.store.engine import Store
+from gateway.vigil import Vigil
 from schemas.tracing import UNTRACED, Tracing
 
 
@@ -36,6 +37,7 @@ class Exchange:
 
     front: Front
     registry: CurrentRegistry
+    vigil: Vigil
     relaying: Relaying
     ledger: Ledger
     sharing: Sharing | None
@@ -43,7 +45,7 @@ class Exchange:
     async def run(self) -> None:
         """Keep the exchange going until ``stop``. Raises what ended it otherwise."""
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(self.ledger.run()), tasks.create_task(self.front.run())]
+            beside = [tasks.create_task(part.run()) for part in (self.ledger, self.front, self.vigil)]
             if self.sharing is not None:
                 beside.append(tasks.create_task(self.sharing.run()))
             await tasks.create_task(self.relaying.run())
@@ -86,9 +88,15 @@ async def open_exchange(
     """
     ledger = await open_ledger(store, signer=keys.log, clock=clock, randomness=randomness, tracing=tracing)
     metrics = new_registry()
+    try:
+        founded = await found(ledger, founding, clock=clock, own=keys.kids)
+    except BaseException:
+        await ledger.close()
+        raise
     workplace = Workplace(
         settings=settings,
         ledger=ledger,
+        registry=founded.registry,
         bus=bus,
         signer=keys.log,
         copies=keys.copies,
@@ -100,13 +108,15 @@ async def open_exchange(
     )
     relaying = Relaying(workplace, leadership or Unopposed())
     try:
-        founded = await found(ledger, founding, clock=clock, own=keys.kids)
         sharing = None if leadership is None else Sharing(ledger.store, founded.follower)
         around = Surroundings(
             checkpoints=sharing or relaying,
             hints=relaying,
             bus=relay_bus_check(bus_look, relaying),
-            parts=(("adapters", adapters_check(relaying.unanswered)),),
+            parts=(
+                ("adapters", adapters_check(relaying.unanswered)),
+                ("agreements", agreements_check(founded.registry)),
+            ),
             clock=clock,
             randomness=randomness,
             tracing=tracing,
@@ -124,4 +134,4 @@ async def open_exchange(
         await relaying.close()
         await ledger.close()
         raise
-    return Exchange(front, founded.registry, relaying, ledger, sharing)
+    return Exchange(front, founded.registry, founded.vigil, relaying, ledger, sharing)

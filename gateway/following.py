@@ -17,11 +17,10 @@ from typing import Final, TypeVar
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agreements.document import Agreement
-from agreements.signed import UntrustedAgreementError, VerifiedAgreement, claimed, read_signed
-from agreements.succession import ConflictingVersionsError
+from gateway.assay import Assayed, Assayer, StoredAgreements
 from gateway.errors import LogUnavailableError, OvertakenError, StoreError
 from gateway.registry import CurrentRegistry
+from gateway.store.agreements import read_agreements
 from gateway.store.changes import growths
 from gateway.store.engine import Store
 from gateway.store.registry import StoredStatement, read_registry, read_version
@@ -43,7 +42,8 @@ _TIMES: Final = 5
 class RegistryFollower:
     """Brings a process's registry up to date with the database."""
 
-    def __init__(self, registry: CurrentRegistry, store: Store) -> None:
+    def __init__(self, registry: CurrentRegistry, store: Store, assayer: Assayer | None = None) -> None:
+        self.assayer = assayer or Assayer(registry.jurisdictions)
         self._registry = registry
         self._store = store
         self._look: asyncio.Task[None] | None = None
@@ -56,27 +56,29 @@ class RegistryFollower:
     async def refresh(self, connection: AsyncConnection) -> None:
         """Take what the connection sees and the registry has not; every signature is verified again.
 
-        Raises ``StoreError`` where the database holds what cannot have been recorded by an exchange.
+        An agreement that is not as its parties signed it counts for nothing from here on. Raises ``StoreError`` where
+        an authority statement is not.
         """
         if await read_version(connection) <= self._registry.version:
             return
         stored = await read_registry(connection, since=self._registry.version)
         pinned = self._registry.jurisdictions
         try:
-            beyond = {signed: document for signed in stored.agreements if (document := _beyond(signed, pinned))}
-            self._registry.follow(
-                stored.version,
-                [read_statement(each.compact, pinned) for each in stored.statements if _is_known(each, pinned)],
-                [
-                    VerifiedAgreement(read_signed(signed, pinned))
-                    for signed in stored.agreements
-                    if signed not in beyond
-                ],
-                beyond=[document.id for document in beyond.values()],
-            )
-        except (StatementError, UntrustedAgreementError, ConflictingVersionsError, ValueError) as error:
+            statements = [read_statement(each.compact, pinned) for each in stored.statements if _is_known(each, pinned)]
+            found = await self._found(connection, stored.agreements)
+            self._registry.follow(stored.version, statements, found)
+        except StatementError as error:
             raise StoreError(tampered(error)) from error
         log.info("registry_followed", version=stored.version)
+
+    async def _found(self, connection: AsyncConnection, fresh: StoredAgreements) -> Assayed:
+        """Return what is found with what is new; all of it is read again where something was found sound again."""
+        if fresh.restores:
+            return self.assayer.assay(await read_agreements(connection))
+        before = self._registry.found
+        found = self.assayer.assay(fresh, before=before)
+        tell(before, found)
+        return found
 
     async def look(self) -> None:
         """Bring the registry up to date, outside of any batch. Callers at one time share a look that starts after them.
@@ -137,17 +139,15 @@ def _is_known(stored: StoredStatement, pinned: Mapping[JurisdictionCode, Jurisdi
     return False
 
 
-def _beyond(signed: bytes, pinned: Mapping[JurisdictionCode, Jurisdiction]) -> Agreement | None:
-    """Return an agreement that this process can't verify, for it has a party that was pinned by a newer file.
+def tell(before: Assayed, found: Assayed) -> None:
+    """Say in the process's log what was found anew to be altered, or to be of a jurisdiction that is not pinned here.
 
     Pins come from the operator's file alone: a key that the database names would vouch for whatever the database says.
     """
-    document = claimed(signed)
-    unknown = [party for party in document.parties if party not in pinned]
-    if not unknown:
-        return None
-    log.warning("agreement_of_unknown_jurisdiction", agreement=document.id, version=document.version, parties=unknown)
-    return document
+    for name in sorted(found.beyond - before.beyond):
+        log.warning("agreement_of_unknown_jurisdiction", agreement=name)
+    for name in sorted(found.altered.keys() - before.altered.keys()):
+        log.critical("agreement_altered", agreement=name, found=found.altered[name])
 
 
 def tampered(error: Exception) -> Bilingual:

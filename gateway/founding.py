@@ -12,22 +12,23 @@ from dataclasses import dataclass
 import structlog
 
 from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
-from agreements.succession import ConflictingVersionsError
+from gateway.assay import NOTHING_FOUND, Assayer
 from gateway.clock import Clock
 from gateway.enrol import OwnKids, StatementRecorder
-from gateway.errors import StatementRefusedError, StoreError
-from gateway.following import RegistryFollower, tampered
+from gateway.errors import AgreementRefusedError, StatementRefusedError, StoreError
+from gateway.following import RegistryFollower, tampered, tell
 from gateway.ledger import Ledger
 from gateway.registry import CurrentRegistry
+from gateway.store.agreements import AgreementWriter
 from gateway.store.committer import Committer
 from gateway.store.registry import (
-    AgreementWriter,
     JurisdictionWriter,
     StoredRegistry,
     changed_pin,
     jurisdiction_document,
     read_registry,
 )
+from gateway.vigil import Vigil
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode
 from schemas.registry import Jurisdiction, Registry, StatementError, VerifiedStatement, read_statement
@@ -46,10 +47,11 @@ class Founding:
 
 @dataclass(frozen=True, slots=True)
 class Founded:
-    """The registry, and what keeps it up with the log from here on, which the committer does in each batch."""
+    """The registry; what keeps it up with the log from here on, which the committer does in each batch; who watches."""
 
     registry: CurrentRegistry
     follower: RegistryFollower
+    vigil: Vigil
 
 
 async def found(ledger: Ledger, founding: Founding, *, clock: Clock, own: OwnKids) -> Founded:
@@ -61,30 +63,55 @@ async def found(ledger: Ledger, founding: Founding, *, clock: Clock, own: OwnKid
     async with ledger.store.reading() as connection:
         stored = await read_registry(connection)
     jurisdictions = await _pin(ledger.committer, stored, founding.jurisdictions)
+    founded = _taken_over(ledger, stored, jurisdictions)
+    recorder = StatementRecorder(registry=founded.registry, committer=ledger.committer, clock=clock, own=own)
+    await _enrol(recorder, founded.registry, stored, founding.statements)
+    await _agree(ledger.committer, founded.registry, founding.agreements)
+    await founded.vigil.look()
+    return founded
+
+
+async def found_read_only(ledger: Ledger, jurisdictions: Sequence[Jurisdiction]) -> Founded:
+    """Return the registry as the database holds it, for a role that adds nothing to it.
+
+    Raises ``StoreError`` where a pin was changed, or an authority statement's signature does not hold.
+    """
+    async with ledger.store.reading() as connection:
+        stored = await read_registry(connection)
+    founded = _taken_over(ledger, stored, _pinned(stored, jurisdictions))
+    await founded.vigil.look()
+    return founded
+
+
+def _taken_over(
+    ledger: Ledger, stored: StoredRegistry, jurisdictions: Mapping[JurisdictionCode, Jurisdiction]
+) -> Founded:
+    assayer = Assayer(jurisdictions)
+    found_there = assayer.assay(stored.agreements)
+    tell(NOTHING_FOUND, found_there)
     try:
         statements = [read_statement(each.compact, jurisdictions) for each in stored.statements]
-        registry = CurrentRegistry(
-            Registry.of(jurisdictions, statements),
-            [VerifiedAgreement(read_signed(signed, jurisdictions)) for signed in stored.agreements],
-            version=stored.version,
-        )
-    except (StatementError, UntrustedAgreementError, ValueError) as error:
+        registry = CurrentRegistry(Registry.of(jurisdictions, statements), found_there, version=stored.version)
+    except StatementError as error:
         raise StoreError(tampered(error)) from error
-    ledger.committer.standing = follower = RegistryFollower(registry, ledger.store)
-    recorder = StatementRecorder(registry=registry, committer=ledger.committer, clock=clock, own=own)
-    await _enrol(recorder, registry, stored, founding.statements)
-    await _agree(ledger.committer, registry, founding.agreements)
-    return Founded(registry, follower)
+    ledger.committer.standing = follower = RegistryFollower(registry, ledger.store, assayer)
+    return Founded(registry, follower, Vigil(registry, assayer, store=ledger.store, committer=ledger.committer))
+
+
+def _pinned(stored: StoredRegistry, given: Sequence[Jurisdiction]) -> dict[JurisdictionCode, Jurisdiction]:
+    """Return the jurisdictions of the operator's file, none of which may differ from its pin."""
+    named = {jurisdiction.code: jurisdiction for jurisdiction in given}
+    for code, document in stored.jurisdictions.items():
+        if code not in named or jurisdiction_document(named[code]) != document:
+            raise changed_pin(code)
+    return named
 
 
 async def _pin(
     committer: Committer, stored: StoredRegistry, given: Sequence[Jurisdiction]
 ) -> dict[JurisdictionCode, Jurisdiction]:
     """Pin what is new, and refuse what differs from its pin: an authority's key is not the operator's to change."""
-    named = {jurisdiction.code: jurisdiction for jurisdiction in given}
-    for code, document in stored.jurisdictions.items():
-        if code not in named or jurisdiction_document(named[code]) != document:
-            raise changed_pin(code)
+    named = _pinned(stored, given)
     writer = JurisdictionWriter()
     for code in sorted(named.keys() - stored.jurisdictions.keys()):
         await committer.submit(writer, named[code])
@@ -111,7 +138,7 @@ async def _enrol(
 
 async def _agree(committer: Committer, registry: CurrentRegistry, given: Mapping[str, bytes]) -> None:
     """Let every agreement that all of its parties signed count; one that waits for a party is named and left."""
-    writer = AgreementWriter()
+    writer = AgreementWriter(registry)
     for name, general in given.items():
         try:
             signed = read_signed(general, registry.jurisdictions)
@@ -123,12 +150,12 @@ async def _agree(committer: Committer, registry: CurrentRegistry, given: Mapping
         if signed.missing:
             log.warning("agreement_awaits_signatures", agreement=signed.document.id, missing=list(signed.missing))
             continue
-        verified = VerifiedAgreement(signed)
+        if signed.document.id in registry.altered:
+            continue  # it is there, under an alarm
         try:
-            registry.agree(verified)
-        except ConflictingVersionsError as error:
+            await committer.submit(writer, VerifiedAgreement(signed))
+        except AgreementRefusedError as error:
             raise refused_file(name, error.reason) from error
-        await committer.submit(writer, verified)
 
 
 def refused_file(name: str, reason: Bilingual) -> StoreError:

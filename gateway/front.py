@@ -35,6 +35,7 @@ from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.committer import Batch
 from gateway.store.placing import Acceptance
 from gateway.tokens import TokenIssuer
+from gateway.treaties import Treaties
 from schemas.ids import AlertId, KeyId
 from schemas.signing.keys import SigningKey
 from schemas.tracing import Tracing
@@ -146,6 +147,14 @@ class Front:
                 limiter=RateLimiter(rate),
                 clock=around.clock,
                 own=keys.kids,
+            ),
+            treaties=Treaties(
+                registry=registry,
+                signatures=self._signatures,
+                store=ledger.store,
+                committer=ledger.committer,
+                limiter=RateLimiter(rate),
+                clock=around.clock,
             ),
             tokens=TokenIssuer(
                 issuer=settings.base_url,

@@ -13,13 +13,13 @@ from prometheus_client.registry import Collector
 
 from gateway.errors import GatewayError
 from gateway.health import Condition, Report
-from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, REFUSED, Route, Settled
+from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, REFUSED, WITHHELD, Route, Settled
 from gateway.store.placing import Acceptance
 from schemas.decisions import Lane
 from schemas.ids import ParticipantId, instant_ms_of
 from schemas.parcels import OutcomeReport
 
-_COME_TO = (PENDING, DELIVERED, REFUSED, EXPIRED)
+_COME_TO = (PENDING, DELIVERED, REFUSED, EXPIRED, WITHHELD)
 """The states that deliveries are counted by."""
 _LATENCIES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600)
 

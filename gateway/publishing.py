@@ -77,8 +77,11 @@ class ParcelPublisher:
         with ExitStack() as spans:
             return await self._taken([self._record(each, spans) for each in copied])
 
-    def outgoing(self, row: Row[Any]) -> Outgoing:
-        """Return the parcel of a dispatch, as ``gateway.store.due`` reads it, for its next attempt."""
+    def outgoing(self, row: Row[Any], *, until: datetime) -> Outgoing:
+        """Return the parcel of a dispatch, as ``gateway.store.due`` reads it, for its next attempt.
+
+        Nobody may hand it over from ``until`` on, when its agreement is no longer valid.
+        """
         copy = whole(row.submission)
         parcel = Parcel(
             delivery_id=DeliveryId(row.delivery_id),
@@ -91,7 +94,7 @@ class ParcelPublisher:
             under=ClauseRef(AgreementId(row.agreement), row.version, row.clause),
             attempt=row.attempts + 1,
             sent_at=datetime.fromtimestamp(row.received_ms / 1000, tz=UTC),
-            deadline=datetime.fromtimestamp(row.deadline_ms / 1000, tz=UTC),
+            deadline=min(datetime.fromtimestamp(row.deadline_ms / 1000, tz=UTC), until),
             exercise=row.status != "Actual",
             content_type=copy.content_type,
             data_schema=f"{self._data_schema_base}/{row.type}",

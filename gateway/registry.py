@@ -7,23 +7,36 @@ acceptance's own check of its key.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from agreements import reasons
+from agreements.book import Book
+from agreements.life import State
 from agreements.signed import VerifiedAgreement
 from agreements.snapshot import Snapshot
-from agreements.succession import ConflictingVersionsError
+from agreements.steps import VersionName
+from gateway.assay import NOTHING_FOUND, Assayed
 from gateway.errors import StatementRefusedError
+from schemas.decisions import ClauseRef, Reason
 from schemas.ids import AgreementId, JurisdictionCode, KeyId, ParticipantId
 from schemas.registry import Jurisdiction, ParticipantStatement, Registry, Role, StatementError, VerifiedStatement
 
 
-class StagedRegistry:
-    """The registry within one transaction: each statement is held against all before it, in the same order as later."""
+class UnknownVersionError(LookupError):
+    """A clause is of a version that this process has not verified, or not yet."""
 
-    def __init__(self, registry: Registry, version: int = 0) -> None:
+
+class StagedRegistry:
+    """The registry within one transaction: each document is held against all before it, in the same order as later.
+
+    Writers of agreements put the ``book`` on, and say with ``version`` how far the registry has come.
+    """
+
+    def __init__(self, registry: Registry, book: Book, version: int = 0) -> None:
         self.registry = registry
+        self.book = book
         self.version = version
 
     def add(self, statement: VerifiedStatement) -> None:
@@ -37,15 +50,17 @@ class StagedRegistry:
 class CurrentRegistry:
     """The jurisdictions, participants, keys and agreements that count now.
 
-    ``version`` says how far it has come: one more than the log index of the last document in it.
+    ``version`` says how far it has come: one more than the log index of the last document in it. ``book`` holds every
+    complete agreement that this process has verified; of those that are ``altered`` in the database, or have a version
+    with a party that this process has not pinned, nothing counts.
     """
 
-    def __init__(self, registry: Registry, agreements: Iterable[VerifiedAgreement], *, version: int = 0) -> None:
+    def __init__(self, registry: Registry, found: Assayed = NOTHING_FOUND, *, version: int = 0) -> None:
         self.version = version
         self._registry = registry
-        self._staged: tuple[object, StagedRegistry] = (None, StagedRegistry(registry))
-        self._agreements = tuple(agreements)
-        self._beyond: set[AgreementId] = set()
+        self._found = found
+        self._staged: tuple[object, StagedRegistry] = (None, StagedRegistry(registry, found.book))
+        self._builds = 0
         self._snapshot = self._build()
         self._lately: _Stretch | None = None
 
@@ -56,8 +71,23 @@ class CurrentRegistry:
 
     @property
     def agreements(self) -> tuple[VerifiedAgreement, ...]:
-        """Every agreement that all of its parties have signed, in force or not."""
-        return self._agreements
+        """Every agreement that all of its parties have signed and that counts, in force or not."""
+        return self._counting.agreements
+
+    @property
+    def book(self) -> Book:
+        """Every complete agreement that this process has verified, and what was stated of it since."""
+        return self._found.book
+
+    @property
+    def found(self) -> Assayed:
+        """What was found in the database, as far as this process has come."""
+        return self._found
+
+    @property
+    def altered(self) -> frozenset[AgreementId]:
+        """The agreements that are not in the database as their parties signed them."""
+        return self._found.alarmed | self._found.altered.keys()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -91,16 +121,34 @@ class CurrentRegistry:
         """The statements that stand for participants with the role of receiver, valid now or not."""
         return self._receivers()
 
-    def in_force(self, agreement: VerifiedAgreement, now: datetime) -> bool:
-        """Say whether an agreement's version is the one that governs now, and is within its validity."""
-        origin, destination = agreement.document.parties[:2]
-        name = f"{agreement.document.id}/{agreement.document.version}"
-        return name in self._snapshot.binding(origin, destination, now)
+    def state(self, version: VersionName, now: datetime) -> State:
+        """Return what a complete version is at an instant. Raises ``KeyError`` for one that nobody knows."""
+        return State.ALTERED if version[0] in self.altered else self._snapshot.state(version, now)
+
+    def lapse(self, under: ClauseRef, sender: ParticipantId, recipient: ParticipantId, now: datetime) -> Reason | None:
+        """Return why nothing may pass under a clause any more from one participant to another, or nothing.
+
+        Raises ``UnknownVersionError`` where the clause's version is none that this process has verified.
+        """
+        if under.agreement in self.altered:
+            return reasons.altered(under.agreement)
+        if not self._snapshot.knows(under):
+            raise UnknownVersionError
+        return self._snapshot.lapse(under, sender, recipient, now)
+
+    def stretch(self, now: datetime) -> object:
+        """Return what changes whenever an agreement may have lapsed: by time, or by somebody's word."""
+        return self._builds, self._snapshot.stretch(now)
 
     def stage(self, transaction: object) -> StagedRegistry:
-        """Return the registry as a transaction would leave it; nothing counts before ``count`` is given it."""
-        staged = StagedRegistry(self._registry, self.version)
-        self._staged = transaction, staged
+        """Return the registry as a transaction would leave it; nothing counts before ``count`` is given it.
+
+        All who write within one transaction share it.
+        """
+        of, staged = self._staged
+        if of is not transaction:
+            staged = StagedRegistry(self._registry, self._found.book, self.version)
+            self._staged = transaction, staged
         return staged
 
     def within(self, transaction: object) -> Registry:
@@ -111,52 +159,35 @@ class CurrentRegistry:
     def count(self, staged: StagedRegistry) -> None:
         """Let what was staged count, at once: its transaction stands. Only one may be open at a time."""
         self._registry = staged.registry
+        self._found = replace(self._found, book=staged.book)
         self._snapshot = self._build()
         self.version = max(self.version, staged.version)
 
-    def follow(
-        self,
-        version: int,
-        statements: Iterable[VerifiedStatement],
-        agreements: Iterable[VerifiedAgreement],
-        *,
-        beyond: Iterable[AgreementId] = (),
-    ) -> None:
+    def follow(self, version: int, statements: Iterable[VerifiedStatement], found: Assayed) -> None:
         """Take what other processes have logged since, in the order of the log; nothing where it is known already.
 
-        ``beyond`` names agreements that have a version this process can't verify: none of their versions counts here
-        any more, for it may be one that was replaced. Raises ``StatementError`` and ``ConflictingVersionsError`` where
-        it does not go together, and nothing changes.
+        Raises ``StatementError`` where it does not go together, and nothing changes.
         """
         if version <= self.version:
             return
-        registry, before = self._registry, (self._registry, self._agreements)
+        registry = self._registry
         for statement in statements:
             registry = registry.with_statement(statement)
-        known = {agreement.signed.payload for agreement in self._agreements}
-        fresh = [agreement for agreement in agreements if agreement.signed.payload not in known]
-        self._beyond |= set(beyond)
-        together = (*self._agreements, *fresh)
         self._registry = registry
-        self._agreements = tuple(each for each in together if each.document.id not in self._beyond)
-        try:
-            self._snapshot = self._build()
-        except ConflictingVersionsError:
-            self._registry, self._agreements = before
-            raise
         self.version = version
+        self.hold(found)
 
-    def agree(self, agreement: VerifiedAgreement) -> None:
-        """Let an agreement count. Raises ``ConflictingVersionsError``, and nothing is changed."""
-        before = self._agreements
-        self._agreements = (*before, agreement)
-        try:
-            self._snapshot = self._build()
-        except ConflictingVersionsError:
-            self._agreements = before
-            raise
+    def hold(self, found: Assayed) -> None:
+        """Let agreements count as they were found in the database; who was altered counts for nothing."""
+        self._found = found
+        self._snapshot = self._build()
+
+    @property
+    def _counting(self) -> Book:
+        return self._found.book.without(self.altered | self._found.beyond)
 
     def _build(self) -> Snapshot:
+        self._builds += 1
         return self._snapshot_of(self._receivers())
 
     def _stretch(self, now: datetime) -> _Stretch:
@@ -175,7 +206,7 @@ class CurrentRegistry:
         return [statement for statement in known if Role.RECEIVER in statement.roles]
 
     def _snapshot_of(self, receivers: Iterable[ParticipantStatement]) -> Snapshot:
-        return Snapshot.of([(each.participant, each.jurisdiction) for each in receivers], self._agreements)
+        return Snapshot.under([(each.participant, each.jurisdiction) for each in receivers], self._counting)
 
 
 _EVER: Final = datetime.min.replace(tzinfo=UTC)

@@ -17,8 +17,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bus.contract import Publisher
@@ -26,14 +28,17 @@ from gateway.agenda import Agenda
 from gateway.clock import Clock
 from gateway.copies import Copies
 from gateway.errors import LogUnavailableError
-from gateway.publishing import Claim, ParcelPublisher
+from gateway.publishing import Claim, Outgoing, ParcelPublisher
+from gateway.registry import CurrentRegistry
 from gateway.rests import Rests
 from gateway.store.committer import Committer
 from gateway.store.dispatches import OPEN, PublishedWriter, Route, Settled
 from gateway.store.due import due
 from gateway.store.engine import Store
+from gateway.store.withholding import Lapsed, way_of
 from gateway.sweeping import SWEEP, Sweeper
 from gateway.traffic import Traffic
+from gateway.withholding import Withholder
 from schemas.decisions import Lane
 from schemas.ids import DeliveryId, ParticipantId
 from schemas.parcels import Parcel
@@ -73,12 +78,18 @@ class Relay:
         origin: str,
         data_schema_base: str,
         clock: Clock,
+        registry: CurrentRegistry,
         window: int = 128,
         patience: float = PATIENCE,
         sweep: float = SWEEP,
         tracing: Tracing = UNTRACED,
+        on_withheld: Callable[[Settled], None] = lambda _settled: None,
     ) -> None:
-        """``patience`` is how many seconds an adapter has for its report before a parcel is published again."""
+        """Publish under the agreements of ``registry``.
+
+        ``patience`` is how many seconds an adapter has for its report before a parcel is published again, and what
+        lapses is told ``on_withheld``.
+        """
         self._store = store
         self._committer = committer
         self._publisher = ParcelPublisher(
@@ -88,6 +99,11 @@ class Relay:
         self._sweep = sweep
         self._stopping = False
         self._marks = PublishedWriter()
+        self._registry = registry
+        self._on_withheld = on_withheld
+        self._withholder = Withholder(
+            registry=registry, store=store, committer=committer, clock=clock, on_withheld=self._withheld
+        )
         self._traffic = Traffic(window=window, patience=patience)
         self._sweeper = Sweeper(self._traffic, store=store, committer=committer, clock=clock)
         self._rests = Rests()
@@ -140,7 +156,8 @@ class Relay:
     async def run(self) -> None:
         """Publish until ``stop``."""
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(self._keep_marking()), tasks.create_task(self._keep_sweeping())]
+            keeping = (self._keep_marking(), self._keep_sweeping(), self._withholder.run())
+            beside = [tasks.create_task(each) for each in keeping]
             async with asyncio.TaskGroup() as publishing:
 
                 def begin(claim: Claim) -> None:
@@ -213,11 +230,11 @@ class Relay:
         self._to_look_at.difference_update(routes)
         self._looked_at |= frozenset(routes)
         known = {route: self._known(route, now_ms) for route in routes}
-        began = False
+        began, lapsed = False, list[Lapsed]()
         try:
             async with self._store.reading() as connection:
                 for route in routes:
-                    claim = await self._claim(connection, route, known[route], now_ms)
+                    claim = await self._claim(connection, route, known[route], now_ms, lapsed)
                     if claim is not None:
                         begin(claim)
                         began = True
@@ -226,6 +243,7 @@ class Relay:
             raise
         finally:
             self._looked_at -= frozenset(routes)
+        await self._withholder.withhold(lapsed)
         return began
 
     def _known(self, route: Route, now_ms: int) -> _Known:
@@ -233,21 +251,35 @@ class Relay:
         pending = self._traffic.unmarked_on(route) + len(resting)
         return _Known(self._traffic.known(route) | resting, pending=pending, resting=bool(resting))
 
-    async def _claim(self, connection: AsyncConnection, route: Route, known: _Known, now_ms: int) -> Claim | None:
-        """Return what is due on a route, as much as there is room for; its places are taken."""
+    async def _claim(
+        self, connection: AsyncConnection, route: Route, known: _Known, now_ms: int, lapsed: list[Lapsed]
+    ) -> Claim | None:
+        """Return what is due on a route, as much as there is room for; its places are taken.
+
+        What is due and may go out no more is added to ``lapsed``.
+        """
         limit = self._traffic.room(route, now_ms) + known.pending
         rows = await due(connection, route, now_ms=now_ms, limit=limit)
         if not rows:
             self._rests.emptied(route)
-        waiting = [row for row in rows if row.delivery_id not in known.deliveries]
+        fresh = [row for row in rows if row.delivery_id not in known.deliveries]
+        waiting, ending = self._withholder.passing(fresh)
+        lapsed.extend(ending)
         chosen = waiting[: self._traffic.room(route, now_ms)]
-        if len(rows) == limit or len(chosen) < len(waiting) or known.resting:
+        if len(rows) == limit or len(chosen) < len(fresh) or known.resting:
             self._to_look_at.add(route)
         if not chosen:
             return None
-        claim = Claim(route, [self._publisher.outgoing(row) for row in chosen])
+        claim = Claim(route, [self._outgoing(row) for row in chosen])
         self._traffic.claim(route, claim.parcels, now_ms)
         return claim
+
+    def _outgoing(self, row: Row[Any]) -> Outgoing:
+        return self._publisher.outgoing(row, until=self._registry.snapshot.until(way_of(row).under))
+
+    def _withheld(self, settled: Settled) -> None:
+        self.settled(settled)
+        self._on_withheld(settled)
 
     async def _publish(self, claim: Claim) -> None:
         """Publish a route's parcels, and take note of which of them the bus took."""

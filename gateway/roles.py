@@ -13,19 +13,21 @@ from prometheus_client import CollectorRegistry
 
 from audit.checkpoints import PublishedState
 from bus.contract import Bus
-from gateway.checks import adapters_check, database_check, log_check, log_signer_check
+from gateway.checks import adapters_check, agreements_check, database_check, log_check, log_signer_check
 from gateway.clock import Clock
 from gateway.dispatching import Relaying, Workplace
-from gateway.founding import Founding, found
+from gateway.founding import Founding, found, found_read_only
 from gateway.front import ExchangeKeys, Front, Surroundings, follow_ledger
 from gateway.health import Check, Condition, Finding, Health
 from gateway.hints import Nobody
 from gateway.leadership import Leadership
 from gateway.ledger import Ledger, open_ledger
 from gateway.metrics import RelayMetrics, new_registry
+from gateway.registry import CurrentRegistry
 from gateway.settings import Settings
 from gateway.sharing import Sharing
 from gateway.store.engine import Store
+from gateway.vigil import Vigil
 from schemas.tracing import UNTRACED, Tracing
 
 
@@ -52,12 +54,14 @@ class Gateway:
     front: Front
     ledger: Ledger
     sharing: Sharing
+    vigil: Vigil
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         """Keep writing and following until ``stop``. Raises what made writing unsafe."""
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(part) for part in (self.ledger.run(), self.front.run(), self.sharing.run())]
+            parts = (self.ledger, self.front, self.sharing, self.vigil)
+            beside = [tasks.create_task(part.run()) for part in parts]
             await self.stopping.wait()
             for task in beside:
                 task.cancel()
@@ -92,13 +96,14 @@ async def open_gateway(settings: Settings, *, keys: ExchangeKeys, founding: Foun
             randomness=means.randomness,
             tracing=means.tracing,
             operator=means.operator,
+            parts=(("agreements", agreements_check(founded.registry)),),
         )
         front = Front(settings, ledger=ledger, founded=founded, keys=keys, metrics=new_registry(), around=around)
         await front.start()
     except BaseException:
         await ledger.close()
         raise
-    return Gateway(front, ledger, sharing)
+    return Gateway(front, ledger, sharing, founded.vigil)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +113,14 @@ class RelayProcess:
     relaying: Relaying
     ledger: Ledger
     sharing: Sharing
+    vigil: Vigil
     health: Health
     metrics: CollectorRegistry
 
     async def run(self) -> None:
         """Relay, or stand by, until ``stop``. Raises what the exchange must not survive."""
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(self.ledger.run()), tasks.create_task(self.sharing.run())]
+            beside = [tasks.create_task(part.run()) for part in (self.ledger, self.sharing, self.vigil)]
             await tasks.create_task(self.relaying.run())
             for task in beside:
                 task.cancel()
@@ -130,17 +136,34 @@ class RelayProcess:
 
 
 async def open_relay(
-    settings: Settings, *, keys: ExchangeKeys, bus: Bus, published: PublishedState, means: Means
+    settings: Settings,
+    *,
+    keys: ExchangeKeys,
+    founding: Founding,
+    bus: Bus,
+    published: PublishedState,
+    means: Means,
 ) -> RelayProcess:
-    """Return a relay that is ready to contend. Raises ``StoreError`` where the database can't be an exchange's."""
+    """Return a relay that is ready to contend; of ``founding`` it takes the jurisdictions alone.
+
+    Raises ``StoreError`` where the database can't be an exchange's, or does not go with these jurisdictions.
+    """
     ledger = await open_ledger(means.store, signer=keys.log, clock=means.clock, randomness=means.randomness)
     metrics = new_registry()
     try:
-        sharing = Sharing(ledger.store)
+        founded = await found_read_only(ledger, founding.jurisdictions)
+        sharing = Sharing(ledger.store, founded.follower)
         await sharing.start()
         await sharing.require_memory(published)
         relaying = contending(
-            settings, ledger=ledger, keys=keys, bus=bus, published=published, metrics=metrics, means=means
+            settings,
+            ledger=ledger,
+            registry=founded.registry,
+            keys=keys,
+            bus=bus,
+            published=published,
+            metrics=metrics,
+            means=means,
         )
     except BaseException:
         await ledger.close()
@@ -158,15 +181,17 @@ async def open_relay(
             ("bus", relay_bus_check(means.bus, relaying), Condition.DEGRADED),
             ("adapters", adapters_check(relaying.unanswered), Condition.DEGRADED),
             ("relay", turn, Condition.DEGRADED),
+            ("agreements", agreements_check(founded.registry), Condition.DEGRADED),
         )
     )
-    return RelayProcess(relaying, ledger, sharing, health, metrics)
+    return RelayProcess(relaying, ledger, sharing, founded.vigil, health, metrics)
 
 
 def contending(
     settings: Settings,
     *,
     ledger: Ledger,
+    registry: CurrentRegistry,
     keys: ExchangeKeys,
     bus: Bus,
     published: PublishedState,
@@ -177,6 +202,7 @@ def contending(
     workplace = Workplace(
         settings=settings,
         ledger=ledger,
+        registry=registry,
         bus=bus,
         signer=keys.log,
         copies=keys.copies,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.breaker import Breaker
-from gateway.store.dispatches import EXPIRED, Published, Route, Settled
+from gateway.store.dispatches import EXPIRED, WITHHELD, Published, Route, Settled
 from schemas.decisions import Lane
 from schemas.ids import DeliveryId, ParticipantId
 from schemas.parcels import Parcel
@@ -116,7 +116,7 @@ class Traffic:
             del on_their_way[outcome.delivery_id]
             self._unmarked.pop(outcome.delivery_id, None)
         self._lost.pop(outcome.delivery_id, None)
-        if outcome.changed and outcome.state != EXPIRED:  # a deadline says nothing of the partner
+        if outcome.changed and outcome.state not in (EXPIRED, WITHHELD):  # neither says nothing of the partner
             self._breakers[outcome.route.recipient].record(outcome)
 
     def marks(self) -> Sequence[Published]:

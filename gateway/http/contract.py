@@ -31,6 +31,14 @@ _SUBMITTED: Final[Refusals] = (
     errors.OverCapacityError,
 )
 
+_AGREED: Final[Refusals] = (
+    *_SIGNED,
+    errors.AgreementRefusedError,
+    errors.RateLimitedError,
+    *_STORED,
+    errors.OverCapacityError,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -57,6 +65,16 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
     ("post", "/v1/statements"): Terms(
         (*_BODY, errors.StatementRefusedError, errors.RateLimitedError, *_STORED), signed="authority-statement+jws"
     ),
+    ("post", "/v1/agreements"): Terms((*_AGREED, errors.UnsoundAgreementError), signed="agreement+jws"),
+    ("post", "/v1/agreements/{agreement}/{version}/signatures"): Terms(
+        (*_AGREED, errors.UnsoundAgreementError, errors.NotFoundError), signed="agreement+jws"
+    ),
+    **{
+        ("post", f"/v1/agreements/{{agreement}}/{{version}}/{step}"): Terms(
+            (*_AGREED, errors.NotFoundError), signed="agreement-step+jws"
+        )
+        for step in ("suspensions", "resumptions", "withdrawals", "accessions")
+    },
     ("get", "/v1/agreements"): Terms(scope=_READ),
     ("get", "/v1/agreements/{agreement}/{version}"): Terms((errors.NotFoundError,), scope=_READ),
     ("get", "/v1/jurisdictions"): Terms(scope=_READ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
@@ -68,6 +69,16 @@ PROBLEMS: Final[dict[type[errors.GatewayError], Problem]] = {
     errors.StatementRefusedError: Problem(
         409,
         Bilingual(fr="Le registre n'accepte pas cette attestation", en="The registry does not take this statement"),
+    ),
+    errors.AgreementRefusedError: Problem(
+        409,
+        Bilingual(
+            fr="L'entente n'admet pas ce qui a été signé",
+            en="The agreement has no place for what was signed",
+        ),
+    ),
+    errors.UnsoundAgreementError: Problem(
+        422, Bilingual(fr="L'entente n'est pas en état d'être signée", en="The agreement is not fit to be signed")
     ),
     errors.BodyTooLargeError: Problem(
         413, Bilingual(fr="Le corps de la requête est trop volumineux", en="The body is too large")
@@ -163,20 +174,29 @@ def _members(error: errors.GatewayError, language: Language) -> dict[str, Any]:
             errors.NotPermittedError(reason=reason)
             | errors.InvalidQueryError(reason=reason)
             | errors.StatementRefusedError(reason=reason)
+            | errors.AgreementRefusedError(reason=reason)
         ):
             return {"detail": reason.in_language(language)}
         case errors.AlertRefusedError(faults=faults):
-            return {
-                "errors": [
-                    {"pointer": fault.pointer, "message": fault.message.in_language(language)} for fault in faults
-                ]
-            }
+            return _errors([(fault.pointer, fault.message) for fault in faults], language)
+        case errors.UnsoundAgreementError(findings=findings):
+            return _errors(findings, language)
+        case _:
+            return _bounds(error)
+
+
+def _bounds(error: errors.GatewayError) -> dict[str, Any]:
+    match error:
         case errors.BodyTooLargeError(limit=limit):
             return {"limit": limit}
         case errors.MediaTypeError(expected=expected):
             return {"expected": ", ".join(expected)}
         case _:
             return {}
+
+
+def _errors(found: Iterable[tuple[str, Bilingual]], language: Language) -> dict[str, Any]:
+    return {"errors": [{"pointer": pointer, "message": message.in_language(language)} for pointer, message in found]}
 
 
 def _named_place(pointer: str) -> str:

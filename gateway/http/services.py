@@ -20,6 +20,7 @@ from gateway.http.bodies import BodyBudget
 from gateway.registry import CurrentRegistry
 from gateway.store.engine import Store
 from gateway.tokens import TokenIssuer
+from gateway.treaties import Treaties
 from schemas.signing.keys import PublicKey
 from schemas.tracing import Tracing
 
@@ -38,6 +39,7 @@ class Services:
     bodies: BodyBudget
     acknowledgements: Acknowledgements
     enrolment: Enrolment
+    treaties: Treaties
     tokens: TokenIssuer
     registry: CurrentRegistry
     store: Store

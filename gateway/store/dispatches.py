@@ -5,6 +5,7 @@
        └───────Deferred────────┘
     published ──nobody reports──> pending
     pending, published ──deadline passed──> expired
+    pending ──its agreement lapsed──> withheld
 
 A dispatch is *open* while it is pending or published. ``attempts`` counts the attempts that were begun; one that nobody
 reports on is made again under its number, for it may never have been one. ``due_ms`` is when a dispatch is to be
@@ -37,6 +38,7 @@ PUBLISHED: Final = "published"
 DELIVERED: Final = "delivered"
 REFUSED: Final = "refused"
 EXPIRED: Final = "expired"
+WITHHELD: Final = "withheld"
 OPEN: Final = (PENDING, PUBLISHED)
 
 REOPENED_AT_ONCE: Final = 500
@@ -134,7 +136,7 @@ class OutcomeWriter:
 
     async def write(self, batch: Batch, items: Sequence[OutcomeReport]) -> Sequence[Settled | None]:
         """Write the outcomes; None for a delivery, or an attempt at one, that this exchange never made."""
-        rows = await _rows_of(batch.connection, {item.delivery_id for item in items})
+        rows = await rows_of(batch.connection, {item.delivery_id for item in items})
         results: list[Settled | None] = []
         changes: list[dict[str, Any]] = []
         for item in items:
@@ -150,7 +152,7 @@ class OutcomeWriter:
             results.append(
                 Settled(
                     delivery_id=item.delivery_id,
-                    route=_route(row),
+                    route=route_of(row),
                     state=row["state"],
                     changed=change is not None,
                     attempt=item.attempt,
@@ -158,16 +160,16 @@ class OutcomeWriter:
                 )
             )
         if changes:
-            await batch.connection.execute(_SETTLE, changes)
-        return await _with_freed(batch.connection, rows, results)
+            await batch.connection.execute(SETTLE, changes)
+        return await with_freed(batch.connection, rows, results)
 
     def _change(self, batch: Batch, row: dict[str, Any], report: OutcomeReport) -> dict[str, Any] | None:
         """Return the row's new values, or None where the report changes nothing."""
         attempts = max(row["attempts"], report.attempt)
         settled = {"attempts": attempts, "due_ms": row["due_ms"], "settled_ms": batch.now_ms}
         match report.outcome:
-            case Delivered(detail=detail) if row["state"] in (*OPEN, EXPIRED):
-                # an expired delivery that the partner took after all is delivered: the evidence says both
+            case Delivered(detail=detail) if row["state"] in (*OPEN, EXPIRED, WITHHELD):
+                # an expired or withheld delivery that the partner took after all is delivered: the evidence says both
                 return {**settled, "state": DELIVERED, "detail": detail}
             case Refused(detail=detail) if row["state"] in OPEN:
                 return {**settled, "state": REFUSED, "detail": detail}
@@ -196,7 +198,7 @@ class ExpiryWriter:
 
     async def write(self, batch: Batch, items: Sequence[DeliveryId]) -> Sequence[Settled | None]:
         """Return what became of each dispatch; None where it was settled before, or its deadline is yet to come."""
-        rows = await _rows_of(batch.connection, set(items))
+        rows = await rows_of(batch.connection, set(items))
         results: list[Settled | None] = []
         changes: list[dict[str, Any]] = []
         for delivery_id in items:
@@ -205,9 +207,9 @@ class ExpiryWriter:
                 results.append(None)
                 continue
             row["state"] = EXPIRED
-            results.append(Settled(delivery_id, _route(row), EXPIRED, changed=True))
+            results.append(Settled(delivery_id, route_of(row), EXPIRED, changed=True))
             deadline = utc_text_of_ms(row["deadline_ms"])
-            batch.log.append(_evidence(Kind.EXPIRED, row, {"deadline": deadline, "detail": row["detail"] or ""}))
+            batch.log.append(evidence_of(Kind.EXPIRED, row, {"deadline": deadline, "detail": row["detail"] or ""}))
             changes.append(
                 {
                     "of": delivery_id,
@@ -219,8 +221,8 @@ class ExpiryWriter:
                 }
             )
         if changes:
-            await batch.connection.execute(_SETTLE, changes)
-        return await _with_freed(batch.connection, rows, results)
+            await batch.connection.execute(SETTLE, changes)
+        return await with_freed(batch.connection, rows, results)
 
 
 class ReopenWriter:
@@ -252,7 +254,7 @@ class ReopenWriter:
         ]
 
 
-_SETTLE = (
+SETTLE = (
     update(dispatches)
     .where(dispatches.c.delivery_id == bindparam("of"))
     .values(
@@ -265,7 +267,8 @@ _SETTLE = (
 )
 
 
-async def _rows_of(connection: AsyncConnection, deliveries: set[DeliveryId]) -> dict[str, dict[str, Any]]:
+async def rows_of(connection: AsyncConnection, deliveries: set[DeliveryId]) -> dict[str, dict[str, Any]]:
+    """Return dispatches by their ids, each with its alert's sender."""
     statement = (
         select(dispatches, alerts.c.sender)
         .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
@@ -274,7 +277,7 @@ async def _rows_of(connection: AsyncConnection, deliveries: set[DeliveryId]) -> 
     return {row.delivery_id: dict(row._mapping) for row in await connection.execute(statement)}  # noqa: SLF001 - Row's public name for its columns
 
 
-async def _with_freed(
+async def with_freed(
     connection: AsyncConnection, rows: Mapping[str, dict[str, Any]], results: Sequence[Settled | None]
 ) -> list[Settled | None]:
     """Return the results with the lane in which the next dispatch of each one's thread waits for the relay."""
@@ -300,7 +303,8 @@ _WAITING = (
 )
 
 
-def _route(row: dict[str, Any]) -> Route:
+def route_of(row: Mapping[str, Any]) -> Route:
+    """Return the route of a dispatch."""
     return Route(ParticipantId(row["recipient"]), Lane(row["lane"]))
 
 
@@ -308,16 +312,17 @@ def _append_evidence(batch: Batch, row: dict[str, Any], report: OutcomeReport) -
     evidence = {"detail": row["detail"] or ""}
     match report.outcome:
         case Delivered():
-            batch.log.append(_evidence(Kind.DELIVERED, row, evidence))
+            batch.log.append(evidence_of(Kind.DELIVERED, row, evidence))
         case Refused():
-            batch.log.append(_evidence(Kind.UNDELIVERABLE, row, evidence))
+            batch.log.append(evidence_of(Kind.UNDELIVERABLE, row, evidence))
         case Deferred():
             pass  # an attempt is a row of the exchange; the evidence is how the delivery ends
         case unreachable:
             assert_never(unreachable)
 
 
-def _evidence(kind: Kind, row: dict[str, Any], content: dict[str, Any]) -> Draft:
+def evidence_of(kind: Kind, row: Mapping[str, Any], content: dict[str, Any]) -> Draft:
+    """Return the entry of how a delivery came out."""
     sender, recipient = ParticipantId(row["sender"]), ParticipantId(row["recipient"])
     return Draft(
         kind=kind,

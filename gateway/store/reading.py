@@ -6,6 +6,7 @@ are the same: no row.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +67,8 @@ async def _read(connection: AsyncConnection, reader: Reader, which: ColumnElemen
     sees_all = alert.sender == reader.participant or (
         reader.auditor and home_of(ParticipantId(alert.sender)) == reader.jurisdiction
     )
-    deliveries = await _deliveries(connection, alert, reader, sees_all=sees_all)
     entries = await _decision_entries(connection, alert)
+    deliveries = await _deliveries(connection, alert, entries, reader, sees_all=sees_all)
     return {
         "alert_id": alert.alert_id,
         "thread": alert.thread,
@@ -108,8 +109,9 @@ def _state(deliveries: list[dict[str, Any]]) -> str:
 
 
 async def _deliveries(
-    connection: AsyncConnection, alert: Row[Any], reader: Reader, *, sees_all: bool
+    connection: AsyncConnection, alert: Row[Any], entries: Sequence[Row[Any]], reader: Reader, *, sees_all: bool
 ) -> list[dict[str, Any]]:
+    withheld = _withheld(entries)
     rows = await connection.execute(
         select(dispatches).where(dispatches.c.alert_id == alert.alert_id).order_by(dispatches.c.recipient)
     )
@@ -136,10 +138,21 @@ async def _deliveries(
             "settled": None if row.settled_ms is None else utc_text_of_ms(row.settled_ms),
             "deadline": utc_text_of_ms(row.deadline_ms),
             "acknowledgements": words.get(row.delivery_id, []),
+            **withheld.get(row.delivery_id, {}),
         }
         for row in rows
         if sees_all or _concerns(reader, row.recipient)
     ]
+
+
+def _withheld(entries: Sequence[Row[Any]]) -> dict[str, dict[str, Any]]:
+    """Return why each dispatch was withheld that was routed before, by its delivery id."""
+    contents = [orjson.loads(entry.content)["content"] for entry in entries if entry.kind == Kind.WITHHELD]
+    return {
+        content["delivery_id"]: {"reason": in_words(content["withheld"][0]["reason"])}
+        for content in contents
+        if "delivery_id" in content
+    }
 
 
 async def _decision_entries(connection: AsyncConnection, alert: Row[Any]) -> list[Row[Any]]:
@@ -167,7 +180,7 @@ def _decisions(entries: list[Row[Any]], reader: Reader, *, sees_all: bool) -> li
                     "reason": in_words(content["reason"]),
                 }
             )
-        elif entry.kind == Kind.WITHHELD and sees_all:
+        elif entry.kind == Kind.WITHHELD and sees_all and "delivery_id" not in content:
             decisions.extend(
                 {
                     "participant": denial["recipient"],

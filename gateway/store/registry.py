@@ -1,4 +1,4 @@
-"""The registry's rows: pinned jurisdictions, authority statements, signed agreements, each with its entry."""
+"""The registry's rows: pinned jurisdictions and authority statements, each with its entry."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import assert_never
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agreements.signed import VerifiedAgreement
 from audit.entry import Draft, Kind
+from gateway.assay import StoredAgreements
 from gateway.errors import StatementRefusedError, StoreError
 from gateway.registry import CurrentRegistry, StagedRegistry
+from gateway.store.agreements import move_version, read_agreements
 from gateway.store.committer import Batch
-from gateway.store.tables import agreements, authority_statements, jurisdictions, registry_head
+from gateway.store.tables import authority_statements, jurisdictions, registry_head
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, ParticipantId, home_of
 from schemas.registry import Jurisdiction, KeyRevocation, ParticipantStatement, VerifiedStatement
 from schemas.signing.canonical import PlainValue, canonical_bytes
-from schemas.signing.jws import join_signatures
 from schemas.timestamps import utc_text
 
 
@@ -43,7 +43,7 @@ class StoredRegistry:
     version: int
     jurisdictions: dict[JurisdictionCode, bytes]
     statements: tuple[StoredStatement, ...]
-    agreements: tuple[bytes, ...]
+    agreements: StoredAgreements
 
 
 async def read_version(connection: AsyncConnection) -> int:
@@ -60,16 +60,11 @@ async def read_registry(connection: AsyncConnection, *, since: int = 0) -> Store
         .where(authority_statements.c.log_index >= since)
         .order_by(authority_statements.c.log_index)
     )
-    agreed = await connection.execute(
-        select(agreements.c.signed)
-        .where(agreements.c.log_index >= since)
-        .order_by(agreements.c.log_index, agreements.c.agreement)
-    )
     return StoredRegistry(
         version=version,
         jurisdictions={JurisdictionCode(row.code): row.document for row in pinned},
         statements=tuple(StoredStatement(ParticipantId(row.participant), row.compact) for row in said),
-        agreements=tuple(agreed.scalars()),
+        agreements=await read_agreements(connection, since=since),
     )
 
 
@@ -144,7 +139,6 @@ class StatementWriter:
         """Return the index of each statement's entry, or why the registry does not take it."""
         staged = self._registry.stage(batch)
         results = [await self._write_one(batch, staged, item) for item in items]
-        await _move_version(batch, staged.version)
         batch.after_commit.append(lambda: self._registry.count(staged))
         return results
 
@@ -163,7 +157,7 @@ class StatementWriter:
         except StatementRefusedError as refusal:
             return refusal
         index = batch.log.append(_statement_entry(item, digest))
-        staged.version = index + 1
+        await move_version(batch, staged, index)
         await batch.connection.execute(
             insert(authority_statements),
             [
@@ -176,46 +170,6 @@ class StatementWriter:
             ],
         )
         return StatementRecorded(index, replayed=False)
-
-
-class AgreementWriter:
-    """Stores agreements that every party has signed, each once: an entry for each signature, and one for the whole."""
-
-    async def write(self, batch: Batch, items: Sequence[VerifiedAgreement]) -> Sequence[int]:
-        """Return the index of the entry that says each agreement binds, also where another process has stored it."""
-        stored = await batch.connection.execute(
-            select(agreements.c.agreement, agreements.c.version, agreements.c.log_index)
-        )
-        known = {(row.agreement, row.version): row.log_index for row in stored}
-        indices: list[int] = []
-        for item in items:
-            name = (item.document.id, item.document.version)
-            if name in known:
-                indices.append(known[name])
-                continue
-            for draft in _signature_entries(item):
-                batch.log.append(draft)
-            index = batch.log.append(_in_force_entry(item))
-            await batch.connection.execute(
-                insert(agreements),
-                [
-                    {
-                        "agreement": item.document.id,
-                        "version": item.document.version,
-                        "signed": join_signatures([signature.compact for signature in item.signed.signatures]),
-                        "log_index": index,
-                    }
-                ],
-            )
-            known[name] = index
-            indices.append(index)
-            await _move_version(batch, index + 1)
-        return indices
-
-
-async def _move_version(batch: Batch, version: int) -> None:
-    statement = update(registry_head).where(registry_head.c.version < version).values(version=version)
-    await batch.connection.execute(statement)
 
 
 def _statement_entry(item: VerifiedStatement, digest: bytes) -> Draft:
@@ -243,43 +197,3 @@ def _statement_entry(item: VerifiedStatement, digest: bytes) -> Draft:
         agreement=None,
         content=content,
     )
-
-
-def _signature_entries(item: VerifiedAgreement) -> list[Draft]:
-    return [
-        Draft(
-            kind=Kind.AGREEMENT_SIGNED,
-            actor=None,
-            jurisdictions=tuple(item.document.parties),
-            alert_id=None,
-            agreement=item.document.id,
-            content={
-                "version": item.document.version,
-                "digest": _agreement_digest(item),
-                "jurisdiction": signature.party,
-                "kid": signature.kid,
-                "signed_at": utc_text(signature.signed_at),
-            },
-        )
-        for signature in item.signed.signatures
-    ]
-
-
-def _in_force_entry(item: VerifiedAgreement) -> Draft:
-    return Draft(
-        kind=Kind.AGREEMENT_IN_FORCE,
-        actor=None,
-        jurisdictions=tuple(item.document.parties),
-        alert_id=None,
-        agreement=item.document.id,
-        content={
-            "version": item.document.version,
-            "digest": _agreement_digest(item),
-            "from": item.document.valid.start,
-            "until": item.document.valid.until,
-        },
-    )
-
-
-def _agreement_digest(item: VerifiedAgreement) -> str:
-    return f"sha-256:{hashlib.sha256(item.signed.payload).hexdigest()}"

@@ -70,6 +70,39 @@ agreements = Table(
 )
 """Agreements as every party signed them (JWS General JSON Serialization)."""
 
+agreement_proposals = Table(
+    "agreement_proposals",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("agreement", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("log_index", BigInteger, nullable=False, unique=True),
+    Index("ix_agreement_proposals_name", "agreement", "version"),
+)
+"""Documents that a party has put to the others, by the SHA-256 of the bytes that they sign."""
+
+agreement_signatures = Table(
+    "agreement_signatures",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("party", String(6), primary_key=True),
+    Column("compact", LargeBinary, nullable=False),
+    Column("log_index", BigInteger, nullable=False, unique=True),
+)
+"""The signatures over proposals as they came, one for each party; together they make a row of ``agreements``."""
+
+agreement_steps = Table(
+    "agreement_steps",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("agreement", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("compact", LargeBinary, nullable=False),
+    Column("log_index", BigInteger, nullable=False, unique=True),
+)
+"""What parties stated of complete agreements, as signed, by the SHA-256 of the payload; they count in log order."""
+
 alerts = Table(
     "alerts",
     metadata,

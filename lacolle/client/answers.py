@@ -120,6 +120,7 @@ class Delivery(_Answer):
     detail: str | None = None
     settled: str | None = None
     deadline: str
+    reason: Words | None = None
     acknowledgements: tuple[RecordedAcknowledgement, ...] = ()
 
 
@@ -168,6 +169,52 @@ class Participants(_Answer):
     """Everyone who takes part."""
 
     participants: tuple[Participant, ...]
+
+
+class AgreementValidity(_Answer):
+    """When an agreement is valid, as it writes it: RFC 3339."""
+
+    start: Annotated[str, Field(alias="from")]
+    until: str
+
+
+class AgreementSummary(_Answer):
+    """One version of an agreement, and its state. ``missing`` are the parties that have yet to sign."""
+
+    id: str
+    version: int
+    digest: str
+    title: Words
+    parties: tuple[str, ...]
+    accession: tuple[str, ...] = ()
+    valid: AgreementValidity
+    state: str
+    missing: tuple[str, ...] = ()
+
+
+class AgreementEvent(_Answer):
+    """An entry of the log about an agreement. ``time`` is RFC 3339, UTC."""
+
+    log_index: int
+    time: str
+    kind: str
+    jurisdiction: str | None = None
+    awaits: tuple[str, ...] = ()
+
+
+class AgreementShown(AgreementSummary):
+    """One version with its document, its signatures, what parties stated of it since, and its history."""
+
+    document: dict[str, Any]
+    signatures: tuple[dict[str, str], ...]
+    statements: tuple[dict[str, Any], ...] = ()
+    history: tuple[AgreementEvent, ...]
+
+
+class AgreementList(_Answer):
+    """Every agreement that the reader's jurisdiction is a party to."""
+
+    agreements: tuple[AgreementSummary, ...]
 
 
 class Acknowledged(_Answer):

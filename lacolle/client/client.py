@@ -14,6 +14,9 @@ from lacolle.client.answers import (
     Accepted,
     AcceptedAnswer,
     Acknowledged,
+    AgreementList,
+    AgreementShown,
+    AgreementSummary,
     Participant,
     Participants,
     Preview,
@@ -220,6 +223,14 @@ class Client:
     def participants(self) -> tuple[Participant, ...]:
         """Return everyone who takes part, with their keys, as their authorities stated it; revocations are not told."""
         return self._read("/v1/participants", {}, Participants).participants
+
+    def agreements(self) -> tuple[AgreementSummary, ...]:
+        """Return every agreement that this participant's jurisdiction is a party to, proposed ones included."""
+        return self._read("/v1/agreements", {}, AgreementList).agreements
+
+    def agreement(self, agreement: str, version: int) -> AgreementShown:
+        """Return one version of an agreement, with its signatures, its state and its history."""
+        return self._read(f"/v1/agreements/{agreement}/{version}", {}, AgreementShown)
 
     def acknowledge(
         self, alert_id: str, delivery_id: str, status: AcknowledgementStatus | str, *, note: str | None = None

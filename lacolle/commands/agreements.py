@@ -15,6 +15,7 @@ from agreements.render import render
 from agreements.signed import agreement_bytes
 from agreements.written import read_agreement
 from lacolle.client.surroundings import MACHINE
+from lacolle.commands import treaties
 from lacolle.commands.frame import KeyOption, framed
 from lacolle.commands.inputs import InputError, read_input, write_output
 from lacolle.commands.voice import Voice
@@ -37,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Write, read and sign agreements.", no_args_is_help=True)
     for name, command in (("lint", check), ("sign", sign), ("explain", explain)):
         group.command(name)(framed(command))
+    treaties.add_to(group)
     app.add_typer(group, name="agreement")
 
 
@@ -66,10 +68,18 @@ def sign(
     file: FileArgument,
     key: KeyOption,
     out: Annotated[Path, typer.Option("--out", help="Where to write the signed agreement.")],
+    exchange: Annotated[
+        Path | None,
+        typer.Option("--exchange", envvar="LACOLLE_EXCHANGE", help="The exchange's folder: who takes part in it."),
+    ] = None,
 ) -> None:
-    """Sign an agreement for your jurisdiction, beside the signatures it has already."""
+    """Sign an agreement for your jurisdiction, beside the signatures it has already, unless lint finds an error in it.
+
+    Without the exchange's folder, whether it knows who is named is left to the exchange, which refuses such a document.
+    """
     content = read_input(file)
     document, payload, signatures = _agreement_in(content, file)
+    _require_sound(document, payload if signatures else content, file, exchange)
     signer = load_key_file(key)
     signed = sign_compact(payload, key=signer, profile=AGREEMENT, iat=int(MACHINE.now().timestamp()))
     write_output(out, join_signatures([*signatures, signed]))
@@ -104,6 +114,27 @@ def explain(*, voice: Voice, file: FileArgument) -> None:
     document, _, _ = _agreement_in(read_input(file), file)
     text = render(document, voice.language)
     voice.answer({"agreement": document.id, "version": document.version, "text": text}, [text])
+
+
+def _require_sound(document: Agreement, text: bytes, file: Path, exchange: Path | None) -> None:
+    """Raise ``InputError`` with every error that lint finds."""
+    from lacolle.commands.registry import read_registry  # noqa: PLC0415 - loads the gateway, which no other needs
+
+    if exchange is None:
+        if document.valid.end <= MACHINE.now():
+            raise InputError(_OVER)
+        return
+    registry = read_registry(exchange)
+    findings = lint(
+        _text(text),
+        file=str(file),
+        now=MACHINE.now(),
+        jurisdictions=registry.jurisdictions,
+        participants=[participant.statement for participant in registry.participants.values()],
+    )
+    errors = list(_findings(file, tuple(each for each in findings if each.severity is Severity.ERROR)))
+    if any(each.severity is Severity.ERROR for each in findings):
+        raise InputError(Bilingual(fr="\n".join(each.fr for each in errors), en="\n".join(each.en for each in errors)))
 
 
 def _agreement_in(content: bytes, file: Path) -> tuple[Agreement, bytes, list[bytes]]:
@@ -147,6 +178,10 @@ _KINDS: Final = {
     Severity.ERROR: Bilingual(fr="erreur", en="error"),
     Severity.WARNING: Bilingual(fr="avertissement", en="warning"),
 }
+_OVER: Final = Bilingual(
+    fr="Cette entente a déjà pris fin : elle ne peut plus être signée.",
+    en="This agreement is over already: it can't be signed any more.",
+)
 _NOT_CANONICAL: Final = Bilingual(
     fr="Ce qui est signé n'est pas la forme canonique de l'entente : demandez le fichier d'origine.",
     en="What is signed is not the canonical form of the agreement: ask for the original file.",

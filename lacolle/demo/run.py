@@ -156,7 +156,7 @@ async def _follow(client: Client, accepted: Accepted, on_change: Callable[[Statu
 
 
 def _answered(state: str, acknowledgements: tuple[object, ...]) -> bool:
-    return state in ("refused", "expired") or (state == "delivered" and bool(acknowledgements))
+    return state in ("refused", "expired", "withheld") or (state == "delivered" and bool(acknowledgements))
 
 
 async def _send_folder(demo: RunningDemo, tally: Tally, view: View, files: Sequence[CapFile]) -> None:

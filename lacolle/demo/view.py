@@ -130,6 +130,7 @@ class View:
             "delivered": self.words("remise", "delivered"),
             "refused": self.words("refusée par le partenaire", "refused by the partner"),
             "expired": self.words("échue", "expired"),
+            "withheld": self.words("retenue", "withheld"),
         }
         return known.get(state, state)
 

@@ -48,6 +48,7 @@ async def run_relay(folder: ExchangeFolder, *, operation_port: int | None = None
             return await open_relay(
                 settings,
                 keys=folder.keys,
+                founding=folder.founding,
                 bus=opened.bus,
                 published=PublishedState(folder.published_checkpoint),
                 means=means,

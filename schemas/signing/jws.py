@@ -67,6 +67,7 @@ RECEIPT: Final = JwsProfile(("receipt+jws",), _BASE)
 ACKNOWLEDGEMENT: Final = JwsProfile(("acknowledgement+jws",), _DATED)
 STATEMENT: Final = JwsProfile(("authority-statement+jws",), _DATED)
 AGREEMENT: Final = JwsProfile(("agreement+jws",), _DATED, max_payload=1_048_576)
+AGREEMENT_STEP: Final = JwsProfile(("agreement-step+jws",), _DATED, max_payload=16_384)
 ASSERTION: Final = JwsProfile(
     ("client-authentication+jwt", "JWT"), frozenset({"alg", "kid"}), frozenset({"typ"}), max_payload=4_096
 )

@@ -199,7 +199,7 @@ async def test_a_revocation_tried_again_counts(ground: Ground, faults: Faults, f
     """An authority that tries again has its word counted at once, also where the first try had landed unnoticed."""
     pinned = {QC: jurisdiction()}
     key = SigningKey.generate(KeyId("ca-qc.spvm:1"), "Ed25519")
-    registry = CurrentRegistry(Registry.of(pinned, []), [])
+    registry = CurrentRegistry(Registry.of(pinned, []))
     enrolment = enrolment_of(ground, registry)
     for compact, trusted in ((registered(key), True), (revoked(key), False)):
         faults.fail(fate, unreachable())

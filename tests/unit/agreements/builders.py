@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Final, TypeAlias, cast
 
@@ -10,6 +10,7 @@ from agreements.document import Agreement
 from agreements.routes import Candidate
 from agreements.signed import VerifiedAgreement, agreement_bytes, read_signed
 from agreements.snapshot import Snapshot
+from agreements.steps import LoggedStep, Step, document_digest, read_step, sign_step
 from schemas.alerts.catalogue import parse_alert
 from schemas.alerts.header import Alert
 from schemas.decisions import ClauseRef
@@ -19,6 +20,7 @@ from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import AGREEMENT, join_signatures, sign_compact
 from schemas.signing.keys import SigningKey
 from schemas.signing.strict_json import JsonValue
+from schemas.timestamps import utc_text
 
 NOW: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 SIGNED_AT: Final = 1_767_225_600
@@ -113,6 +115,26 @@ def signed_file(value: Json) -> bytes:
 def verified(value: Json) -> VerifiedAgreement:
     """Return an agreement that every party signed, read back from its file."""
     return VerifiedAgreement(read_signed(signed_file(value), jurisdictions()))
+
+
+def step(
+    kind: str, party: JurisdictionCode, minutes: float, *, of: VerifiedAgreement | None = None, **changes: object
+) -> LoggedStep:
+    """Return a party's step about an agreement, signed and logged so many minutes after ``NOW``."""
+    about = verified(document()) if of is None else of
+    at = NOW + timedelta(minutes=minutes)
+    value = Step.model_validate(
+        {
+            "agreement": about.document.id,
+            "version": about.document.version,
+            "digest": document_digest(about.signed.payload),
+            "step": kind,
+            "party": party,
+            "at": utc_text(at),
+            **changes,
+        }
+    )
+    return LoggedStep(read_step(sign_step(value, authority(party)), jurisdictions()), at)
 
 
 def candidates(*names: ParticipantId) -> tuple[Candidate, ...]:

@@ -24,7 +24,7 @@ from schemas.alerts.marks import Mark
 from schemas.bilingual import Bilingual
 from schemas.decisions import Reason
 from schemas.ids import AlertType
-from tests.unit.agreements.builders import NY, QC, SQ, Json, canonical, condition, ref
+from tests.unit.agreements.builders import NOW, NY, QC, SQ, Json, canonical, condition, ref
 
 EXAMPLES = (
     reasons.granted(ref()),
@@ -52,6 +52,11 @@ EXAMPLES = (
     reasons.language_not_allowed(("fr", "en-CA")),
     reasons.area_not_within(("champlain", "SGC 24")),
     reasons.exercise_only("Actual"),
+    reasons.suspended(NOW, NY),
+    reasons.ended(NOW, NY),
+    reasons.replaced(NOW),
+    reasons.not_acceded(NY),
+    reasons.altered(ref().agreement),
 )
 
 

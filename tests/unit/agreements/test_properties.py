@@ -40,7 +40,12 @@ def test_same_inputs_same_decisions(alert: Alert, agreements: Snapshot, now: dat
     before = dict(reached)
     first = decide(alert, agreements, now, reached=reached)
     fresh = Snapshot(
-        agreements.candidates, agreements._clauses, agreements._bonds, agreements._turns, agreements._versions
+        agreements.candidates,
+        agreements._clauses,
+        agreements._bonds,
+        agreements._turns,
+        agreements._terms,
+        agreements._versions,
     )
     assert decide(alert, agreements, now, reached=reached) == first
     assert decide(alert, fresh, now, reached=reached) == first

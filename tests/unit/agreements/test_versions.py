@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agreements.book import Book, ConflictingVersionsError
 from agreements.decide import decide
 from agreements.reasons import Code
 from agreements.snapshot import Snapshot
-from agreements.succession import ConflictingVersionsError, succession
+from agreements.succession import succession
 from schemas.decisions import Deny, Permit
 from tests.unit.agreements.builders import (
     NYSP,
@@ -106,7 +107,9 @@ def test_one_version_governs_at_each_instant(windows: list[tuple[int, int]], day
     ]
     now = datetime(2026, 2, day, tzinfo=UTC)
     governing = [
-        document.version for document, term in succession([verified(value) for value in values]) if term.governs(now)
+        document.version
+        for document, term in succession(Book.of(verified(value) for value in values))
+        if term.governs(now)
     ]
     begun = [number for number, (start, _) in enumerate(windows, start=1) if start <= day]
     assert len(governing) == 1

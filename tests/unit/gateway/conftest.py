@@ -11,7 +11,14 @@ import pytest
 from lacolle.samples import World, WorldOptions, build_world
 from tests.unit.gateway.ground import Ground, open_ground, place_on
 
-ON_BOTH: Final = ("test_acceptance", "test_dispatches", "test_outcomes", "test_relay", "test_threads")
+ON_BOTH: Final = (
+    "test_acceptance",
+    "test_dispatches",
+    "test_outcomes",
+    "test_relay",
+    "test_threads",
+    "test_withholding",
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -19,9 +19,12 @@ import orjson
 import pytest
 from sqlalchemy import Row, select, text
 
+from agreements.book import Book
+from agreements.signed import VerifiedAgreement
 from audit.entry import Draft, Kind
 from audit.log import initialise
 from audit.tables import log_entries
+from gateway.assay import Assayed
 from gateway.copies import Copies
 from gateway.enrol import Enrolment, OwnKids
 from gateway.identification import Identification
@@ -39,9 +42,11 @@ from gateway.store.threads import Thread
 from schemas.alerts.catalogue import parse_alert
 from schemas.decisions import ClauseRef, Lane, Permit, Reason
 from schemas.ids import AgreementId, AlertId, DeliveryId, JurisdictionCode, KeyId, ParticipantId, home_of
+from schemas.registry import Registry
 from schemas.signing.jws import Unverified, verify
 from schemas.signing.keys import PublicKey, SigningKey
 from schemas.withholding.pseudonyms import Pseudonyms
+from tests.unit.agreements import builders
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OWN_KIDS = OwnKids(frozenset({KeyId("exchange.example.log:receipt"), KeyId("Transport-1")}), "exchange.example/log")
@@ -192,6 +197,24 @@ def draft(text: str) -> Draft:
         agreement=None,
         content={"digest": "sha-256:00", "kid": KID, "problem": text},
     )
+
+
+@cache
+def agreement() -> VerifiedAgreement:
+    """Return the agreement that every ``permit`` is under, in force for two years."""
+    return builders.verified(
+        builders.document(
+            builders.grant(to=["US-NY", "US-VT"]),
+            parties=["CA-QC", "US-NY", "US-VT"],
+            valid={"from": "2026-01-01T00:00:00Z", "until": "2028-01-01T00:00:00Z"},
+        )
+    )
+
+
+def agreed() -> CurrentRegistry:
+    """Return a registry with that agreement, and nobody to send under it."""
+    found = Assayed(Book.of([agreement()]))
+    return CurrentRegistry(Registry.of(builders.jurisdictions(), []), found)
 
 
 def permit(recipient: ParticipantId, lane: Lane = Lane.ROUTINE, *, clause: str = "1.1") -> Permit:

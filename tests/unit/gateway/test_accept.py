@@ -93,7 +93,7 @@ class Desk:
 def open_desk(ground: Ground, rate: Rate) -> Desk:
     """Return a desk over an empty store, at which a participant has a rate."""
     pinned = {QC: jurisdiction()}
-    registry = CurrentRegistry(Registry.of(pinned, [read_statement(registered(KEY), pinned)]), [])
+    registry = CurrentRegistry(Registry.of(pinned, [read_statement(registered(KEY), pinned)]))
     refused: list[tuple[str, ParticipantId | None]] = []
 
     def hear(error: GatewayError, participant: ParticipantId | None) -> None:
@@ -156,7 +156,7 @@ async def test_a_key_that_is_revoked_meanwhile(ground: Ground) -> None:
     pinned = {QC: jurisdiction()}
 
     def revoke() -> None:
-        desk.registry.follow(desk.registry.version + 1, [read_statement(revoked(KEY), pinned)], [])
+        desk.registry.follow(desk.registry.version + 1, [read_statement(revoked(KEY), pinned)], desk.registry.found)
 
     desk.signatures.meanwhile = revoke
     with pytest.raises(UntrustedSignatureError):
@@ -189,7 +189,7 @@ async def test_what_may_come_again_is_no_entry(ground: Ground) -> None:
 async def test_a_participant_that_registers_meanwhile_is_heard(ground: Ground) -> None:
     """A key that this process has not heard of is looked for once more before its signature is refused."""
     pinned = {QC: jurisdiction()}
-    registry = CurrentRegistry(Registry.of(pinned, []), [])
+    registry = CurrentRegistry(Registry.of(pinned, []))
     enrolment = enrolment_of(ground, registry)
 
     async def look() -> None:

@@ -70,7 +70,7 @@ async def desk(ground: Ground) -> Desk:
 async def open_desk(ground: Ground, limiter: RateLimiter) -> Desk:
     """Return a desk with one delivery to Montréal's police."""
     pinned = {QC: jurisdiction()}
-    registry = CurrentRegistry(Registry.of(pinned, [read_statement(registered(KEY), pinned)]), [])
+    registry = CurrentRegistry(Registry.of(pinned, [read_statement(registered(KEY), pinned)]))
     (alert_id,) = await accepted(ground, acceptance("A-1", permit(SPVM)))
     (row,) = await ground.dispatches()
     taking = Acknowledgements(

@@ -53,7 +53,7 @@ def neighbour() -> Jurisdiction:
 def enrolment(ground: Ground, signatures: InPlace, rate: Rate = SLOWLY) -> Enrolment:
     """Return who takes the statements of two authorities, at a rate."""
     return Enrolment(
-        registry=CurrentRegistry(Registry.of({QC: jurisdiction(), NY: neighbour()}, []), []),
+        registry=CurrentRegistry(Registry.of({QC: jurisdiction(), NY: neighbour()}, [])),
         signatures=signatures,
         committer=ground.committer,
         limiter=RateLimiter(rate),

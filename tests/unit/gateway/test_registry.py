@@ -114,7 +114,7 @@ class Office:
 @pytest.fixture
 async def office(ground: Ground) -> Office:
     """Return an exchange's registry with one jurisdiction and no participant."""
-    registry = CurrentRegistry(Registry.of({QC: jurisdiction()}, []), [])
+    registry = CurrentRegistry(Registry.of({QC: jurisdiction()}, []))
     return Office(ground, registry, enrolment_of(ground, registry))
 
 

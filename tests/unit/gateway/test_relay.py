@@ -20,6 +20,7 @@ from bus.topics import parcels_topics
 from gateway.backoff import Backoff
 from gateway.breaker import Breaker
 from gateway.publishing import Claim
+from gateway.registry import CurrentRegistry
 from gateway.relay import PATIENCE, Relay
 from gateway.store.dispatches import (
     DELIVERED,
@@ -49,6 +50,7 @@ from tests.unit.gateway.ground import (
     Ground,
     acceptance,
     accepted,
+    agreed,
     permit,
     stolen_vehicle,
 )
@@ -69,7 +71,13 @@ class Line:
 
     @classmethod
     async def open(
-        cls, ground: Ground, *, window: int = 128, sweep: float = 5.0, bus: EmbeddedBus | None = None
+        cls,
+        ground: Ground,
+        *,
+        window: int = 128,
+        sweep: float = 5.0,
+        bus: EmbeddedBus | None = None,
+        registry: CurrentRegistry | None = None,
     ) -> Line:
         """Set one up; nothing is published before ``look``."""
         bus = bus or EmbeddedBus()
@@ -81,6 +89,7 @@ class Line:
             origin=ORIGIN,
             data_schema_base="https://gateway.example/v1/schemas",
             clock=ground.clock,
+            registry=registry or agreed(),
             window=window,
             sweep=sweep,
         )

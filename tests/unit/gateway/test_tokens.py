@@ -72,7 +72,7 @@ def open_counter(ground: Ground, limiter: RateLimiter) -> Counter:
         registered(KEY),
         registered(AUDITOR_KEY, participant="ca-qc.cai", roles=("auditor",)),
     ]
-    registry = CurrentRegistry(Registry.of(pinned, [read_statement(each, pinned) for each in statements]), [])
+    registry = CurrentRegistry(Registry.of(pinned, [read_statement(each, pinned) for each in statements]))
     issuer = TokenIssuer(
         issuer=ISSUER,
         key=TOKEN_KEY,
