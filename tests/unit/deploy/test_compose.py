@@ -143,7 +143,7 @@ def test_a_container_reads_its_keys(local: Path) -> None:
     """The image's user, in the group that Compose adds, may load the exchange's keys; without the group it may not."""
     group = int(_environment(local)["LACOLLE_GROUP"])
     keys = sorted((local / "exchange" / "keys").glob("*.jwk"))
-    assert [key.stem for key in keys] == ["log", "receipt", "transport"]
+    assert [key.stem for key in keys] == ["log", "pseudonyms", "receipt", "transport"]
     for key in keys:
         assert key.stat().st_gid == group
         load_key_file(key, reader=Reader(uid=10001, groups=frozenset({10001, group})))
