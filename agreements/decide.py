@@ -23,14 +23,14 @@ agreement, no recipient; whatever can't be established is a denial. For each can
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from agreements import reasons
 from agreements.routes import Considered, Route, Standing
 from agreements.snapshot import Snapshot
-from agreements.terms import strictest
 from schemas.alerts.header import Alert
 from schemas.decisions import ClauseRef, Decision, Deny, Permit, Reason
 from schemas.ids import ParticipantId
@@ -46,8 +46,7 @@ def decide(
     docstring is the specification.
     """
     route = snapshot.route(alert.type, alert.sender, now)
-    case = _Case(alert, route, reached if alert.msgType in _FOLLOWING else {})
-    return tuple([case.decision(standing) for standing in route.standings])
+    return _Case(alert, route, reached if alert.msgType in _FOLLOWING else {}).decisions()
 
 
 _FOLLOWING: Final = frozenset({"Update", "Cancel"})
@@ -65,73 +64,84 @@ class _Case:
         self._reached = reached
         self._cancels = alert.msgType == "Cancel"
         self._addresses = frozenset(alert.addresses)
-        self._unmet: dict[int, tuple[Reason, ...]] = {}
-        self._granting: dict[int, tuple[int, ...]] = {}
+        self._answers: list[Reason | None] = [each.unmet(alert) for each in route.requirements]
+        self._met = [all(self._answers[each] is None for each in asked) for asked in route.asked]
+        self._by_group = not (self._addresses or self._reached or self._cancels)
         self._let_through: dict[int, bool] = {}
-        self._refusals: dict[int, tuple[Reason, Considered]] = {}
 
-    def decision(self, standing: Standing) -> Decision:
-        """Decide for one candidate, as the module says."""
-        participant, jurisdiction = standing.participant, standing.jurisdiction
-        if self._cancels and participant not in self._reached:
-            return Deny(participant, jurisdiction, _NOT_REACHED)
-        addressed = self._addressed(standing)
-        granting = self._granting_to(standing) if addressed else ()
-        copying = [index for index in standing.copying if self._lets_through(index)]
-        carrying = self._carrying(standing)
-        if granting or copying or carrying is not None:
-            return self._permit(standing, granting, copying, carrying)
-        if not addressed:
-            return Deny(participant, jurisdiction, _NOT_ADDRESSED)
-        if not standing.clauses and not standing.copying:
-            return standing.ungranted
-        reason, considered = self._refusal(standing)
-        return Deny(participant, jurisdiction, reason, considered)
+    def decisions(self) -> tuple[Decision, ...]:
+        """Decide for every candidate, as the module says; once for all who stand alike."""
+        decided: list[Decision] = [*self._route.ungranted]
+        for under, addressed, alike in self._alike():
+            for standing, decision in zip(alike, self._decided(alike, under, addressed=addressed), strict=True):
+                decided[standing.position] = decision
+        return tuple(decided)
+
+    def _alike(self) -> Iterable[tuple[ClauseRef | None, bool, Sequence[Standing]]]:
+        """Return candidates of one group, addressed alike, whom the thread reached under the same clause."""
+        if self._by_group:
+            return [(None, True, members) for members in self._route.groups]
+        alike: defaultdict[tuple[int, ClauseRef | None, bool], list[Standing]] = defaultdict(list)
+        for standing in self._route.standings:
+            under = self._reached.get(standing.participant)
+            alike[standing.group, under, self._addressed(standing)].append(standing)
+        return [(under, addressed, members) for (_, under, addressed), members in alike.items()]
 
     def _addressed(self, standing: Standing) -> bool:
         named = self._addresses
         return not named or standing.participant in named or standing.jurisdiction in named
 
-    def _granting_to(self, standing: Standing) -> tuple[int, ...]:
-        """Return the clauses that permit by their own conditions; the same for all candidates of a group."""
-        known = self._granting.get(standing.group)
-        if known is None:
-            met = [index for index in standing.clauses if not self._unmet_of(index)]
-            known = self._granting[standing.group] = tuple(met)
-        return known
+    def _decided(self, alike: Sequence[Standing], under: ClauseRef | None, *, addressed: bool) -> Iterable[Decision]:
+        """Decide for candidates who stand alike."""
+        if self._cancels and under is None:
+            return _denied(alike, _NOT_REACHED)
+        first = alike[0]
+        granting = [index for index in first.clauses if self._met[index]] if addressed else []
+        copying = [index for index in first.copying if self._lets_through(index)]
+        carrying = self._carrying(first, under)
+        if granting or copying or carrying is not None:
+            return self._permitted(alike, granting, copying, carrying)
+        if not addressed:
+            return _denied(alike, _NOT_ADDRESSED)
+        if not first.clauses and not first.copying:
+            return [standing.ungranted for standing in alike]
+        return _denied(alike, *self._refusal(first))
 
-    def _permit(
-        self, standing: Standing, granting: Sequence[int], copying: Sequence[int], carrying: int | None
-    ) -> Permit:
-        """Return the permit of a candidate for whom some clauses permit, each in one way or in several."""
-        permitting = {*granting, *copying, *(() if carrying is None else (carrying,))}
-        clause = self._clauses[min(permitting)]
-        if min(permitting) in granting:
+    def _permitted(
+        self, alike: Sequence[Standing], granting: Sequence[int], copying: Sequence[int], carrying: int | None
+    ) -> Iterable[Permit]:
+        """Return the permits where some clauses permit, each in one way or in several."""
+        permitting = tuple(sorted({*granting, *copying, *(() if carrying is None else (carrying,))}))
+        ruling = permitting[0]
+        clause = self._clauses[ruling]
+        if ruling in granting:
             reason = clause.granted
-        elif min(permitting) in copying:
+        elif ruling in copying:
             reason = reasons.copied(clause.ref)
         else:
             reason = reasons.follows_thread(clause.ref)
-        terms = strictest([self._route.terms[index] for index in sorted(permitting)])
-        return Permit(standing.participant, standing.jurisdiction, clause.ref, clause.lane, reason, terms)
+        if self._by_group:
+            return self._route.permits_of_group(alike, permitting, reason)
+        return self._route.permits(alike, permitting, reason)
 
     def _lets_through(self, index: int) -> bool:
         """Whether a clause lets the alert through to any candidate that it names."""
         known = self._let_through.get(index)
         if known is None:
-            named = (standing for standing in self._route.standings if index in standing.clauses)
-            known = self._let_through[index] = any(self._reaches(standing, index) for standing in named)
+            named = self._route.named[index]
+            may = self._met[index] or self._reached
+            known = self._let_through[index] = bool(may) and any(self._reaches(each, index) for each in named)
         return known
 
     def _reaches(self, standing: Standing, index: int) -> bool:
-        if self._cancels and standing.participant not in self._reached:
-            return False
-        granted = self._addressed(standing) and not self._unmet_of(index)
-        return granted or self._carrying(standing) == index
-
-    def _carrying(self, standing: Standing) -> int | None:
-        """Return the clause that let the thread through to this candidate, where it still carries it."""
         under = self._reached.get(standing.participant)
+        if self._cancels and under is None:
+            return False
+        granted = self._met[index] and self._addressed(standing)
+        return granted or self._carrying(standing, under) == index
+
+    def _carrying(self, standing: Standing, under: ClauseRef | None) -> int | None:
+        """Return the clause that let the thread through to these candidates, where it still carries it."""
         if under is None:
             return None
         for index in (*standing.clauses, *standing.copying):
@@ -143,21 +153,15 @@ class _Case:
         return None
 
     def _refusal(self, standing: Standing) -> tuple[Reason, Considered]:
-        """Return why no clause in force permits; the same for all candidates of a group."""
-        known = self._refusals.get(standing.group)
-        if known is None:
-            indexes = standing.clauses or standing.copying
-            clauses = [(self._clauses[index].ref, self._unmet_of(index)) for index in indexes]
-            unmet = [(ref, reason) for ref, lacking in clauses for reason in lacking]
-            say = reasons.conditions_unmet if standing.clauses else reasons.nothing_to_copy
-            foremost = say([ref for ref, _ in clauses])
-            known = self._refusals[standing.group] = foremost, (*unmet, *standing.lapsed)
-        return known
+        """Return why no clause in force permits, and what each lacks."""
+        indexes = standing.clauses or standing.copying
+        answers = [
+            (self._clauses[index].ref, self._answers[each]) for index in indexes for each in self._route.asked[index]
+        ]
+        unmet = [(ref, reason) for ref, reason in answers if reason is not None]
+        say = reasons.conditions_unmet if standing.clauses else reasons.nothing_to_copy
+        return say([self._clauses[index].ref for index in indexes]), (*unmet, *standing.lapsed)
 
-    def _unmet_of(self, index: int) -> tuple[Reason, ...]:
-        """Return why the alert does not meet each condition of a clause that it does not meet."""
-        known = self._unmet.get(index)
-        if known is None:
-            answers = [condition.unmet(self._alert) for condition in self._clauses[index].conditions]
-            known = self._unmet[index] = tuple([answer for answer in answers if answer is not None])
-        return known
+
+def _denied(alike: Sequence[Standing], reason: Reason, considered: Considered = ()) -> Iterable[Deny]:
+    return [Deny(each.participant, each.jurisdiction, reason, considered) for each in alike]

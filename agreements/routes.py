@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from agreements.conditions.stated import Requirement
 from agreements.obligations import Obligation
 from agreements.succession import Term
-from agreements.terms import terms_of
-from schemas.decisions import ClauseRef, Deny, Lane, Reason, Terms
+from agreements.terms import strictest, terms_of
+from schemas.decisions import ClauseRef, Deny, Lane, Permit, Reason, Terms
 from schemas.ids import AlertType, JurisdictionCode, ParticipantId
 
 Candidate: TypeAlias = tuple[ParticipantId, JurisdictionCode]
@@ -20,6 +20,10 @@ Candidate: TypeAlias = tuple[ParticipantId, JurisdictionCode]
 
 Considered: TypeAlias = tuple[tuple[ClauseRef, Reason], ...]
 """Clauses that do not permit, each with a reason why; one that fails in two ways stands there twice."""
+
+
+MOST_REMEMBERED: Final = 1_024
+"""How many groups' permits a route remembers; as alerts differ in little of what clauses ask, there are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Standing:
     ``clauses`` are positions in the route of those in force that name the candidate, the one that rules first;
     ``copying`` of those in force that have it told; ``lapsed`` are those that name it or have it told and are not in
     force, likewise. Candidates of one ``group`` have all three in common. ``ungranted`` is the decision where no clause
-    in force names it or has it told.
+    in force names it or has it told, and ``position`` where the decision stands among all.
     """
 
     participant: ParticipantId
@@ -61,18 +65,47 @@ class Standing:
     lapsed: Considered
     group: int
     ungranted: Deny
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """The clauses in force about one type from one sender, and every candidate but the sender, by id.
 
-    ``terms`` are those of each clause for alerts of the type.
+    ``terms`` are those of each clause for alerts of the type. ``requirements`` are all that any clause asks, each once;
+    ``asked`` says by position which of them each clause does; ``named`` are the candidates that each clause names.
+    ``groups`` are those of the candidates that some clause names or has told. ``_permits`` remembers what clauses came
+    to for a whole group.
     """
 
     clauses: tuple[Clause, ...]
     terms: tuple[Terms, ...]
+    requirements: tuple[Requirement, ...]
+    asked: tuple[tuple[int, ...], ...]
+    named: tuple[tuple[Standing, ...], ...]
     standings: tuple[Standing, ...]
+    groups: tuple[tuple[Standing, ...], ...]
+    ungranted: tuple[Deny, ...]
+    _permits: dict[tuple[int, tuple[int, ...], str], Sequence[Permit]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def permits(self, alike: Sequence[Standing], clauses: tuple[int, ...], reason: Reason) -> Sequence[Permit]:
+        """Return the permits of candidates of one group under several clauses, by position; the first one rules."""
+        ruling, terms = self.clauses[clauses[0]], strictest([self.terms[index] for index in clauses])
+        return [Permit(each.participant, each.jurisdiction, ruling.ref, ruling.lane, reason, terms) for each in alike]
+
+    def permits_of_group(
+        self, members: Sequence[Standing], clauses: tuple[int, ...], reason: Reason
+    ) -> Sequence[Permit]:
+        """Return the same for all of a group, as it was worked out before."""
+        key = members[0].group, clauses, reason.code
+        known = self._permits.get(key)
+        if known is None:
+            if len(self._permits) >= MOST_REMEMBERED:
+                self._permits.clear()
+            known = self._permits[key] = self.permits(members, clauses, reason)
+        return known
 
 
 def lay_out(
@@ -100,15 +133,35 @@ def lay_out(
     copying = _naming(clause.copies for clause in in_force)
     groups: dict[tuple[tuple[int, ...], tuple[int, ...], Considered], int] = {}
     standings = []
-    for participant, jurisdiction in candidates:
+    for number, (participant, jurisdiction) in enumerate(candidates):
         common = tuple(naming[participant]), tuple(copying[participant]), tuple(lapsed[participant])
         group = groups.setdefault(common, len(groups))
         deny = _ungranted(participant, jurisdiction, common[2], ungranted)
-        standings.append(Standing(participant, jurisdiction, *common, group=group, ungranted=deny))
+        standings.append(Standing(participant, jurisdiction, *common, group=group, ungranted=deny, position=number))
+    return _route(in_force, standings, alert_type)
+
+
+def _route(in_force: Sequence[Clause], standings: Sequence[Standing], alert_type: AlertType) -> Route:
+    place: dict[Requirement, int] = {}
+    for clause in in_force:
+        for each in clause.conditions:
+            place.setdefault(each, len(place))
+    members: defaultdict[int, list[Standing]] = defaultdict(list)
+    named: defaultdict[int, list[Standing]] = defaultdict(list)
+    for standing in standings:
+        if standing.clauses or standing.copying:
+            members[standing.group].append(standing)
+        for index in standing.clauses:
+            named[index].append(standing)
     return Route(
         clauses=tuple(in_force),
         terms=tuple([terms_of(clause.obligations, clause.ref, alert_type) for clause in in_force]),
+        requirements=tuple(place),
+        asked=tuple([tuple([place[each] for each in clause.conditions]) for clause in in_force]),
+        named=tuple([tuple(named[index]) for index in range(len(in_force))]),
         standings=tuple(standings),
+        groups=tuple(map(tuple, members.values())),
+        ungranted=tuple([standing.ungranted for standing in standings]),
     )
 
 

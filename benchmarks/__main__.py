@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the exchange beside the naive service, batches, the roles, the verification of a log.
+"""``python -m benchmarks``: the exchange beside the naive service, batches, roles, a log's verification, decisions.
 
 ``--quick`` ends within 50 seconds: SQLite alone, on a smaller log. ``--only`` chooses parts, also with ``--quick``.
 ``--json`` prints one JSON object and nothing else on standard output. A part whose engine can't be had here says so in
@@ -21,13 +21,13 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
-from benchmarks import log_verification, roles
+from benchmarks import deciding, log_verification, roles
 from benchmarks.compared import on_postgres, on_sqlite
 from benchmarks.delivering import deliveries
 from benchmarks.engines import Kafka, Postgres, running_kafka, running_postgres
 from benchmarks.intake import batches
 from benchmarks.process import ServerDiedError
-from benchmarks.report import circumstances, show, verified
+from benchmarks.report import circumstances, decided, show, verified
 from benchmarks.stage import Figures, MeasurementError, Scale, Seen, Stage
 from benchmarks.urgent import urgent_lane
 from lacolle.errors import LacolleError
@@ -57,7 +57,7 @@ FULL = Scale(
     rates=(100, 500),
     saturate=True,
 )
-PARTS = ("sqlite", "delivery", "batch", "postgres", "relay", "adapter", "latency", "urgent", "log")
+PARTS = ("sqlite", "delivery", "batch", "postgres", "relay", "adapter", "latency", "urgent", "log", "decide")
 IN_QUICK = ("sqlite", "delivery", "log")
 KAFKA = ("relay", "adapter", "latency", "urgent")
 _QUEBEC = timezone(timedelta(hours=-5))
@@ -117,7 +117,13 @@ class Run:
             return self._in_roles(name)
         if name == "postgres":
             return None if self.postgres is None else on_postgres(self.stage, self.postgres)
-        return {"sqlite": self._sqlite, "delivery": self._delivery, "batch": self._batch, "log": self._log}[name]()
+        return {
+            "sqlite": self._sqlite,
+            "delivery": self._delivery,
+            "batch": self._batch,
+            "log": self._log,
+            "decide": self._decide,
+        }[name]()
 
     def _in_roles(self, name: str) -> Seen | None:
         kafka = self.kafka
@@ -143,6 +149,11 @@ class Run:
     def _log(self) -> Seen:
         self.stage.say(f"verifying a log of {self.stage.scale.log_entries:,} entries")
         return verified(log_verification.measure(entries=self.stage.scale.log_entries))
+
+    def _decide(self) -> Seen:
+        self.stage.say(f"deciding among up to {deciding.SIZES[-1]:,} agreements")
+        seconds = self.stage.scale.seconds
+        return decided([deciding.measure(agreements=size, seconds=seconds) for size in deciding.SIZES])
 
     def _left_out(self, name: str) -> str:
         return f"{name}: left out. {' '.join(self.absent.values())}"

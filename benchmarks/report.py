@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from rich.console import Console
 
+from benchmarks.deciding import GRANTS, JURISDICTIONS, PARTICIPANTS, Deciding
 from benchmarks.log_verification import Verification
 from benchmarks.stage import Figures, Seen
 
@@ -56,6 +57,26 @@ def verified(verification: Verification) -> Seen:
         f"{verification.peak_mb:.0f} MiB; {verification.stolen_share:.0%} stolen"
     )
     return Seen(figures, (line,))
+
+
+def decided(measured: Sequence[Deciding]) -> Seen:
+    """Return how long a decision takes, by how many agreements there are."""
+    figures: Figures = {}
+    lines = [f"Deciding for {PARTICIPANTS * JURISDICTIONS} candidates, {GRANTS} grants an agreement:"]
+    for each in measured:
+        figures |= {
+            f"decide_{each.agreements}_p50_ms": round(each.p50_ms, 3),
+            f"decide_{each.agreements}_p99_ms": round(each.p99_ms, 3),
+            f"decide_{each.agreements}_route_ms": round(each.route_ms, 2),
+        }
+        lines.append(
+            f"  {each.agreements:,} agreements: p50 {each.p50_ms:.2f} ms an alert, p99 {each.p99_ms:.2f}; "
+            f"{each.clauses:.0f} clauses about it, {each.permits:.0f} permits; its route {each.route_ms:.1f} ms, once"
+        )
+    growth = round(measured[-1].p50_ms / measured[0].p50_ms, 2)
+    figures["decide_growth_ratio"] = growth
+    lines.append(f"  {measured[-1].agreements // measured[0].agreements} times the agreements: {growth} times the time")
+    return Seen(figures, tuple(lines))
 
 
 def versions() -> dict[str, str]:
