@@ -103,11 +103,15 @@ def test_what_means_the_same_does_not_differ(old: list[Json], new: list[Json]) -
 def test_obligations_that_no_longer_bind() -> None:
     """What binds by less is looser, what binds by more stricter; a class is compared by the fields that it means."""
     bound = [{"obligation": "redact", "classes": ["identifying"]}, {"obligation": "retention", "days": 30}]
-    lax = [{"obligation": "redact", "paths": ["/body"]}, {"obligation": "retention", "days": 60}]
+    whole = ["/body", "/note", "/info/*/headline", "/info/*/description", "/info/*/instruction", "/info/*/web"]
+    lax = [{"obligation": "redact", "paths": whole}, {"obligation": "retention", "days": 60}]
     old, new = document(grant(types=[CASE], obligations=bound)), document(grant(types=[CASE], obligations=lax))
     assert [(effect, text.partition(": ")[2]) for effect, text in said(old, new)] == [
         ("looser", "The recipient keeps the alert for at most 30 days from its acceptance."),
-        ("stricter", "Left out of the recipient's copy: `/body`."),
+        (
+            "stricter",
+            f"Left out of the recipient's copy: {', '.join(f'`{each}`' for each in whole[:-1])} and `/info/*/web`.",
+        ),
     ]
 
 
