@@ -38,9 +38,9 @@ from lacolle.errors import ProblemError
 from lacolle.keyfiles import load_key_file
 from schemas.bilingual import Language
 from schemas.evidence import AcknowledgementStatus
-from schemas.ids import ParticipantId
+from schemas.ids import KeyId, ParticipantId
 from schemas.signing.jws import ALERT, read_compact
-from schemas.signing.keys import SigningKey
+from schemas.signing.keys import PublicKey, SigningKey
 from schemas.signing.strict_json import parse_json
 
 _JOSE: Final = {"Content-Type": "application/jose"}
@@ -212,6 +212,13 @@ class Client:
     def participants(self) -> tuple[Participant, ...]:
         """Return everyone who takes part, with their keys, as their authorities stated it; revocations are not told."""
         return self._read("/v1/participants", {}, Participants).participants
+
+    def exchange_keys(self) -> Mapping[KeyId, PublicKey]:
+        """Return the exchange's own keys as they are pinned, by ``kid``: those of receipts, copies and manifests.
+
+        Raises ``ConfigurationError`` for a file that can't be used, and what every call raises.
+        """
+        return self._exchange_keys.pinned()
 
     def acknowledge(
         self, alert_id: str, delivery_id: str, status: AcknowledgementStatus | str, *, note: str | None = None
