@@ -18,7 +18,8 @@ from schemas.signing.strict_json import JsonValue, parse_json
 
 _STANDARD_INPUT: Final = Path("-")
 _COMPACT: Final = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
-_ALERTS: Final = frozenset({".json", ".jws"})
+_SUBMISSION: Final = re.compile(_COMPACT.pattern + rb"(?:~(?:[\w-]+~)*)?", re.ASCII)
+_ALERTS: Final = frozenset({".json", ".jws", ".sd-jwt"})
 
 
 class InputError(LacolleError):
@@ -28,8 +29,8 @@ class InputError(LacolleError):
 def read_alert(file: Path | None, *, cap: Path | None, participant: str) -> dict[str, JsonValue] | bytes:
     """Return the alert in a native file or on standard input (``-``), or in a CAP file that ``participant`` sends.
 
-    One that was signed before is returned as it is, a compact JWS. Raises ``InputError``, ``JsonError`` and
-    ``CapError``, and ``typer.BadParameter`` unless exactly one file was named.
+    One that was signed before, a compact JWS or an SD-JWT, is returned as it is. Raises ``InputError``, ``JsonError``
+    and ``CapError``, and ``typer.BadParameter`` unless exactly one file was named.
     """
     if cap is not None and file is None:
         return read_cap(read_input(cap), sender=ParticipantId(participant))
@@ -37,7 +38,7 @@ def read_alert(file: Path | None, *, cap: Path | None, participant: str) -> dict
         raise typer.BadParameter("name one alert: FILE, - or --cap FILE.xml / nommez une alerte")
     content = read_input(file).strip()
     if not content.startswith(b"{"):
-        return require_signed(content)
+        return _require(_SUBMISSION, content)
     document = parse_json(content)
     if not isinstance(document, dict):
         raise InputError(_NO_ALERT)
@@ -46,13 +47,17 @@ def read_alert(file: Path | None, *, cap: Path | None, participant: str) -> dict
 
 def require_signed(content: bytes) -> bytes:
     """Return what has the form of a compact JWS. Raises ``InputError``: nothing else leaves this machine."""
-    if not _COMPACT.fullmatch(content):
+    return _require(_COMPACT, content)
+
+
+def _require(form: re.Pattern[bytes], content: bytes) -> bytes:
+    if not form.fullmatch(content):
         raise InputError(_NOT_SIGNED)
     return content
 
 
 def alert_files(named: Sequence[Path]) -> list[Path]:
-    """Return the files that were named, and in a folder's place its alerts (``.json``, ``.jws``) by name.
+    """Return the files that were named, and in a folder's place its alerts (``.json``, ``.jws``, ``.sd-jwt``) by name.
 
     Raises ``InputError`` for a folder without any.
     """
@@ -62,8 +67,8 @@ def alert_files(named: Sequence[Path]) -> list[Path]:
         if not inside:
             raise InputError(
                 Bilingual(
-                    fr=f"{each} ne contient aucune alerte (.json ou .jws).",
-                    en=f"{each} holds no alert (.json or .jws).",
+                    fr=f"{each} ne contient aucune alerte (.json, .jws ou .sd-jwt).",
+                    en=f"{each} holds no alert (.json, .jws or .sd-jwt).",
                 )
             )
         files.extend(inside)
