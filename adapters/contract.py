@@ -17,6 +17,7 @@ class Message:
     """A parcel in the partner's own format: the bytes, their media type and a file-name ending without a dot.
 
     ``data_schema`` is the URI of what the bytes adhere to in that format (CloudEvents 1.0, ``dataschema``).
+    ``manifest`` is what goes beside the bytes, a compact JWS: what they lack, where they can't hold it; "" else.
     """
 
     parcel: Parcel
@@ -24,6 +25,7 @@ class Message:
     data_schema: str
     extension: str
     body: bytes
+    manifest: str = ""
 
 
 class Transport(Protocol):

@@ -8,6 +8,9 @@ The name is ``<time>-<delivery id>.<extension>``, where the time is the one that
 section 5.7), so names sort by time and the same delivery keeps one name however often it comes: a second copy
 replaces the first. The file may be read by its owner and group, and by nobody else.
 
+What a message's bytes lack, where they can't hold it themselves, is the file of the same name that ends in
+``.manifest``. It is there before the message is, so whoever finds an SD-JWT without one got it whole.
+
 ====================================================  ================================================
 what the file system does                             outcome
 ====================================================  ================================================
@@ -38,6 +41,9 @@ from adapters.contract import Message
 from schemas.ids import DeliveryId
 from schemas.parcels import Deferred, Delivered, Outcome
 
+MANIFEST: Final = "manifest"
+"""The ending of the file beside a message that says what the message lacks."""
+
 _MODE: Final = 0o640
 _THREADS: Final = 4
 
@@ -52,9 +58,12 @@ class DirectoryTransport:
 
     async def deliver(self, message: Message) -> Outcome:
         """Put the message in the directory, and return once it will outlive a loss of power."""
-        path = self._directory / file_name(message.parcel.delivery_id, message.extension)
+        files = [(message.extension, message.body)]
+        if message.manifest:
+            files.insert(0, (MANIFEST, message.manifest.encode("ascii")))
         try:
-            await self._written(path, message.body)
+            for extension, content in files:
+                await self._written(self._directory / file_name(message.parcel.delivery_id, extension), content)
         except OSError as error:
             return Deferred(_detail(error))
         return Delivered("file written")

@@ -2,7 +2,8 @@
 
 The request carries the message's bytes, ``Idempotency-Key`` with the delivery id, the CloudEvents attributes a
 partner needs to acknowledge (CloudEvents HTTP binding, binary mode), the trace context (W3C Trace Context) and a
-signature (``adapters.signatures``).
+signature (``adapters.signatures``). That signature covers no attribute; ``ce-manifest``, which says what an SD-JWT
+lacks, is itself signed and names the digest of the body.
 
 =====================================================  ============================================
 what the partner or the network does                   outcome
@@ -63,8 +64,9 @@ ATTRIBUTES: Final = (
     "agreement",
     "deadline",
     "exercise",
+    "manifest",
 )
-"""The attributes that travel as ``ce-…``; of them the schema is the message's, for it depends on the format."""
+"""The attributes that travel as ``ce-…``; of them schema and manifest are the message's: they depend on the format."""
 
 _PLAIN: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 _ALL_PLAIN: Final = re.compile(f"[{re.escape(_PLAIN)}]*")
@@ -188,12 +190,13 @@ class HttpsTransport:
         attributes = {
             **parcel_attributes(message.parcel, origin=self._exchange.origin),
             "dataschema": message.data_schema,
+            "manifest": message.manifest,
         }
         fields = {
             "Content-Type": message.content_type,
             "Content-Length": str(len(message.body)),
             "Idempotency-Key": message.parcel.delivery_id,
-            **{f"ce-{name}": percent_encoded(attributes[name]) for name in ATTRIBUTES if name in attributes},
+            **{f"ce-{name}": percent_encoded(attributes[name]) for name in ATTRIBUTES if attributes.get(name)},
             **({"traceparent": message.parcel.traceparent} if message.parcel.traceparent else {}),
             **self._signer.sign(
                 message.body,

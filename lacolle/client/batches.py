@@ -1,4 +1,7 @@
-"""Many alerts at once: lines that go out together, results that come back in order, and those to be sent again."""
+"""Many alerts at once: lines that go out together, results that come back in order, and those to be sent again.
+
+A line is a submission of either form; the bytes themselves say which.
+"""
 
 from __future__ import annotations
 

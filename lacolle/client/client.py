@@ -30,10 +30,10 @@ from lacolle.client.documents import (
     acknowledgement,
     cancellation_of,
     signed_acknowledgement,
-    signed_alert,
     update_of,
 )
 from lacolle.client.problems import problem_in
+from lacolle.client.submissions import SubmissionForm, document_in, media_type_of, signed_submission
 from lacolle.client.surroundings import MACHINE, Surroundings
 from lacolle.client.tokens import Tokens
 from lacolle.client.trust import ExchangeKeys, verify_receipt
@@ -41,10 +41,8 @@ from lacolle.errors import ProblemError
 from lacolle.keyfiles import load_key_file
 from schemas.bilingual import Language
 from schemas.evidence import AcknowledgementStatus
-from schemas.ids import ParticipantId
-from schemas.signing.jws import ALERT, read_compact
-from schemas.signing.keys import SigningKey
-from schemas.signing.strict_json import parse_json
+from schemas.ids import KeyId, ParticipantId
+from schemas.signing.keys import PublicKey, SigningKey
 
 _JOSE: Final = {"Content-Type": "application/jose"}
 _JOSE_SEQUENCE: Final = {"Content-Type": MEDIA_TYPE}
@@ -72,6 +70,7 @@ class Client:
         certificate: tuple[Path | str, Path | str] | None = None,
         issuer: str | None = None,
         exchange_keys: Path | str | None = None,
+        form: SubmissionForm | str | None = None,
         language: Language = "en",
         timeout: float = 10.0,
         patience: float = 30.0,
@@ -83,12 +82,14 @@ class Client:
         ``key`` is the participant's private key or its file. ``ca_file`` (PEM) replaces the system's certificate
         authorities; ``certificate`` is the client's own, its chain and its key (PEM), where the exchange asks for one
         (RFC 8705). ``issuer`` is the exchange's, where it is not ``base_url``. ``exchange_keys`` is a JWK Set file
-        of the keys that may sign receipts, written the first time where it does not exist. ``language`` is that of
-        the exchange's messages; ``timeout`` is one attempt's; ``on_wait`` is told that a call is going to be repeated.
-        Raises ``ConfigurationError`` and ``KeyFileError``.
+        of the exchange's own keys, written the first time where it does not exist. ``form`` is how alerts are signed,
+        ``jose`` or ``sd-jwt``; where it is not given, as ``submissions.form_for`` says. ``language`` is that of the
+        exchange's messages; ``timeout`` is one attempt's; ``on_wait`` is told that a call is going to be repeated.
+        Raises ``ConfigurationError``, ``KeyFileError``, and ``ValueError`` for a form that there is not.
         """
         self.participant = ParticipantId(participant)
         self._key = key if isinstance(key, SigningKey) else load_key_file(Path(key))
+        self._form = None if form is None else SubmissionForm(form)
         self._surroundings = surroundings
         self._patience = patience
         self._on_wait = on_wait
@@ -113,11 +114,19 @@ class Client:
         )
 
     def sign(self, alert: AlertDocument, *, unchecked: bool = False) -> bytes:
-        """Return the submission of an alert in its native form: a compact JWS, to be sent within five minutes.
+        """Return the submission of an alert in its native form, to be sent within five minutes.
 
-        The alert is validated first, unless ``unchecked``. Raises ``InvalidAlertError``.
+        It is an SD-JWT or a compact JWS, as the client was told or the alert's type asks. The alert is validated first,
+        unless ``unchecked``. Raises ``InvalidAlertError`` and ``submissions.TooLargeToSeparateError``.
         """
-        return signed_alert(alert, key=self._key, now=self._surroundings.now(), unchecked=unchecked)
+        return signed_submission(
+            alert,
+            form=self._form,
+            key=self._key,
+            now=self._surroundings.now(),
+            randomness=self._surroundings.randomness,
+            unchecked=unchecked,
+        )
 
     def send(self, alert: AlertDocument | bytes) -> Accepted:
         """Send an alert, or a submission signed before, and return the exchange's answer with its receipt verified.
@@ -126,7 +135,7 @@ class Client:
         """
         submission = self._submission(alert)
         self._exchange_keys.pinned()  # before anything is sent that could not be checked
-        answer = self._caller.answer(lambda: Call("POST", "/v1/alerts", content=submission, headers=_JOSE))
+        answer = self._caller.answer(lambda: _posted("/v1/alerts", submission))
         return self._accepted(submission, answer)
 
     def send_batch(self, alerts: Sequence[AlertDocument | bytes]) -> list[Accepted | ProblemError]:
@@ -194,7 +203,7 @@ class Client:
         Raises ``InvalidAlertError``, and what every call raises.
         """
         submission = self._submission(alert)
-        answer = self._caller.answer(lambda: Call("POST", "/v1/alerts/preview", content=submission, headers=_JOSE))
+        answer = self._caller.answer(lambda: _posted("/v1/alerts/preview", submission))
         return read_answer(answer, Preview)
 
     def update(self, original: AlertDocument, alert: AlertDocument) -> Accepted:
@@ -231,6 +240,13 @@ class Client:
     def agreement(self, agreement: str, version: int) -> AgreementShown:
         """Return one version of an agreement, with its signatures, its state and its history."""
         return self._read(f"/v1/agreements/{agreement}/{version}", {}, AgreementShown)
+
+    def exchange_keys(self) -> Mapping[KeyId, PublicKey]:
+        """Return the exchange's own keys as they are pinned, by ``kid``: those of receipts, copies and manifests.
+
+        Raises ``ConfigurationError`` for a file that can't be used, and what every call raises.
+        """
+        return self._exchange_keys.pinned()
 
     def acknowledge(
         self, alert_id: str, delivery_id: str, status: AcknowledgementStatus | str, *, note: str | None = None
@@ -278,8 +294,11 @@ class Client:
         return self._caller.answer(lambda: Call("GET", path, headers=headers, parameters=parameters))
 
 
+def _posted(path: str, submission: bytes) -> Call:
+    return Call("POST", path, content=submission, headers={"Content-Type": media_type_of(submission)})
+
+
 def _named(submission: bytes) -> tuple[str, str]:
-    """Return the sender and identifier that a submission's payload names, for its receipt to repeat."""
-    document = parse_json(read_compact(submission, ALERT).payload)
-    named = document if isinstance(document, dict) else {}
+    """Return the sender and identifier that a submission names, for its receipt to repeat."""
+    named = document_in(submission)
     return str(named.get("sender")), str(named.get("identifier"))

@@ -2,9 +2,9 @@
 
 ``consume`` brings each alert to a handler, in the order of its thread, the urgent lane first. What it promises:
 
-* a handler sees only what the sender signed: with a key that was the sender's when it signed, over these very bytes.
-  The exchange's own signature stands on copies that it changed (redacted ones); this version knows none, so a copy that
-  is not the original is refused rather than believed;
+* a handler sees only what was signed (``lacolle.client.forms``): by the sender, with a key that was the sender's when
+  it signed; or by the exchange, where it had to make a copy that the sender's signature can't be on. Whatever a copy
+  lacks, a manifest that the exchange signed says;
 * at least once, and once where nothing crashes in between: ``SeenDeliveries`` knows a delivery (``ce_id``) again;
 * an alert is acknowledged after the handler returned, and the offset committed after that. Where the handler raises,
   ``consume`` ends with its error, and the alert comes again.
@@ -23,6 +23,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,8 @@ from bus.contract import BusUnavailableError, Received, Subscription
 from bus.events import MalformedRecordError, read_parcel
 from bus.kafka import KafkaBus, KafkaRefusedError, KafkaSettings, KafkaSettingsError
 from bus.topics import parcels_topics, partner_groups
-from lacolle.client.copies import ConsumedAlert, CopyNotTrustedError, trusted_copy
+from lacolle.client.copies import ConsumedAlert, trusted_copy
+from lacolle.client.forms import CopyNotTrustedError, ExchangeKeysNow
 from lacolle.client.postponing import AT_MOST, Postponed, PostponedThreads, mends_itself
 from lacolle.client.seen import Progress, SeenDeliveries
 from lacolle.client.senders import SenderKeys, SenderUnknownError
@@ -43,6 +45,7 @@ from lacolle.errors import (
 )
 from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId
+from schemas.parcels import Parcel
 
 DEFAULT_GROUP: Final = "default"
 _PAUSE: Final = 1.0
@@ -109,6 +112,7 @@ async def consume(
     folder: Path,
     participant: ParticipantId,
     keys: SenderKeys,
+    exchange: ExchangeKeysNow,
     seen: SeenDeliveries,
     hands: Hands,
     now: Callable[[], datetime],
@@ -119,7 +123,8 @@ async def consume(
     """Consume a participant's topics until cancelled, or until ``count`` new alerts were handled.
 
     Paths in ``settings`` are relative to ``folder``. Processes with the same ``group`` share the work; a new group
-    begins at the first alert that the brokers still have. Raises ``ConfigurationError``, ``KafkaUnreachableError``,
+    begins at the first alert that the brokers still have. ``exchange`` is asked for the exchange's own keys when a copy
+    bears its signature (``Client.exchange_keys``). Raises ``ConfigurationError``, ``KafkaUnreachableError``,
     what the hands raise, but for ``acknowledge`` what the exchange answers, and what ``keys`` do where waiting can't
     mend it.
     """
@@ -129,7 +134,10 @@ async def consume(
         raise ConfigurationError(error.reason) from error
     try:
         subscription = await bus.subscribe(parcels_topics(participant), group=partner_groups(participant) + group)
-        consumption = _Consumption(subscription, keys=keys, seen=seen, hands=hands, now=now, count=count, waits=waits)
+        trusted = partial(trusted_copy, keys=keys, exchange=exchange)
+        consumption = _Consumption(
+            subscription, trusted=trusted, seen=seen, hands=hands, now=now, count=count, waits=waits
+        )
         while not consumption.over:
             await consumption.next()
     except KafkaRefusedError as error:
@@ -150,7 +158,7 @@ class _Consumption:
         self,
         subscription: Subscription,
         *,
-        keys: SenderKeys,
+        trusted: Callable[[Parcel], ConsumedAlert],
         seen: SeenDeliveries,
         hands: Hands,
         now: Callable[[], datetime],
@@ -158,7 +166,7 @@ class _Consumption:
         waits: Waits,
     ) -> None:
         self._subscription = subscription
-        self._keys = keys
+        self._trusted = trusted
         self._seen = seen
         self._hands = hands
         self._now = now
@@ -230,7 +238,7 @@ class _Consumption:
         try:
             parcel = read_parcel(received.record)
             name = parcel.delivery_id
-            alert = await asyncio.to_thread(trusted_copy, parcel, self._keys)  # the keys may have to be asked for
+            alert = await asyncio.to_thread(self._trusted, parcel)  # the keys may have to be asked for
         except MalformedRecordError as error:
             await self._pass_over(received, RefusedCopy(name, _no_parcel(error.reason)))
         except CopyNotTrustedError as error:

@@ -1,4 +1,4 @@
-"""Whether a parcel that a partner took off its own topic is what its sender signed."""
+"""Whether a parcel that a partner took off its own topic is what it says it is."""
 
 from __future__ import annotations
 
@@ -7,32 +7,25 @@ from datetime import datetime
 from typing import Final
 
 from lacolle.client.documents import AlertDocument
+from lacolle.client.forms import CopyNotTrustedError, ExchangeKeysNow, Handed, VerifiedCopy, verify_copy
 from lacolle.client.senders import SenderKeys
-from lacolle.errors import LacolleError
 from schemas.bilingual import Bilingual
 from schemas.decisions import ClauseRef, Lane
 from schemas.ids import AlertId, AlertType, DeliveryId, ParticipantId
 from schemas.parcels import Parcel
-from schemas.signing.jws import ALERT, MalformedJwsError, SignatureNotTrustedError, read_compact, verify
-from schemas.signing.strict_json import JsonError, JsonValue, parse_json
-
-_ORIGINAL: Final = "application/jose"
-
-
-class CopyNotTrustedError(LacolleError):
-    """The copy is not what its headers say, or nobody who is trusted signed it; ``name`` is its delivery id."""
-
-    def __init__(self, reason: Bilingual, *, name: str) -> None:
-        super().__init__(reason)
-        self.name = name
+from schemas.withholding.copies import CopyForm
+from schemas.withholding.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumedAlert:
-    """An alert as its sender signed it, and what the exchange says of the delivery.
+    """An alert, or what this partner may have of it, and what the exchange says of the delivery.
 
-    ``document`` is the alert in its native form, ``submission`` the signed bytes. ``deadline`` is UTC; what is read
-    after it may be out of date. ``exercise`` is true where the alert's status is not ``Actual``.
+    ``document`` is the alert in its native form, ``submission`` the bytes that were signed: by the sender, or in the
+    form ``DERIVED`` by the exchange. ``manifest`` says what of the alert is not here and under which clause, None where
+    nothing is lacking; ``manifest_jws`` is its signed form where the bytes don't hold it, "" else. ``undisclosed`` as
+    in ``forms.VerifiedCopy``. ``deadline`` is UTC; what is read after it may be out of date. ``exercise`` is true where
+    the alert's status is not ``Actual``.
     """
 
     delivery_id: DeliveryId
@@ -46,23 +39,19 @@ class ConsumedAlert:
     exercise: bool
     document: AlertDocument
     submission: bytes
+    form: CopyForm
+    manifest: Manifest | None
+    manifest_jws: str
+    undisclosed: int
 
 
-def trusted_copy(parcel: Parcel, keys: SenderKeys) -> ConsumedAlert:
-    """Return the alert in a parcel, now that its sender is known to have signed it.
+def trusted_copy(parcel: Parcel, keys: SenderKeys, *, exchange: ExchangeKeysNow) -> ConsumedAlert:
+    """Return the alert in a parcel, now that it is known who signed it.
 
-    Raises ``CopyNotTrustedError``, and what ``keys`` raise where they don't know yet.
+    Raises ``CopyNotTrustedError``, and what ``keys`` and ``exchange`` raise where they don't know yet.
     """
-    if parcel.content_type != _ORIGINAL:
-        raise CopyNotTrustedError(_NOT_THE_ORIGINAL, name=parcel.delivery_id)
-    try:
-        unverified = read_compact(parcel.body, ALERT)
-        owner, key = keys.find(unverified.kid, at=unverified.issued_at) or (None, None)
-        document = parse_json(verify(unverified, key))
-    except (MalformedJwsError, JsonError) as error:
-        raise CopyNotTrustedError(error.reason, name=parcel.delivery_id) from None
-    except SignatureNotTrustedError:
-        raise CopyNotTrustedError(_NOT_SIGNED, name=parcel.delivery_id) from None
+    handed = Handed(parcel.delivery_id, parcel.alert_id, parcel.content_type, parcel.body, parcel.manifest)
+    copy = verify_copy(handed, senders=keys, exchange=exchange)
     return ConsumedAlert(
         delivery_id=parcel.delivery_id,
         alert_id=parcel.alert_id,
@@ -73,14 +62,23 @@ def trusted_copy(parcel: Parcel, keys: SenderKeys) -> ConsumedAlert:
         under=parcel.under,
         deadline=parcel.deadline,
         exercise=parcel.exercise,
-        document=_its_own(document, parcel, owner),
+        document=_its_own(copy, parcel),
         submission=parcel.body,
+        form=copy.form,
+        manifest=copy.manifest,
+        manifest_jws=parcel.manifest,
+        undisclosed=copy.undisclosed,
     )
 
 
-def _its_own(document: JsonValue, parcel: Parcel, owner: ParticipantId | None) -> AlertDocument:
-    """Return the document, whose own words about itself must be the headers'."""
-    if not isinstance(document, dict) or owner != parcel.sender:
+def _its_own(copy: VerifiedCopy, parcel: Parcel) -> AlertDocument:
+    """Return the document, whose own words about itself must be the headers'.
+
+    Who sent it, what type it is and whether it is in earnest are never among what is withheld.
+    """
+    document = copy.document
+    signed_by_another = copy.form is not CopyForm.DERIVED and copy.signed_by != parcel.sender
+    if not isinstance(document, dict) or signed_by_another:
         raise CopyNotTrustedError(_ANOTHER, name=parcel.delivery_id)
     exercise = document.get("status") != "Actual"
     told = (document.get("sender"), document.get("type"), exercise)
@@ -89,20 +87,9 @@ def _its_own(document: JsonValue, parcel: Parcel, owner: ParticipantId | None) -
     return document
 
 
-_NOT_SIGNED: Final = Bilingual(
-    fr="La clé nommée n'a pas signé cette alerte, ou est révoquée : n'y donnez pas suite, et avisez l'exploitant de la "
-    "plateforme et l'autorité de l'expéditeur.",
-    en="The key that is named did not sign this alert, or is revoked: do not act on it, and tell the exchange's "
-    "operator and the sender's authority.",
-)
 _ANOTHER: Final = Bilingual(
     fr="L'alerte est signée, mais n'est pas celle que l'envoi annonce (expéditeur, type ou statut) : n'y donnez pas "
     "suite et communiquez avec l'exploitant de la plateforme.",
     en="The alert is signed, but is not the one that the parcel announces (sender, type or status): do not act on it, "
     "and contact the exchange's operator.",
-)
-_NOT_THE_ORIGINAL: Final = Bilingual(
-    fr="Cette copie n'est pas l'original signé, et cette version ne sait pas vérifier d'autres copies : mettez lacolle "
-    "à jour.",
-    en="This copy is not the signed original, and this version can't verify any other: update lacolle.",
 )

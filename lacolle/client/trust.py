@@ -1,8 +1,8 @@
-"""Trusting an exchange's receipts: which keys are its own, and what a receipt must say.
+"""Trusting an exchange's word: which keys are its own, and what a receipt must say.
 
 The exchange's keys are pinned: given by the caller in a JWK Set file, or taken from the exchange the first time they
 are needed and held from then on. With a file they are held across runs, so that an exchange that was replaced between
-two of them is noticed. A receipt under any other key proves nothing.
+two of them is noticed. A receipt, a copy or a manifest under any other key proves nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ class _KeySet(BaseModel):
 
 
 class ExchangeKeys:
-    """The keys under which one exchange's receipts are believed. Safe to use from several threads."""
+    """The keys under which one exchange's receipts, copies and manifests are believed.
+
+    Safe to use from several threads.
+    """
 
     def __init__(self, caller: Caller, *, file: Path | None) -> None:
         self._caller = caller

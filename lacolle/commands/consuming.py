@@ -13,14 +13,13 @@ import typer
 
 from lacolle.client import Client
 from lacolle.client.surroundings import MACHINE
+from lacolle.commands.consumed import consumed, consumed_document
 from lacolle.commands.frame import Connection, framed
-from lacolle.commands.told import Lines
 from lacolle.commands.voice import Voice
 from lacolle.yamlfiles import read_yaml
 from schemas.bilingual import Bilingual
 from schemas.evidence import AcknowledgementStatus
 from schemas.ids import ParticipantId
-from schemas.timestamps import utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -83,6 +82,7 @@ def consume(
             folder=kafka.parent,
             participant=participant,
             keys=_keys(statements, client),
+            exchange=client.exchange_keys,
             seen=handled,
             hands=display.hands(),
             now=MACHINE.now,
@@ -115,7 +115,7 @@ class _Display:
         )
 
     async def _show(self, alert: ConsumedAlert) -> None:
-        self.voice.answer(_document(alert), _lines(alert))
+        self.voice.answer(consumed_document(alert), consumed(alert))
 
     async def _refuse(self, refused: RefusedCopy) -> None:
         self.refusals += 1
@@ -161,42 +161,8 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> None:
         await task
 
 
-def _document(alert: ConsumedAlert) -> dict[str, Any]:
-    return {
-        "delivery_id": alert.delivery_id,
-        "alert_id": alert.alert_id,
-        "thread": alert.thread,
-        "sender": alert.sender,
-        "type": alert.alert_type,
-        "lane": str(alert.lane),
-        "agreement": str(alert.under),
-        "deadline": utc_text(alert.deadline),
-        "exercise": alert.exercise,
-        "alert": dict(alert.document),
-        "submission": alert.submission.decode("ascii"),
-    }
-
-
-def _lines(alert: ConsumedAlert) -> Lines:
-    document = alert.document
-    if alert.exercise:
-        yield _EXERCISE
-    yield f"{alert.sender} {document.get('identifier')} ({alert.alert_type}, {document.get('msgType')})"
-    yield Bilingual(
-        fr=f"  signature vérifiée; selon {alert.under}, à remettre avant {utc_text(alert.deadline)}",
-        en=f"  signature verified; under {alert.under}, to be delivered before {utc_text(alert.deadline)}",
-    )
-    infos = document.get("info")
-    for info in infos if isinstance(infos, list) else ():
-        if isinstance(info, dict):
-            words = [str(info[name]) for name in ("event", "headline") if info.get(name)]
-            yield f"  [{info.get('language')}] {' - '.join(words)}"
-    yield f"  {alert.alert_id} {alert.delivery_id}"
-
-
 _WAITS: Final = Bilingual(fr="en attente, rien n'est perdu.", en="waits, nothing is lost.")
 _NOT_ACKNOWLEDGED: Final = Bilingual(
     fr="traitée, mais la plateforme refuse l'accusé de réception.",
     en="handled, but the exchange refuses the acknowledgement.",
 )
-_EXERCISE: Final = Bilingual(fr="EXERCICE OU ESSAI", en="EXERCISE OR TEST")

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from lacolle.client import Client
+from lacolle.client.submissions import SubmissionForm
 from lacolle.commands.voice import EXPECTED, Voice, machine_language
 from schemas.bilingual import Language
 
@@ -34,8 +35,11 @@ class Connection:
     exchange_keys: Path | None
     voice: Voice
 
-    def client(self) -> Client:
-        """Return a client for this connection. Raises ``ConfigurationError`` and ``KeyFileError``."""
+    def client(self, form: SubmissionForm | None = None) -> Client:
+        """Return a client for this connection, which signs alerts in ``form``.
+
+        Raises ``ConfigurationError`` and ``KeyFileError``.
+        """
         return Client(
             self.url,
             participant=self.participant,
@@ -44,6 +48,7 @@ class Connection:
             certificate=self._own_certificate(),
             issuer=self.issuer,
             exchange_keys=self.exchange_keys,
+            form=form,
             language=self.voice.language,
             on_wait=self.voice.mention,
         )

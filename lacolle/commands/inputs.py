@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import typer
 
+from lacolle.client.submissions import document_in
 from lacolle.commands.voice import standard_input
 from lacolle.errors import LacolleError
 from schemas.bilingual import Bilingual
 from schemas.formats.cap import read_cap
 from schemas.ids import ParticipantId
-from schemas.signing.jws import ALERT, read_compact
 from schemas.signing.strict_json import JsonValue, parse_json
 
 _STANDARD_INPUT: Final = Path("-")
 _COMPACT: Final = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
-_ALERTS: Final = frozenset({".json", ".jws"})
+_SUBMISSION: Final = re.compile(_COMPACT.pattern + rb"(?:~(?:[\w-]+~)*)?", re.ASCII)
+_ALERTS: Final = frozenset({".json", ".jws", ".sd-jwt"})
 
 
 class InputError(LacolleError):
@@ -29,9 +30,9 @@ class InputError(LacolleError):
 def read_alert(file: Path | None, *, cap: Path | None, participant: str) -> dict[str, JsonValue] | bytes:
     """Return the alert in a native file or on standard input (``-``), or in a CAP file that ``participant`` sends.
 
-    One that was signed before is returned as it is, a compact JWS. Raises ``InputError``, also for an alert whose
-    sender is not ``participant``, ``MalformedJwsError``, ``JsonError`` and ``CapError``, and ``typer.BadParameter``
-    unless exactly one file was named.
+    One that was signed before, a compact JWS or an SD-JWT, is returned as it is. Raises ``InputError``, also for an
+    alert whose sender is not ``participant``, ``MalformedJwsError``, ``JsonError`` and ``CapError``, and
+    ``typer.BadParameter`` unless exactly one file was named.
     """
     if cap is not None and file is None:
         return read_cap(read_input(cap), sender=ParticipantId(participant))
@@ -39,7 +40,7 @@ def read_alert(file: Path | None, *, cap: Path | None, participant: str) -> dict
         raise typer.BadParameter("name one alert: FILE, - or --cap FILE.xml / nommez une alerte")
     content = read_input(file).strip()
     if not content.startswith(b"{"):
-        _require_sender(parse_json(read_compact(require_signed(content), ALERT).payload), participant)
+        _require_sender(document_in(_require(_SUBMISSION, content)), participant)
         return content
     document = parse_json(content)
     if not isinstance(document, dict):
@@ -48,9 +49,9 @@ def read_alert(file: Path | None, *, cap: Path | None, participant: str) -> dict
     return document
 
 
-def _require_sender(document: JsonValue, participant: str) -> None:
+def _require_sender(document: Mapping[str, JsonValue], participant: str) -> None:
     """Refuse what somebody else than ``participant`` says; one without a sender is refused where alerts are checked."""
-    sender = document.get("sender") if isinstance(document, dict) else None
+    sender = document.get("sender")
     if isinstance(sender, str) and sender != participant:
         raise InputError(
             Bilingual(
@@ -64,13 +65,17 @@ def _require_sender(document: JsonValue, participant: str) -> None:
 
 def require_signed(content: bytes) -> bytes:
     """Return what has the form of a compact JWS. Raises ``InputError``: nothing else leaves this machine."""
-    if not _COMPACT.fullmatch(content):
+    return _require(_COMPACT, content)
+
+
+def _require(form: re.Pattern[bytes], content: bytes) -> bytes:
+    if not form.fullmatch(content):
         raise InputError(_NOT_SIGNED)
     return content
 
 
 def alert_files(named: Sequence[Path]) -> list[Path]:
-    """Return the files that were named, and in a folder's place its alerts (``.json``, ``.jws``) by name.
+    """Return the files that were named, and in a folder's place its alerts (``.json``, ``.jws``, ``.sd-jwt``) by name.
 
     Raises ``InputError`` for a folder without any.
     """
@@ -80,8 +85,8 @@ def alert_files(named: Sequence[Path]) -> list[Path]:
         if not inside:
             raise InputError(
                 Bilingual(
-                    fr=f"{each} ne contient aucune alerte (.json ou .jws).",
-                    en=f"{each} holds no alert (.json or .jws).",
+                    fr=f"{each} ne contient aucune alerte (.json, .jws ou .sd-jwt).",
+                    en=f"{each} holds no alert (.json, .jws or .sd-jwt).",
                 )
             )
         files.extend(inside)

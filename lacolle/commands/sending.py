@@ -8,7 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
-from lacolle.client import Accepted, documents
+from lacolle.client import Accepted
+from lacolle.client.submissions import SubmissionForm, signed_submission
 from lacolle.client.surroundings import MACHINE
 from lacolle.commands import told
 from lacolle.commands.frame import Connection, KeyOption, ParticipantOption, framed
@@ -24,6 +25,14 @@ FileArgument = Annotated[
 FilesArgument = Annotated[
     list[Path] | None,
     typer.Argument(help="Alerts in their native form, or signed before; a folder stands for those in it."),
+]
+FormOption = Annotated[
+    SubmissionForm | None,
+    typer.Option(
+        "--form",
+        show_default="sd-jwt where the type has fields about persons, else jose",
+        help="How to sign: as a whole (jose), or so that fields can be left out under your signature (sd-jwt).",
+    ),
 ]
 CapOption = Annotated[Path | None, typer.Option("--cap", help="A CAP 1.2 file to send instead.")]
 
@@ -47,13 +56,16 @@ def sign(
     key: KeyOption,
     file: FileArgument = None,
     cap: CapOption = None,
+    form: FormOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write it, instead of standard output.")] = None,
 ) -> None:
     """Check an alert and sign it; what comes out can be sent within five minutes."""
     alert = read_alert(file, cap=cap, participant=participant)
     if isinstance(alert, bytes):
         raise InputError(_NOT_NATIVE)
-    submission = documents.signed_alert(alert, key=load_key_file(key), now=MACHINE.now())
+    submission = signed_submission(
+        alert, form=form, key=load_key_file(key), now=MACHINE.now(), randomness=MACHINE.randomness
+    )
     if out is not None:
         write_output(out, submission)
     voice.answer({"submission": submission.decode("ascii")}, [] if out is not None else [submission.decode("ascii")])
@@ -65,6 +77,7 @@ def send(
     connection: Connection,
     files: FilesArgument = None,
     cap: CapOption = None,
+    form: FormOption = None,
     receipt: Annotated[
         Path | None,
         typer.Option("--receipt", help="Where to keep the signed receipt; a folder for those of several alerts."),
@@ -73,19 +86,21 @@ def send(
     """Send alerts to the exchange, and check the receipts it answers with. Sending twice makes no second alert."""
     named = alert_files(files or ())
     if len(named) > 1 and cap is None:
-        _send_together(voice, connection, named, receipts=receipt)
+        _send_together(voice, connection, named, form=form, receipts=receipt)
         return
     alert = read_alert(named[0] if named else None, cap=cap, participant=connection.participant)
-    with connection.client() as client:
+    with connection.client(form) as client:
         accepted = client.send(alert)
     if receipt is not None:
         write_output(receipt, accepted.receipt_jws.encode("ascii"))
     voice.answer(told.accepted_document(accepted), told.accepted(accepted))
 
 
-def _send_together(voice: Voice, connection: Connection, files: Sequence[Path], *, receipts: Path | None) -> None:
+def _send_together(
+    voice: Voice, connection: Connection, files: Sequence[Path], *, form: SubmissionForm | None, receipts: Path | None
+) -> None:
     alerts = [read_alert(file, cap=None, participant=connection.participant) for file in files]
-    with connection.client() as client:
+    with connection.client(form) as client:
         results = list(zip(files, client.send_batch(alerts), strict=True))
     for _, result in results:
         if receipts is not None and isinstance(result, Accepted):
@@ -95,10 +110,17 @@ def _send_together(voice: Voice, connection: Connection, files: Sequence[Path], 
         raise typer.Exit(1)
 
 
-def preview(*, voice: Voice, connection: Connection, file: FileArgument = None, cap: CapOption = None) -> None:
+def preview(
+    *,
+    voice: Voice,
+    connection: Connection,
+    file: FileArgument = None,
+    cap: CapOption = None,
+    form: FormOption = None,
+) -> None:
     """Ask the exchange who would receive an alert, and why; nothing is sent on."""
     alert = read_alert(file, cap=cap, participant=connection.participant)
-    with connection.client() as client:
+    with connection.client(form) as client:
         considered = client.preview(alert)
     voice.answer(considered.model_dump(mode="json"), told.preview(considered))
 

@@ -16,7 +16,7 @@ import orjson
 from lacolle.certificates import LocalAuthority
 from lacolle.client import Client
 from lacolle.demo.hosting import Host
-from lacolle.demo.partners import PATH, PartnerEndpoint
+from lacolle.demo.partners import PATH, MemberKeys, PartnerEndpoint
 from lacolle.demo.scenario import Step, document_of
 from lacolle.folder import ExchangeFolder, read_folder
 from lacolle.processes.lineup import Part
@@ -112,14 +112,14 @@ async def running_demo(directory: Path, host: Host, *, environment: Mapping[str,
             )
             for each, member in world.members.items()
         }
-        trusted = {key.kid: key.public for member in world.members.values() for key in member.keys}
-        trusted[folder.keys.transport.kid] = folder.keys.transport.public
+        senders = MemberKeys(world.members.values())
         partners = {
             each: PartnerEndpoint(
                 world.members[each],
                 bound=sock,
                 certificate=authority.issue(each),
-                keys=trusted,
+                exchange=folder.keys.transport.public,
+                senders=senders,
                 client=clients[each],
             )
             for each, sock in bound.items()

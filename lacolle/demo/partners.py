@@ -1,14 +1,15 @@
 """Partners as real HTTPS servers: each checks who hands it an alert, keeps it, and acknowledges with its own signature.
 
 A partner takes a message only when the exchange's transport key signed the request (RFC 9421), knows a message that
-comes again by its Idempotency-Key, and, where it reads the native form, checks the sending agency's own signature.
+comes again by its Idempotency-Key, and, where it reads the native form, verifies its copy: the agency's own signature,
+or the exchange's on a copy from which something is withheld, and the manifest that says what.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,12 +20,13 @@ import structlog
 from adapters.signatures import NonceMemory, RequestNotTrustedError, SentRequest, verify_request
 from lacolle.certificates import IssuedCertificate
 from lacolle.client import Client
+from lacolle.client.forms import CopyNotTrustedError, Handed, VerifiedCopy, verify_copy
+from lacolle.client.senders import Owner, SenderKeys, SenderUnknownError
 from lacolle.door.server import http_server, tls_context
 from lacolle.errors import LacolleError
 from lacolle.samples import Member
 from schemas.evidence import AcknowledgementStatus
-from schemas.ids import KeyId
-from schemas.signing.jws import ALERT, MalformedJwsError, SignatureNotTrustedError, read_compact, verify
+from schemas.ids import AlertId, KeyId
 from schemas.signing.keys import PublicKey
 
 log = structlog.get_logger(__name__)
@@ -40,11 +42,15 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A message that a partner took: which alert, in which form, and its bytes."""
+    """A message that a partner took: which alert, in which form, its bytes, and what of it was verified.
+
+    ``copy`` is None for a format that holds no signature.
+    """
 
     alert_id: str
     content_type: str
     body: bytes
+    copy: VerifiedCopy | None
 
 
 @dataclass(slots=True)
@@ -56,8 +62,21 @@ class Inbox:
     turned_away: int = 0
 
 
+class MemberKeys:
+    """The keys of a world's members, each its owner's at any time; see ``lacolle.client.senders.SenderKeys``."""
+
+    def __init__(self, members: Iterable[Member]) -> None:
+        self._owners: Mapping[KeyId, Owner] = {
+            key.kid: (member.participant, key.public) for member in members for key in member.keys
+        }
+
+    def find(self, kid: KeyId, *, at: datetime) -> Owner | None:  # noqa: ARG002 - the demonstration ends before its keys do
+        """Return whose a key is; None for nobody's."""
+        return self._owners.get(kid)
+
+
 class PartnerEndpoint:
-    """One partner's server. ``keys`` are the public keys it trusts: the exchange's, and every agency's."""
+    """One partner's server. It trusts the exchange's transport key, ``exchange``, and the keys of ``senders``."""
 
     def __init__(
         self,
@@ -65,7 +84,8 @@ class PartnerEndpoint:
         *,
         bound: socket.socket,
         certificate: IssuedCertificate,
-        keys: Mapping[KeyId, PublicKey],
+        exchange: PublicKey,
+        senders: SenderKeys,
         client: Client,
     ) -> None:
         if member.endpoint is None:
@@ -74,7 +94,8 @@ class PartnerEndpoint:
         self.inbox = Inbox()
         self._url = member.endpoint
         self._bound = bound
-        self._keys = keys
+        self._exchange: Mapping[KeyId, PublicKey] = {exchange.kid: exchange}
+        self._senders = senders
         self._client = client
         self._nonces = NonceMemory()
         self._to_acknowledge: asyncio.Queue[str] = asyncio.Queue()
@@ -108,9 +129,9 @@ class PartnerEndpoint:
         fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         try:
             request = SentRequest(method="POST", url=self._url, headers=fields, body=body)
-            verify_request(request, keys=self._keys.get, nonces=self._nonces, now=datetime.now(tz=UTC))
+            verify_request(request, keys=self._exchange.get, nonces=self._nonces, now=datetime.now(tz=UTC))
             return self._take(dict(fields), body)
-        except (RequestNotTrustedError, MalformedJwsError, SignatureNotTrustedError):
+        except (RequestNotTrustedError, CopyNotTrustedError, SenderUnknownError):
             self.inbox.turned_away += 1
             return _FORBIDDEN
 
@@ -119,13 +140,18 @@ class PartnerEndpoint:
         content_type = fields.get("content-type", "")
         if delivery_id is None or alert_id is None:
             return _BAD_REQUEST
-        if content_type == "application/jose":
-            submission = read_compact(body, ALERT)
-            verify(submission, self._keys.get(submission.kid))
+        manifest = fields.get("ce-manifest", "")
+        copy = self._verified(Handed(delivery_id, AlertId(alert_id), content_type, body, manifest))
         if delivery_id not in self.inbox.taken:
-            self.inbox.taken[delivery_id] = Taken(alert_id=alert_id, content_type=content_type, body=body)
+            self.inbox.taken[delivery_id] = Taken(alert_id, content_type, body, copy)
             self._to_acknowledge.put_nowait(delivery_id)
         return _NO_CONTENT
+
+    def _verified(self, handed: Handed) -> VerifiedCopy | None:
+        """Return what a copy says, None for another format. Raises ``CopyNotTrustedError``, ``SenderUnknownError``."""
+        if self.member.format != "native":
+            return None
+        return verify_copy(handed, senders=self._senders, exchange=lambda: self._exchange)
 
     async def _acknowledge(self) -> None:
         while True:

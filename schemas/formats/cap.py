@@ -8,20 +8,22 @@ others. A CAP 1.1 message leaves as CAP 1.2; its ``Z`` becomes ``-00:00`` as CAP
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lxml import etree
 
 from schemas.alerts.catalogue import Fault, InvalidAlertError, parse_alert
 from schemas.alerts.header import Alert, instant
 from schemas.bilingual import Bilingual
+from schemas.formats.cap_gaps import copy_values
 from schemas.formats.cap_reader import locate, native_document
 from schemas.formats.cap_signature import MOST_SIGNATURES, WrongSignatureError, judge
 from schemas.formats.cap_tree import Tree, read_tree
-from schemas.formats.cap_writer import cap_element
+from schemas.formats.cap_writer import Values, alert_values, cap_element
 from schemas.formats.safe_xml import Element, XmlError, line_of, parse_xml
 from schemas.ids import ParticipantId
 from schemas.signing.strict_json import JsonValue
+from schemas.withholding.manifest import Manifest
 
 
 class CapError(Exception):
@@ -58,7 +60,21 @@ def write_cap(alert: Alert) -> bytes:
 
     Info blocks without ``expires`` get the header's. See ``schemas.formats.cap_writer`` for what becomes of the rest.
     """
-    root = cap_element(alert)
+    document: dict[str, JsonValue] = alert.model_dump(mode="json", exclude_unset=True)
+    return _message(alert_values(document))
+
+
+def write_cap_copy(document: Mapping[str, JsonValue], manifest: Manifest) -> bytes:
+    """Return what a recipient may have of an alert as a CAP 1.2 message, which says what it lacks.
+
+    The schema of OASIS accepts it; see ``schemas.formats.cap_gaps``. Raises ``NotWritableError``, and ``KeyError`` for
+    a type that there is not.
+    """
+    return _message(copy_values(document, manifest))
+
+
+def _message(values: Values) -> bytes:
+    root = cap_element(values)
     etree.indent(root)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 

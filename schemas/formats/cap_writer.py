@@ -5,6 +5,9 @@ places that CAP has for the purpose: its type, TLP label, handling codes and pur
 value of its body as a ``parameter`` of every info block, named by its place in the native form
 (``lacolle:/body/vehicle/vin``); its files as ``resource``. A Restricted alert that says no ``restriction`` gets it from
 its caveat. An alert without info blocks has no room for its body.
+
+What is read here is the document: any member may be missing, as in a copy from which something is withheld, and is
+then missing in the message too. What CAP can't do without, ``schemas.formats.cap_gaps`` fills.
 """
 
 from __future__ import annotations
@@ -14,26 +17,61 @@ from typing import Any, Final, TypeAlias
 
 from lxml import etree
 
-from schemas.alerts.fields import Part
-from schemas.alerts.header import Alert, Area, Info
-from schemas.alerts.resources import Resource
-from schemas.alerts.types.public_warning import AreaAsWritten, InfoMore, PublicWarning, PublicWarningAlert
 from schemas.alerts.written import write_cap_references, write_listed
 from schemas.formats.cap_grammar import ALERT, CAP_12, Row
+from schemas.formats.cap_reader import TYPE
 from schemas.formats.safe_xml import Element
-from schemas.signing.strict_json import escaped
+from schemas.ids import AlertType, ParticipantId
+from schemas.signing.strict_json import JsonValue, escaped
+from schemas.withholding.shapes import Shape, shape_at, shape_of
 
 PREFIX: Final = "lacolle:"
 
 Values: TypeAlias = Mapping[str, Any]
 """What an element holds, by the names of its children: texts, ``Values``, or sequences of either; None for no child."""
 
+Members: TypeAlias = Mapping[str, JsonValue]
+"""The members of an object of an alert, or of what is left of it."""
 
-def cap_element(alert: Alert) -> Element:
-    """Return the ``alert`` element of an alert's CAP 1.2 message."""
+
+def cap_element(values: Values) -> Element:
+    """Return the ``alert`` element that holds these values."""
     root = etree.fromstring(f'<alert xmlns="{CAP_12}"/>')
-    _fill(root, ALERT.rows, _alert_values(alert))
+    _fill(root, ALERT.rows, values)
     return root
+
+
+def alert_values(document: Members) -> Values:
+    """Return what the ``alert`` element of an alert holds.
+
+    Raises ``KeyError`` for a type that there is not. Members that the type does not have are left out.
+    """
+    alert_type = AlertType(str(document.get("type")))
+    shape = shape_of(alert_type)
+    body = _object(document.get("body"))
+    written = body if alert_type == TYPE else {}
+    cap_sender = _text(written.get("sender"))
+    extra = () if cap_sender else tuple(_parameters(document, shape, with_body=alert_type != TYPE))
+    files = () if alert_type == TYPE else tuple(_files(body, shape_at(shape, ("body",))))
+    info = _objects(document.get("info"))
+    expires = _text(document.get("expires"))
+    return {
+        **document,
+        "sender": cap_sender or document.get("sender"),
+        "restriction": document.get("restriction") if cap_sender else _restriction(document),
+        "addresses": _either(written, "addresses", write_listed(_texts(document.get("addresses")))),
+        "code": [*_texts(document.get("code")), *(() if cap_sender else _codes(document))],
+        "references": _either(written, "references", _references(document, cap_sender=cap_sender)),
+        "incidents": _either(written, "incidents", write_listed(_texts(document.get("incidents")))),
+        "info": [
+            {
+                **_info_values(block, more, expires=expires),
+                "parameter": [*_objects(more.get("parameter")), *extra],
+                "resource": [*_objects(more.get("resource")), *files],
+            }
+            for block, more in _beside(info, written.get("info"))
+        ],
+    }
 
 
 def _fill(element: Element, rows: Sequence[Row], values: Values) -> None:
@@ -48,111 +86,118 @@ def _fill(element: Element, rows: Sequence[Row], values: Values) -> None:
                 child.text = item
 
 
-def _alert_values(alert: Alert) -> Values:
-    written = alert.body if isinstance(alert, PublicWarningAlert) else PublicWarning()
-    imported = written.sender is not None
-    cap_sender = written.sender or alert.sender
-    references = write_cap_references(alert.references, participant=alert.sender, cap_sender=cap_sender)
-    extra = () if imported else tuple(_parameters(alert))
-    files = () if isinstance(alert.body, PublicWarning) else tuple(_files(alert.body))
-    blocks = written.info or (InfoMore(),) * len(alert.info)
+def _info_values(info: Members, more: Members, *, expires: str | None) -> Values:
     return {
-        **_members(alert),
-        "sender": cap_sender,
-        "restriction": alert.restriction if imported else _restriction(alert),
-        "addresses": _either(written.addresses, write_listed(alert.addresses)),
-        "code": alert.code if imported else (*alert.code, *_codes(alert)),
-        "references": _either(written.references, references),
-        "incidents": _either(written.incidents, write_listed(alert.incidents)),
-        "info": [
-            {
-                **_info_values(info, more, expires=alert.expires),
-                "parameter": [*map(_members, more.parameter), *extra],
-                "resource": [_members(file) for file in (*more.resource, *files)],
-            }
-            for info, more in zip(alert.info, blocks, strict=True)
+        **info,
+        "expires": info.get("expires") or expires,
+        "eventCode": _objects(more.get("eventCode")),
+        "area": [
+            {**area, **{name: drawn for name in ("polygon", "circle") if (drawn := written.get(name)) is not None}}
+            for area, written in _beside(_objects(info.get("area")), more.get("area"))
         ],
     }
 
 
-def _info_values(info: Info, more: InfoMore, *, expires: str | None) -> Values:
-    areas = more.area or (AreaAsWritten(),) * len(info.area)
-    return {
-        **_members(info),
-        "expires": info.expires or expires,
-        "eventCode": [_members(code) for code in more.eventCode],
-        "area": [_area_values(area, written) for area, written in zip(info.area, areas, strict=True)],
-    }
+def _beside(items: Sequence[Members], more: JsonValue) -> Iterator[tuple[Members, Members]]:
+    """Yield each item with what else is said of it at its position.
+
+    Where an item of either list is withheld, nobody can tell which one goes with which, and nothing else is said.
+    """
+    others = _objects(more)
+    if len(others) != len(items):
+        others = [{}] * len(items)
+    yield from zip(items, others, strict=True)
 
 
-def _area_values(area: Area, written: AreaAsWritten) -> Values:
-    return {
-        **_members(area),
-        "polygon": area.polygon if written.polygon is None else written.polygon,
-        "circle": area.circle if written.circle is None else written.circle,
-        "geocode": [_members(code) for code in area.geocode],
-    }
+def _references(document: Members, *, cap_sender: str | None) -> str:
+    sender = str(document.get("sender"))
+    whole = [text for text in _texts(document.get("references")) if text.count(",") == 2]  # noqa: PLR2004 - sender, identifier, sent
+    return write_cap_references(whole, participant=ParticipantId(sender), cap_sender=cap_sender or sender)
 
 
-def _members(part: Part) -> Values:
-    """Return a part's members; those that are not texts are said otherwise by the caller, or are none of CAP's."""
-    return vars(part)
+def _either(written: Members, name: str, otherwise: str) -> JsonValue:
+    said = written.get(name)
+    return otherwise or None if said is None else said
 
 
-def _either(written: str | None, otherwise: str) -> str | None:
-    return otherwise or None if written is None else written
+def _restriction(document: Members) -> JsonValue:
+    if document.get("restriction") is not None or document.get("scope") != "Restricted":
+        return document.get("restriction")
+    handling = _object(document.get("handling"))
+    caveat = _object(handling.get("caveat"))
+    tlp = _text(handling.get("tlp"))
+    lines = [None if tlp is None else f"TLP:{tlp}", _text(caveat.get("fr")), _text(caveat.get("en"))]
+    return "\n".join(line for line in lines if line is not None) or None
 
 
-def _restriction(alert: Alert) -> str | None:
-    if alert.restriction is not None or alert.scope != "Restricted":
-        return alert.restriction
-    caveat = alert.handling.caveat
-    label = f"TLP:{alert.handling.tlp}"
-    return label if caveat is None else f"{label}\n{caveat.fr}\n{caveat.en}"
-
-
-def _codes(alert: Alert) -> Iterator[str]:
-    yield f"{PREFIX}type:{alert.type}"
-    yield f"{PREFIX}tlp:{alert.handling.tlp}"
-    yield f"{PREFIX}purpose:{alert.handling.purpose}"
-    for code in alert.handling.codes:
+def _codes(document: Members) -> Iterator[str]:
+    handling = _object(document.get("handling"))
+    named = (("type", document.get("type")), ("tlp", handling.get("tlp")), ("purpose", handling.get("purpose")))
+    for name, value in named:
+        if (text := _text(value)) is not None:
+            yield f"{PREFIX}{name}:{text}"
+    for code in _texts(handling.get("codes")):
         yield f"{PREFIX}handling:{code}"
 
 
-def _parameters(alert: Alert) -> Iterator[Values]:
-    if alert.handling.caveat is not None:
-        yield from _leaves(alert.handling.caveat, "/handling/caveat")
-    if not isinstance(alert.body, PublicWarning):
-        yield from _leaves(alert.body, "/body")
+def _parameters(document: Members, shape: Shape, *, with_body: bool) -> Iterator[Values]:
+    caveat = _object(document.get("handling")).get("caveat")
+    yield from _leaves(caveat, shape_at(shape, ("handling", "caveat")), "/handling/caveat")
+    if with_body:
+        yield from _leaves(document.get("body"), shape_at(shape, ("body",)), "/body")
 
 
-def _leaves(value: object, pointer: str) -> Iterator[Values]:
+def _leaves(value: JsonValue, shape: Shape, pointer: str) -> Iterator[Values]:
     """Yield every value below a place as a CAP parameter; what was left out of the alert is left out here."""
     match value:
-        case None | Resource():
+        case None:
             pass
-        case Part():
-            for name in type(value).model_fields:
-                if name in value.model_fields_set:
-                    yield from _leaves(getattr(value, name), pointer + escaped(name))
-        case tuple():
+        case dict() if _is_file(shape):
+            pass
+        case dict():
+            for name, member in value.items():
+                if name in shape.members:
+                    yield from _leaves(member, shape.members[name], pointer + escaped(name))
+        case list():
             for index, item in enumerate(value):
-                yield from _leaves(item, f"{pointer}/{index}")
+                yield from _leaves(item, shape_at(shape, (index,)), f"{pointer}/{index}")
         case bool():
             yield {"valueName": PREFIX + pointer, "value": "true" if value else "false"}
         case _:
             yield {"valueName": PREFIX + pointer, "value": str(value)}
 
 
-def _files(value: object) -> Iterator[Resource]:
+def _files(value: JsonValue | Members, shape: Shape) -> Iterator[Members]:
     match value:
-        case Resource():
+        case dict() if _is_file(shape):
             yield value
-        case Part():
-            for name in type(value).model_fields:
-                yield from _files(getattr(value, name))
-        case tuple():
-            for item in value:
-                yield from _files(item)
+        case dict():
+            for name, member in value.items():
+                if name in shape.members:
+                    yield from _files(member, shape.members[name])
+        case list():
+            for index, item in enumerate(value):
+                yield from _files(item, shape_at(shape, (index,)))
         case _:
             pass
+
+
+def _is_file(shape: Shape) -> bool:
+    """Whether a place holds a file, by its type's schema: what is left of one may not say its media type."""
+    return "mimeType" in shape.members
+
+
+def _object(value: JsonValue) -> Members:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: JsonValue) -> list[Members]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _text(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _texts(value: JsonValue) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -137,19 +137,32 @@ def sign_manifest(manifest: Manifest, *, key: SigningKey) -> bytes:
 def verify_derived(unverified: Unverified, key: PublicKey | None) -> DerivedCopy:
     """Return a derived copy that ``key``, the exchange's, signed; it is read with the profile ``REDACTED_ALERT``.
 
-    Raises ``SignatureNotTrustedError`` as ``jws.verify``, ``MalformedCopyError`` for a payload that is not canonical,
-    has other members than alert and manifest, or a manifest that is none.
+    Raises ``SignatureNotTrustedError`` as ``jws.verify``, and as ``read_derived``.
     """
-    match _canonical(verify(unverified, key)):
+    return read_derived(verify(unverified, key))
+
+
+def verify_manifest(unverified: Unverified, key: PublicKey | None) -> Manifest:
+    """Return a manifest that ``key``, the exchange's, signed; raises as ``verify_derived``."""
+    return read_manifest(verify(unverified, key))
+
+
+def read_derived(payload: bytes) -> DerivedCopy:
+    """Return what the payload of a derived copy says, for those to whom the exchange itself gave it.
+
+    Raises ``MalformedCopyError`` for a payload that is not canonical, has other members than alert and manifest, or a
+    manifest that is none.
+    """
+    match _canonical(payload):
         case {"alert": dict(alert), "manifest": manifest, **rest} if not rest:
             return DerivedCopy(alert, _manifest(manifest))
         case _:
             raise MalformedCopyError(_NOT_A_COPY)
 
 
-def verify_manifest(unverified: Unverified, key: PublicKey | None) -> Manifest:
-    """Return a manifest that ``key``, the exchange's, signed; raises as ``verify_derived``."""
-    return _manifest(_canonical(verify(unverified, key)))
+def read_manifest(payload: bytes) -> Manifest:
+    """Return what the payload of a manifest says; for whom, and what it raises, as ``read_derived``."""
+    return _manifest(_canonical(payload))
 
 
 def _refuse_traces(

@@ -76,6 +76,7 @@ class Desk:
             folder=self.guarded.folder,
             participant=PARTNER,
             keys=self.keys,
+            exchange=self.client.exchange_keys,
             seen=seen,
             hands=Hands(handle=self.handle, refused=self.refuse, acknowledge=self.acknowledge, troubled=self.hear),
             now=MACHINE.now,
@@ -342,7 +343,7 @@ async def test_the_command_shows_each_alert(
             assert done.returncode in {0, 1}, done.stderr  # 1 for the same reason
             shown_once = done.stdout
             assert first not in shown_once
-            assert "signature vérifiée" in shown_once
+            assert "signature de l'expéditeur vérifiée" in shown_once
 
 
 async def test_a_partner_that_is_not_let_in_is_told_what_to_do(desk: Desk, tmp_path: Path) -> None:
@@ -355,6 +356,7 @@ async def test_a_partner_that_is_not_let_in_is_told_what_to_do(desk: Desk, tmp_p
             folder=tmp_path,
             participant=stranger,
             keys=desk.keys,
+            exchange=desk.client.exchange_keys,
             seen=seen,
             hands=hands,
             now=MACHINE.now,

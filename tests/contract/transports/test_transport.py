@@ -6,14 +6,18 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import assert_never
 
 import pytest
 
 from adapters.contract import Transport
+from adapters.formats import cap, native
 from adapters.transports.directory import DirectoryTransport
 from adapters.transports.https import HttpsTransport
-from schemas.parcels import Deferred, Delivered
+from schemas.parcels import Deferred, Delivered, Parcel
+from schemas.withholding.copies import CopyForm
 from tests.contract.transports.partner import MakeMessage, PartnerServer
+from tests.unit.adapters.copies import derived, identifying, original, presented, wanted_person
 
 
 class Ground(ABC):
@@ -25,6 +29,10 @@ class Ground(ABC):
     @abstractmethod
     def received(self) -> dict[str, set[bytes]]:
         """Return the bodies that the partner has, by the delivery id that it recognises them by."""
+
+    @abstractmethod
+    def manifests(self) -> dict[str, str]:
+        """Return what the partner was told beside a body, by the delivery id."""
 
     @abstractmethod
     async def cut(self) -> None:
@@ -49,6 +57,11 @@ class HttpsGround(Ground):
             found.setdefault(dict(request.headers)["Idempotency-Key"], set()).add(request.body)
         return found
 
+    def manifests(self) -> dict[str, str]:
+        """Return the fields of the requests."""
+        fields = [dict(request.headers) for request in self._server.requests]
+        return {each["Idempotency-Key"]: each["Ce-Manifest"] for each in fields if "Ce-Manifest" in each}
+
     async def cut(self) -> None:
         """Stop the server."""
         await self._server.stop()
@@ -69,9 +82,13 @@ class DirectoryGround(Ground):
         """Return what the files hold, by the delivery id in their names."""
         found: dict[str, set[bytes]] = {}
         for path in self._directory.iterdir():
-            delivery_id = path.stem.partition("-")[2]
-            found.setdefault(delivery_id, set()).add(path.read_bytes())
+            if path.suffix != ".manifest":
+                found.setdefault(path.stem.partition("-")[2], set()).add(path.read_bytes())
         return found
+
+    def manifests(self) -> dict[str, str]:
+        """Return the files beside the messages."""
+        return {path.stem.partition("-")[2]: path.read_text() for path in self._directory.glob("*.manifest")}
 
     async def cut(self) -> None:
         """Move the directory away."""
@@ -103,6 +120,40 @@ async def test_delivered_means_the_partner_has_it(ground: Ground, make_message: 
     message = make_message(body=bytes(range(256)))
     assert isinstance(await ground.transport.deliver(message), Delivered)
     assert ground.received() == {message.parcel.delivery_id: {message.body}}
+
+
+@pytest.mark.parametrize("form", CopyForm)
+async def test_every_form_of_a_copy_arrives_with_what_it_lacks(ground: Ground, form: CopyForm) -> None:
+    """Each form reaches the partner byte for byte, an SD-JWT with its manifest beside it, and others with nothing."""
+    message = native(copy_of(form))
+    assert message.content_type == form
+    for _again in range(2):
+        assert isinstance(await ground.transport.deliver(message), Delivered)
+    assert ground.received() == {message.parcel.delivery_id: {message.body}}
+    beside = {message.parcel.delivery_id: message.manifest} if form is CopyForm.PRESENTED else {}
+    assert ground.manifests() == beside
+
+
+def copy_of(form: CopyForm) -> Parcel:
+    """Return a copy in a form, which lacks something where it can."""
+    document = wanted_person()
+    match form:
+        case CopyForm.ORIGINAL:
+            return original(document)
+        case CopyForm.DERIVED:
+            return derived(document, identifying(document))
+        case CopyForm.PRESENTED:
+            return presented(document, identifying(document))
+        case _:
+            assert_never(form)
+
+
+async def test_a_cap_message_has_nothing_beside_it(ground: Ground) -> None:
+    """A CAP message says itself what it lacks; a manifest of bytes that the partner does not have proves nothing."""
+    message = cap(copy_of(CopyForm.PRESENTED))
+    assert isinstance(await ground.transport.deliver(message), Delivered)
+    assert ground.received() == {message.parcel.delivery_id: {message.body}}
+    assert ground.manifests() == {}
 
 
 async def test_the_same_delivery_again_is_recognisable(ground: Ground, make_message: MakeMessage) -> None:

@@ -15,6 +15,7 @@ from schemas.ids import KeyId
 from schemas.parcels import Parcel
 from schemas.signing.jws import ALERT, RECEIPT, sign_compact
 from schemas.signing.keys import SigningKey
+from tests.unit.adapters.copies import derived, disclosed, identifying, named, original, presented, wanted_person
 from tests.unit.bus import parcels
 from tests.unit.bus.parcels import NOON
 
@@ -81,11 +82,43 @@ def parcel(submitted: bytes) -> Parcel:
     return parcels.parcel(body=submitted)
 
 
-def test_native_is_the_submission_itself() -> None:
-    """A native partner gets the very bytes that the sender signed, whatever they are."""
+def test_native_is_the_copy_itself() -> None:
+    """A native partner gets the very bytes that were signed, whatever they are, and what goes beside them."""
     for body in (submission(ALERT_DOCUMENT), b"anything"):
         sent = parcel(body)
         assert native(sent) == Message(sent, "application/jose", sent.data_schema, "jws", body)
+
+
+def test_native_says_which_form_a_copy_has() -> None:
+    """Each form keeps its media type and has its file's ending; a manifest stays beside the SD-JWT that it is of."""
+    document = wanted_person()
+    derived_copy, whole = derived(document, identifying(document)), disclosed(document)
+    presented_copy = presented(document, identifying(document))
+    forms = [native(each) for each in (derived_copy, whole, presented_copy)]
+    assert [(each.content_type, each.extension) for each in forms] == [
+        ("application/redacted-alert+jws", "jws"),
+        ("application/alert+sd-jwt", "sd-jwt"),
+        ("application/alert+sd-jwt", "sd-jwt"),
+    ]
+    assert [each.manifest for each in forms] == ["", "", presented_copy.manifest]
+
+
+@pytest.mark.parametrize("writer", [native, cap])
+def test_an_unknown_form_is_not_passed_on(writer: Callable[[Parcel], Message]) -> None:
+    """A copy whose media type says nothing that a partner could verify goes nowhere."""
+    with pytest.raises(UntranslatableError, match=r"^format: no form of a copy$"):
+        writer(replace(parcel(b"x"), content_type="application/json"))
+
+
+def test_cap_of_a_copy_is_of_what_it_holds() -> None:
+    """A whole SD-JWT makes the message that its original makes; a copy that lacks something says so in its own."""
+    document = wanted_person()
+    assert cap(disclosed(document)).body == cap(original(document)).body
+    for lacking in (derived(document, identifying(document)), presented(document, identifying(document))):
+        message = cap(lacking)
+        assert (message.content_type, message.manifest) == ("application/cap+xml", "")
+        assert b"Incomplete copy:" in message.body
+        assert b"Whitlock" not in message.body
 
 
 def test_cap_is_the_alert_in_both_languages() -> None:
@@ -119,10 +152,26 @@ def test_what_is_no_alert_has_no_cap(body: bytes) -> None:
         cap(parcel(body))
 
 
-def test_another_media_type_stays() -> None:
-    """A native partner is told the media type that the parcel has."""
-    other = replace(parcel(b"x"), content_type="application/json")
-    assert native(other).content_type == "application/json"
+def _broken() -> list[Parcel]:
+    document = wanted_person()
+    lacking = presented(document, identifying(document))
+    copy = derived(document, identifying(document))
+    return [
+        replace(lacking, manifest="not a manifest"),
+        replace(lacking, manifest=submission(document).decode()),
+        replace(lacking, body=copy.body),
+        replace(copy, body=lacking.body),
+        replace(copy, alert_type=parcel(b"").alert_type),
+        derived(document, named(["/sent"])),
+        derived(document, named(["/msgType"])),
+    ]
+
+
+@pytest.mark.parametrize("lacking", _broken())
+def test_a_copy_that_is_none_has_no_cap(lacking: Parcel) -> None:
+    """Another's bytes, another type, no manifest, or no time of sending: the partner is told nothing at all."""
+    with pytest.raises(UntranslatableError, match=r"^format: cannot be written as cap$"):
+        cap(lacking)
 
 
 @pytest.mark.parametrize(("name", "writer"), [(Format.NATIVE, native), (Format.CAP, cap)])

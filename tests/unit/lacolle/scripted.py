@@ -12,12 +12,13 @@ from threading import Thread
 
 import orjson
 
+from lacolle.client.submissions import document_in
 from lacolle.client.surroundings import Surroundings
 from schemas.ids import KeyId
 from schemas.signing.canonical import canonical_bytes
-from schemas.signing.jws import ALERT, RECEIPT, read_compact, sign_compact
+from schemas.signing.jws import RECEIPT, sign_compact
 from schemas.signing.keys import SigningKey
-from schemas.signing.strict_json import JsonValue, parse_json
+from schemas.signing.strict_json import JsonValue
 
 NOW = datetime(2026, 1, 17, 19, 5, 9, tzinfo=UTC)
 ALERT_ID = "019bcd9f-1234-7abc-8def-0123456789ab"
@@ -42,12 +43,13 @@ class StillClock:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the scripted exchange answers once; status 0 is no answer at all."""
+    """What the scripted exchange answers once; status 0 is no answer at all, ``lines`` are JSON values one a line."""
 
     status: int
     body: object = None
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
+    lines: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,7 @@ class ScriptedExchange:
 
 def receipt_for(submission: bytes, key: SigningKey, **changes: JsonValue) -> str:
     """Return the receipt for a submission, with members changed."""
-    alert = parse_json(read_compact(submission, ALERT).payload)
-    assert isinstance(alert, dict)
+    alert = document_in(submission)
     claims = {
         "alert_id": ALERT_ID,
         "sender": alert["sender"],
@@ -157,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not answer.status:
             self.close_connection = True
             return
-        content = orjson.dumps(answer.body)
+        content = b"\n".join(map(orjson.dumps, answer.lines or (answer.body,)))
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)

@@ -11,14 +11,16 @@ import pytest
 
 import lacolle
 from lacolle.client import Accepted, Client
+from lacolle.client.submissions import document_in
 from lacolle.errors import ProblemError, ReceiptNotTrustedError, UnexpectedAnswerError
 from lacolle.keyfiles import write_key_file
 from schemas.alerts.catalogue import InvalidAlertError
 from schemas.bilingual import Bilingual
 from schemas.decisions import Lane
 from schemas.evidence import AcknowledgementStatus
-from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, read_compact, verify
+from schemas.signing.jws import ACKNOWLEDGEMENT, read_compact, verify
 from schemas.signing.keys import SigningKey
+from schemas.signing.sd_jwt import read_sd_jwt
 from schemas.signing.strict_json import JsonValue, parse_json
 from tests.unit.lacolle.scripted import (
     ALERT_ID,
@@ -29,6 +31,7 @@ from tests.unit.lacolle.scripted import (
     StillClock,
     accepted_body,
 )
+from tests.unit.schemas.alerts.samples import example
 
 STATUS: dict[str, JsonValue] = {
     "alert_id": ALERT_ID,
@@ -89,7 +92,51 @@ def test_an_accepted_alert_comes_back_with_its_receipt(
         ("us-ny.nysp", "3.1", Lane.URGENT)
     ]
     (request,) = exchange.to("/v1/alerts")
-    assert request.headers["content-type"] == "application/jose"
+    assert document_in(request.body) == alert
+    assert request.headers["content-type"] == "application/alert+sd-jwt"
+
+
+@pytest.mark.parametrize("form", ["jose", "sd-jwt"])
+def test_a_client_signs_in_the_form_it_was_told(
+    exchange: ScriptedExchange,
+    clock: StillClock,
+    agency_key: SigningKey,
+    alert: dict[str, JsonValue],
+    form: str,
+) -> None:
+    """Alerts and previews go out in the form that was asked for, with its media type."""
+    exchange.script["/v1/alerts/preview"] = [exchange.accept]
+    surroundings = clock.surroundings()
+    with Client(exchange.url, participant="ca-qc.sq", key=agency_key, form=form, surroundings=surroundings) as made:
+        made.send(alert)
+        with pytest.raises(UnexpectedAnswerError):
+            made.preview(alert)
+    posted = exchange.to("/v1/alerts") + exchange.to("/v1/alerts/preview")
+    assert [request.headers["content-type"] for request in posted] == [
+        {"jose": "application/jose", "sd-jwt": "application/alert+sd-jwt"}[form]
+    ] * 2
+
+
+def test_a_batch_holds_lines_of_either_form(
+    client: Client, exchange: ScriptedExchange, alert: dict[str, JsonValue]
+) -> None:
+    """Each alert is a line in the form that its type asks, and a line that was signed before stays as it is."""
+    warning = example("emergency-management.public-warning")
+    before = client.sign({**alert, "identifier": "SQ-2026-0117-0043"})
+
+    def answer(request: Request) -> Answer:
+        bodies = (accepted_body(line, exchange.key) for line in request.body.split(b"\n"))
+        return Answer(200, lines=tuple({"status": 201, "body": body} for body in bodies))
+
+    exchange.script["/v1/alerts/batch"] = [answer]
+    sent = client.send_batch([alert, warning, before])
+    (request,) = exchange.to("/v1/alerts/batch")
+    lines = request.body.split(b"\n")
+    assert [b"~" in line for line in lines] == [True, False, True]
+    assert [document_in(line) for line in lines[:2]] == [alert, warning]
+    assert lines[2] == before
+    assert request.headers["content-type"] == "application/jose-seq"
+    assert all(isinstance(each, Accepted) for each in sent)
 
 
 def test_an_invalid_alert_never_leaves(client: Client, exchange: ScriptedExchange) -> None:
@@ -152,12 +199,9 @@ def test_updates_and_cancellations_refer_to_what_they_change(
     """Update and Cancel are sent as alerts of their own that name the alert they follow."""
     client.update(alert, {**alert, "identifier": "SQ-2"})
     client.cancel(alert, identifier="SQ-3")
-    sent = [parse_json(read_compact(request.body, ALERT).payload) for request in exchange.to("/v1/alerts")]
-    assert [(each["msgType"], each["identifier"]) for each in sent if isinstance(each, dict)] == [
-        ("Update", "SQ-2"),
-        ("Cancel", "SQ-3"),
-    ]
-    assert all(each["references"] for each in sent if isinstance(each, dict))
+    sent = [document_in(request.body) for request in exchange.to("/v1/alerts")]
+    assert [(each["msgType"], each["identifier"]) for each in sent] == [("Update", "SQ-2"), ("Cancel", "SQ-3")]
+    assert all(each["references"] for each in sent)
 
 
 def test_a_preview_tells_every_decision(
@@ -258,7 +302,7 @@ def test_a_key_may_be_named_by_its_file(
     write_key_file(tmp_path / "sq.jwk", agency_key)
     path = str(tmp_path / "sq.jwk")
     with Client(exchange.url, participant="ca-qc.sq", key=path, surroundings=clock.surroundings()) as made:
-        assert read_compact(made.sign(alert), ALERT).kid == agency_key.kid
+        assert read_sd_jwt(made.sign(alert)).jws.kid == agency_key.kid
 
 
 def test_importing_the_package_costs_nothing() -> None:

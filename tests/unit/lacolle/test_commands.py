@@ -15,6 +15,7 @@ from lacolle.keyfiles import load_key_file, write_key_file
 from schemas.ids import KeyId
 from schemas.signing.jws import ALERT, read_compact, split_signatures, verify
 from schemas.signing.keys import SigningKey
+from schemas.signing.sd_jwt import read_sd_jwt, verify_sd_jwt
 from schemas.signing.strict_json import JsonValue, parse_json
 from tests.unit.lacolle.scripted import ALERT_ID, DELIVERY_ID, Answer, ScriptedExchange, accepted_body
 
@@ -78,8 +79,12 @@ def test_keygen_refuses_a_bad_name(tmp_path: Path, kid: str) -> None:
 
 
 def test_sign_writes_a_submission(key_file: Path, alert_file: Path, agency_key: SigningKey) -> None:
-    """What ``sign`` prints is the alert, signed with the key named."""
-    result = run("sign", alert_file, "--key", key_file, "--participant", "ca-qc.sq")
+    """What ``sign`` prints is the alert, signed with the key named in the form named, or that its type asks."""
+    command = ("sign", alert_file, "--key", key_file, "--participant", "ca-qc.sq")
+    for chosen in ((), ("--form", "sd-jwt")):
+        submission = read_sd_jwt(run(*command, *chosen).stdout.strip().encode())
+        assert verify_sd_jwt(submission, agency_key.public).document == parse_json(alert_file.read_bytes())
+    result = run(*command, "--form", "jose")
     payload = verify(read_compact(result.stdout.strip().encode(), ALERT), agency_key.public)
     assert parse_json(payload) == parse_json(alert_file.read_bytes())
 
@@ -153,10 +158,12 @@ def test_send_says_when_nobody_receives_it(connected: ScriptedExchange, alert_fi
 def test_send_takes_standard_input_and_what_was_signed_before(
     connected: ScriptedExchange, alert_file: Path, key_file: Path
 ) -> None:
-    """``-`` is standard input; a submission signed before is sent as it is, byte for byte."""
-    submission = run("sign", alert_file, "--key", key_file, "--participant", "ca-qc.sq").stdout.encode()
-    assert run("send", "-", given=submission).exit_code == 0
-    assert connected.to("/v1/alerts")[0].body == submission.strip()
+    """``-`` is standard input; a submission of either form signed before is sent as it is, byte for byte."""
+    command = ("sign", alert_file, "--key", key_file, "--participant", "ca-qc.sq")
+    for number, form in enumerate(("jose", "sd-jwt")):
+        submission = run(*command, "--form", form).stdout.encode()
+        assert run("send", "-", given=submission).exit_code == 0
+        assert connected.to("/v1/alerts")[number].body == submission.strip()
 
 
 @pytest.mark.parametrize(("language", "words"), [("fr", "nouvelles tentatives"), ("en", "trying again")])

@@ -11,7 +11,9 @@ from lacolle.errors import ConfigurationError
 from lacolle.folder import require_empty
 
 
-@pytest.mark.parametrize("content", [b"root:x:0:0", b"a.b", b"a.b.c.d", b"a.b.c=", b"\xff.\xfe.\xfd", b""])
+@pytest.mark.parametrize(
+    "content", [b"root:x:0:0", b"a.b", b"a.b.c.d", b"a.b.c=", b"a.b.c~d", b"a.b.c~~", b"~", b"\xff.\xfe.\xfd", b""]
+)
 def test_what_nobody_signed_is_not_sent(tmp_path: Path, content: bytes) -> None:
     """A file that is no alert and no compact JWS is refused here, and not by the exchange that got it."""
     (tmp_path / "file").write_bytes(content)
