@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.assay import Assayed, Assayer, StoredAgreements
 from gateway.errors import LogUnavailableError, OvertakenError, StoreError
 from gateway.registry import CurrentRegistry
-from gateway.store.agreements import read_agreements
+from gateway.store.agreed import read_agreements
 from gateway.store.changes import growths
 from gateway.store.engine import Store
 from gateway.store.registry import StoredStatement, read_registry, read_version

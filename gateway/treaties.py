@@ -31,7 +31,8 @@ from gateway.ratelimit import RateLimiter
 from gateway.registry import CurrentRegistry
 from gateway.screening import CLOCK_TOLERANCE
 from gateway.signatures.beside import Signatures
-from gateway.store.agreements import AgreementRecorded, SignatureWriter, StepWriter, is_proposed
+from gateway.store.agreed import is_proposed
+from gateway.store.agreements import AgreementRecorded, SignatureWriter, StepWriter
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
 from schemas.bilingual import Bilingual

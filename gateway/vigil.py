@@ -20,7 +20,8 @@ from gateway.assay import Assayed, Assayer
 from gateway.errors import LogUnavailableError
 from gateway.following import tell
 from gateway.registry import CurrentRegistry
-from gateway.store.agreements import move_version, read_agreements
+from gateway.store.agreed import read_agreements
+from gateway.store.agreements import move_version
 from gateway.store.committer import Batch, Committer
 from gateway.store.engine import Store
 from schemas.ids import AgreementId, JurisdictionCode

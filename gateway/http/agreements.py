@@ -20,7 +20,7 @@ from gateway.http.answers import json_answer
 from gateway.http.auth import bearer
 from gateway.http.bodies import read_body
 from gateway.http.services import services
-from gateway.store.agreements import read_history, read_proposals
+from gateway.store.agreed import read_history, read_proposals
 from gateway.tokens import Scope
 from schemas.ids import AgreementId, JurisdictionCode
 from schemas.signing.jws import AGREEMENT, MalformedJwsError, join_signatures

@@ -42,11 +42,12 @@ _AGREED: Final[Refusals] = (
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an operation refuses, and what it asks for: a scope of a token, or a signed body of this ``typ``."""
+    """What an operation refuses, and what it asks for: a scope of a token, or a body signed in ``form`` as ``typ``."""
 
     refusals: Refusals = ()
     scope: Scope | None = None
     signed: str | None = None
+    form: str = "compact JWS (RFC 7515)"
 
 
 _READ: Final = Scope.ALERTS_READ
@@ -65,7 +66,9 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
     ("post", "/v1/statements"): Terms(
         (*_BODY, errors.StatementRefusedError, errors.RateLimitedError, *_STORED), signed="authority-statement+jws"
     ),
-    ("post", "/v1/agreements"): Terms((*_AGREED, errors.UnsoundAgreementError), signed="agreement+jws"),
+    ("post", "/v1/agreements"): Terms(
+        (*_AGREED, errors.UnsoundAgreementError), signed="agreement+jws", form="general JWS (RFC 7515 section 7.2.1)"
+    ),
     ("post", "/v1/agreements/{agreement}/{version}/signatures"): Terms(
         (*_AGREED, errors.UnsoundAgreementError, errors.NotFoundError), signed="agreement+jws"
     ),
@@ -181,7 +184,7 @@ def _complete(operation: dict[str, Any], terms: Terms) -> None:
         responses[str(status)] = _refused(status, by_status[status])
     responses["default"] = _answered("Anything else that goes wrong")
     if terms.signed is not None:
-        operation["x-signed-body"] = {"format": "compact JWS (RFC 7515)", "typ": terms.signed}
+        operation["x-signed-body"] = {"format": terms.form, "typ": terms.signed}
 
 
 def _refused(status: int, kinds: Sequence[type[errors.GatewayError]]) -> dict[str, Any]:

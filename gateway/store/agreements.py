@@ -1,23 +1,15 @@
-"""Agreements in the database: documents, signatures and steps, each with its entry.
-
-Nothing read from here is trusted before ``gateway.assay`` has verified it again and held it against the log.
-"""
+"""Storing what parties sign of agreements: documents, signatures and steps, each once, each with its entry."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, assert_never
 
-import orjson
-from sqlalchemy import Column, ColumnElement, Row, Select, Table, insert, select, type_coerce, update
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import NullType
+from sqlalchemy import insert, select, update
 
-from agreements.book import Book, ConflictingVersionsError
+from agreements.book import ConflictingVersionsError
 from agreements.document import Agreement
-from agreements.life import Life, StepRefusedError
+from agreements.life import StepRefusedError
 from agreements.signed import (
     PartySignature,
     SignedAgreement,
@@ -25,13 +17,19 @@ from agreements.signed import (
     VerifiedAgreement,
     read_signed,
 )
-from agreements.steps import LoggedStep, StepKind, VerifiedStep, document_digest
-from audit.entry import Draft, Kind
-from audit.tables import log_entries
-from gateway.assay import StoredAgreements, StoredDocument, StoredEntry
+from agreements.steps import LoggedStep, VerifiedStep
 from gateway.errors import AgreementRefusedError
 from gateway.registry import CurrentRegistry, StagedRegistry
+from gateway.store.agreed import digest_of
 from gateway.store.committer import Batch
+from gateway.store.milestones import (
+    ended_entry,
+    in_force_entry,
+    proposed_entry,
+    replaced_entries,
+    signature_entry,
+    step_entry,
+)
 from gateway.store.tables import (
     agreement_proposals,
     agreement_signatures,
@@ -39,61 +37,7 @@ from gateway.store.tables import (
     agreements,
     registry_head,
 )
-from schemas.ids import AgreementId
-from schemas.signing.canonical import PlainValue
 from schemas.signing.jws import join_signatures
-from schemas.timestamps import utc_text
-
-STEP_KINDS: Final[Mapping[StepKind, Kind]] = {
-    StepKind.SUSPENSION: Kind.AGREEMENT_SUSPENDED,
-    StepKind.RESUMPTION: Kind.AGREEMENT_RESUMED,
-    StepKind.WITHDRAWAL: Kind.AGREEMENT_WITHDRAWN,
-    StepKind.ACCESSION: Kind.AGREEMENT_ACCEDED,
-}
-
-
-async def read_agreements(connection: AsyncConnection, *, since: int = 0) -> StoredAgreements:
-    """Return every complete agreement, every step, and the log's entries about them, from an index on."""
-    complete = await connection.execute(_of(agreements, agreements.c.signed, since))
-    stated = await connection.execute(_of(agreement_steps, agreement_steps.c.compact, since))
-    logged = await connection.execute(
-        select(
-            log_entries.c.log_index,
-            log_entries.c.kind,
-            log_entries.c.agreement,
-            *map(_as_it_is, (log_entries.c.salt, log_entries.c.content, log_entries.c.commitment)),
-        )
-        .where(
-            log_entries.c.agreement.is_not(None),
-            log_entries.c.alert_id.is_(None),
-            log_entries.c.log_index >= since,
-        )
-        .order_by(log_entries.c.log_index)
-    )
-    return StoredAgreements(
-        tuple(_document(row) for row in complete),
-        tuple(_document(row) for row in stated),
-        tuple(StoredEntry(index, kind, name, *map(_bytes, committed)) for index, kind, name, *committed in logged),
-    )
-
-
-def _of(table: Table, content: Column[bytes], since: int) -> Select[Any]:
-    columns = (table.c.agreement, table.c.version, _as_it_is(content).label("content"), table.c.log_index)
-    return select(*columns).where(table.c.log_index >= since).order_by(table.c.log_index)
-
-
-def _document(row: Row[Any]) -> StoredDocument:
-    return StoredDocument(row.agreement, row.version, _bytes(row.content), row.log_index)
-
-
-def _as_it_is(column: ColumnElement[bytes]) -> ColumnElement[Any]:
-    """Return a column whose values are not converted: SQLite may hold a text there, which is an alteration."""
-    return type_coerce(column, NullType())
-
-
-def _bytes(value: object) -> bytes:
-    """Return bytes as they are; whatever else stands in their place was never signed."""
-    return value if isinstance(value, bytes) else b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +86,8 @@ async def complete(
         return AgreementRecorded(known, replayed=True)
     for signature in await _unlogged(batch, item.signed):
         batch.log.append(signature_entry(item.signed, signature))
-    index = batch.log.append(_in_force_entry(item))
-    for draft in _replaced_entries(before, document):
+    index = batch.log.append(in_force_entry(item))
+    for draft in replaced_entries(before, document):
         batch.log.append(draft)
     await batch.connection.execute(
         insert(agreements),
@@ -195,7 +139,7 @@ class SignatureWriter:
         """Return a file with the signatures that its document has already, each verified again."""
         stored = await batch.connection.execute(
             select(agreement_signatures.c.party, agreement_signatures.c.compact).where(
-                agreement_signatures.c.digest == _digest(item)
+                agreement_signatures.c.digest == digest_of(item)
             )
         )
         compacts = {signature.party: signature.compact for signature in item.signatures}
@@ -207,12 +151,12 @@ async def _record(batch: Batch, item: SignedAgreement) -> AgreementRecorded:
     """Store a proposal where it is new, and the signatures over it that are."""
     fresh = await _unlogged(batch, item)
     proposed: int | None = await batch.connection.scalar(
-        select(agreement_proposals.c.log_index).where(agreement_proposals.c.digest == _digest(item))
+        select(agreement_proposals.c.log_index).where(agreement_proposals.c.digest == digest_of(item))
     )
     index = await _propose(batch, item) if proposed is None else proposed
     for signature in fresh:
         index = batch.log.append(signature_entry(item, signature))
-        row = {"digest": _digest(item), "party": signature.party, "compact": signature.compact, "log_index": index}
+        row = {"digest": digest_of(item), "party": signature.party, "compact": signature.compact, "log_index": index}
         await batch.connection.execute(insert(agreement_signatures), [row])
     return AgreementRecorded(index, replayed=not fresh)
 
@@ -255,9 +199,9 @@ class StepWriter:
         except StepRefusedError as error:
             return AgreementRefusedError(error.reason)
         life = book.chapters[item.step.about].life
-        index = batch.log.append(_step_entry(item, life))
+        index = batch.log.append(step_entry(item, life))
         if life.ended is not None:
-            batch.log.append(_ended_entry(item, life))
+            batch.log.append(ended_entry(item, life))
         step = item.step
         await batch.connection.execute(
             insert(agreement_steps),
@@ -286,30 +230,19 @@ async def move_version(batch: Batch, staged: StagedRegistry, index: int) -> None
 async def _unlogged(batch: Batch, item: SignedAgreement) -> list[PartySignature]:
     """Return the signatures of a file that were not stored with their document before."""
     stored = await batch.connection.scalars(
-        select(agreement_signatures.c.party).where(agreement_signatures.c.digest == _digest(item))
+        select(agreement_signatures.c.party).where(agreement_signatures.c.digest == digest_of(item))
     )
     parties = set(stored)
     return [signature for signature in item.signatures if signature.party not in parties]
 
 
 async def _propose(batch: Batch, item: SignedAgreement) -> int:
-    first = item.signatures[0]
-    index = batch.log.append(
-        _entry(
-            Kind.AGREEMENT_PROPOSED,
-            item.document,
-            {
-                "version": item.document.version,
-                "digest": document_digest(item.payload),
-                "jurisdiction": first.party,
-            },
-        )
-    )
+    index = batch.log.append(proposed_entry(item))
     await batch.connection.execute(
         insert(agreement_proposals),
         [
             {
-                "digest": _digest(item),
+                "digest": digest_of(item),
                 "agreement": item.document.id,
                 "version": item.document.version,
                 "payload": item.payload,
@@ -318,137 +251,3 @@ async def _propose(batch: Batch, item: SignedAgreement) -> int:
         ],
     )
     return index
-
-
-def _digest(item: SignedAgreement) -> bytes:
-    return hashlib.sha256(item.payload).digest()
-
-
-def signature_entry(signed: SignedAgreement, signature: PartySignature) -> Draft:
-    """Return the entry of one party's signature."""
-    return _entry(
-        Kind.AGREEMENT_SIGNED,
-        signed.document,
-        {
-            "version": signed.document.version,
-            "digest": document_digest(signed.payload),
-            "jurisdiction": signature.party,
-            "kid": signature.kid,
-            "signed_at": utc_text(signature.signed_at),
-        },
-    )
-
-
-def _in_force_entry(item: VerifiedAgreement) -> Draft:
-    return _entry(
-        Kind.AGREEMENT_IN_FORCE,
-        item.document,
-        {
-            "version": item.document.version,
-            "digest": document_digest(item.signed.payload),
-            "from": item.document.valid.start,
-            "until": item.document.valid.until,
-        },
-    )
-
-
-def _replaced_entries(book: Book, document: Agreement) -> list[Draft]:
-    earlier = [version for name, version in book.chapters if name == document.id and version < document.version]
-    return [
-        _entry(
-            Kind.AGREEMENT_REPLACED,
-            document,
-            {"version": version, "by": document.version, "from": document.valid.start},
-        )
-        for version in sorted(earlier)
-    ]
-
-
-def _step_entry(item: VerifiedStep, life: Life) -> Draft:
-    step = item.step
-    content: dict[str, PlainValue] = {
-        "version": step.version,
-        "digest": step.digest,
-        "jurisdiction": step.party,
-        "kid": item.kid,
-        "statement": f"sha-256:{item.digest.hex()}",
-        "stated_at": step.at,
-    }
-    match step.step:
-        case StepKind.RESUMPTION:
-            running = life.open_suspension
-            content["awaits"] = [] if running is None else sorted(life.bound - running.resuming)
-        case StepKind.SUSPENSION | StepKind.WITHDRAWAL | StepKind.ACCESSION:
-            pass
-        case unreachable:
-            assert_never(unreachable)
-    return _life_entry(STEP_KINDS[step.step], step.agreement, life, content)
-
-
-def _ended_entry(item: VerifiedStep, life: Life) -> Draft:
-    step = item.step
-    content: dict[str, PlainValue] = {"version": step.version, "digest": step.digest, "jurisdiction": step.party}
-    return _life_entry(Kind.AGREEMENT_ENDED, step.agreement, life, content)
-
-
-def _life_entry(kind: Kind, agreement: AgreementId, life: Life, content: Mapping[str, PlainValue]) -> Draft:
-    return Draft(
-        kind=kind,
-        actor=None,
-        jurisdictions=tuple(life.members),
-        alert_id=None,
-        agreement=agreement,
-        content=content,
-    )
-
-
-def _entry(kind: Kind, document: Agreement, content: Mapping[str, PlainValue]) -> Draft:
-    return Draft(
-        kind=kind,
-        actor=None,
-        jurisdictions=tuple(document.parties),
-        alert_id=None,
-        agreement=document.id,
-        content=content,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class StoredProposal:
-    """A document that was proposed, as bytes, and the signatures over it so far; nothing in it is verified here."""
-
-    payload: bytes
-    compacts: tuple[bytes, ...]
-
-
-async def is_proposed(connection: AsyncConnection, signed: SignedAgreement) -> bool:
-    """Say whether a document was proposed, or stands among the complete ones."""
-    proposed = select(agreement_proposals.c.log_index).where(agreement_proposals.c.digest == _digest(signed))
-    standing = select(agreements.c.log_index).where(
-        agreements.c.agreement == signed.document.id, agreements.c.version == signed.document.version
-    )
-    return (await connection.execute(proposed.union_all(standing))).first() is not None
-
-
-async def read_proposals(connection: AsyncConnection) -> Sequence[StoredProposal]:
-    """Return every proposal with its signatures, the latest last."""
-    said = await connection.execute(
-        select(agreement_signatures.c.digest, agreement_signatures.c.compact).order_by(agreement_signatures.c.log_index)
-    )
-    compacts: dict[bytes, list[bytes]] = {}
-    for row in said:
-        compacts.setdefault(row.digest, []).append(row.compact)
-    rows = await connection.execute(
-        select(agreement_proposals.c.digest, agreement_proposals.c.payload).order_by(agreement_proposals.c.log_index)
-    )
-    return [StoredProposal(row.payload, tuple(compacts.get(row.digest, ()))) for row in rows]
-
-
-async def read_history(connection: AsyncConnection, agreement: AgreementId) -> Sequence[Mapping[str, Any]]:
-    """Return the log's entries about an agreement and no alert, in their order, as the JSON that they are."""
-    contents = await connection.scalars(
-        select(log_entries.c.content)
-        .where(log_entries.c.agreement == agreement, log_entries.c.alert_id.is_(None))
-        .order_by(log_entries.c.log_index)
-    )
-    return [orjson.loads(content) for content in contents]

@@ -15,7 +15,8 @@ from audit.entry import Draft, Kind
 from gateway.assay import StoredAgreements
 from gateway.errors import StatementRefusedError, StoreError
 from gateway.registry import CurrentRegistry, StagedRegistry
-from gateway.store.agreements import move_version, read_agreements
+from gateway.store.agreed import read_agreements
+from gateway.store.agreements import move_version
 from gateway.store.committer import Batch
 from gateway.store.tables import authority_statements, jurisdictions, registry_head
 from schemas.bilingual import Bilingual

@@ -1,0 +1,112 @@
+"""What the database holds of agreements, as it stands there.
+
+Nothing read from here is trusted before ``gateway.assay`` has verified it again and held it against the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Column, ColumnElement, Row, Select, Table, select, type_coerce
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import NullType
+
+from agreements.signed import SignedAgreement
+from audit.tables import log_entries
+from gateway.assay import StoredAgreements, StoredDocument, StoredEntry
+from gateway.store.tables import agreement_proposals, agreement_signatures, agreement_steps, agreements
+from schemas.ids import AgreementId
+
+
+def digest_of(signed: SignedAgreement) -> bytes:
+    """Return what a document's row is known by: the SHA-256 of the bytes that its parties sign."""
+    return hashlib.sha256(signed.payload).digest()
+
+
+async def read_agreements(connection: AsyncConnection, *, since: int = 0) -> StoredAgreements:
+    """Return every complete agreement, every step, and the log's entries about them, from an index on."""
+    complete = await connection.execute(_of(agreements, agreements.c.signed, since))
+    stated = await connection.execute(_of(agreement_steps, agreement_steps.c.compact, since))
+    logged = await connection.execute(
+        select(
+            log_entries.c.log_index,
+            log_entries.c.kind,
+            log_entries.c.agreement,
+            *map(_as_it_is, (log_entries.c.salt, log_entries.c.content, log_entries.c.commitment)),
+        )
+        .where(
+            log_entries.c.agreement.is_not(None),
+            log_entries.c.alert_id.is_(None),
+            log_entries.c.log_index >= since,
+        )
+        .order_by(log_entries.c.log_index)
+    )
+    return StoredAgreements(
+        tuple(_document(row) for row in complete),
+        tuple(_document(row) for row in stated),
+        tuple(StoredEntry(index, kind, name, *map(_bytes, committed)) for index, kind, name, *committed in logged),
+    )
+
+
+def _of(table: Table, content: Column[bytes], since: int) -> Select[Any]:
+    columns = (table.c.agreement, table.c.version, _as_it_is(content).label("content"), table.c.log_index)
+    return select(*columns).where(table.c.log_index >= since).order_by(table.c.log_index)
+
+
+def _document(row: Row[Any]) -> StoredDocument:
+    return StoredDocument(row.agreement, row.version, _bytes(row.content), row.log_index)
+
+
+def _as_it_is(column: ColumnElement[bytes]) -> ColumnElement[Any]:
+    """Return a column whose values are not converted: SQLite may hold a text there, which is an alteration."""
+    return type_coerce(column, NullType())
+
+
+def _bytes(value: object) -> bytes:
+    """Return bytes as they are; whatever else stands in their place was never signed."""
+    return value if isinstance(value, bytes) else b""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProposal:
+    """A document that was proposed, as bytes, and the signatures over it so far; nothing in it is verified here."""
+
+    payload: bytes
+    compacts: tuple[bytes, ...]
+
+
+async def is_proposed(connection: AsyncConnection, signed: SignedAgreement) -> bool:
+    """Say whether a document was proposed, or stands among the complete ones."""
+    proposed = select(agreement_proposals.c.log_index).where(agreement_proposals.c.digest == digest_of(signed))
+    standing = select(agreements.c.log_index).where(
+        agreements.c.agreement == signed.document.id, agreements.c.version == signed.document.version
+    )
+    return (await connection.execute(proposed.union_all(standing))).first() is not None
+
+
+async def read_proposals(connection: AsyncConnection) -> Sequence[StoredProposal]:
+    """Return every proposal with its signatures, the latest last."""
+    said = await connection.execute(
+        select(agreement_signatures.c.digest, agreement_signatures.c.compact).order_by(agreement_signatures.c.log_index)
+    )
+    compacts: dict[bytes, list[bytes]] = {}
+    for row in said:
+        compacts.setdefault(row.digest, []).append(row.compact)
+    rows = await connection.execute(
+        select(agreement_proposals.c.digest, agreement_proposals.c.payload).order_by(agreement_proposals.c.log_index)
+    )
+    return [StoredProposal(row.payload, tuple(compacts.get(row.digest, ()))) for row in rows]
+
+
+async def read_history(connection: AsyncConnection, agreement: AgreementId) -> Sequence[Mapping[str, Any]]:
+    """Return the log's entries about an agreement and no alert, in their order, as the JSON that they are."""
+    contents = await connection.scalars(
+        select(log_entries.c.content)
+        .where(log_entries.c.agreement == agreement, log_entries.c.alert_id.is_(None))
+        .order_by(log_entries.c.log_index)
+    )
+    return [orjson.loads(content) for content in contents]
