@@ -82,7 +82,7 @@ class ParcelPublisher:
 
         Nobody may hand it over from ``until`` on, when its agreement is no longer valid.
         """
-        copy = whole(row.submission)
+        copy, terms = whole(row.submission), read_terms(row.terms)
         parcel = Parcel(
             delivery_id=DeliveryId(row.delivery_id),
             alert_id=AlertId(row.alert_id),
@@ -95,13 +95,13 @@ class ParcelPublisher:
             attempt=row.attempts + 1,
             sent_at=datetime.fromtimestamp(row.received_ms / 1000, tz=UTC),
             deadline=min(datetime.fromtimestamp(row.deadline_ms / 1000, tz=UTC), until),
-            exercise=row.status != "Actual",
+            exercise=terms.exercise or row.status != "Actual",
             content_type=copy.content_type,
             data_schema=f"{self._data_schema_base}/{row.type}",
             traceparent=row.traceparent or fresh_traceparent(AlertId(row.alert_id), DeliveryId(row.delivery_id)),
             body=copy.body,
         )
-        return Outgoing(parcel, read_terms(row.terms))
+        return Outgoing(parcel, terms)
 
     def _copied(self, outgoing: Outgoing) -> Parcel | OutcomeReport:
         """Return the parcel with its recipient's copy; the report that there is none where none can be made."""

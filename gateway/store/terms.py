@@ -34,6 +34,7 @@ def terms_content(terms: Terms) -> Mapping[str, Any]:
         "onward": terms.onward.value if terms.onward is not Onward.WITH_CONSENT else None,
         "consent_by": list(terms.consent_by),
         "consent_within": terms.consent_within,
+        "exercise": terms.exercise or None,
     }
     return {name: value for name, value in content.items() if value not in (None, [])}
 
@@ -63,4 +64,5 @@ def read_terms(text: str | None) -> Terms:
         onward=Onward(content.get("onward", Onward.WITH_CONSENT)),
         consent_by=tuple(content.get("consent_by", ())),
         consent_within=content.get("consent_within"),
+        exercise=content.get("exercise", False),
     )

@@ -131,6 +131,7 @@ everything = st.builds(
     st.sampled_from(Onward),
     st.lists(st.sampled_from(["CA", "ca.rcmp"]), max_size=2).map(tuple),
     numbers,
+    st.booleans(),
 )
 
 
