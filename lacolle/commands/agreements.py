@@ -1,14 +1,16 @@
-"""``lacolle agreement lint``, ``sign``, ``explain``: what a jurisdiction's authority does with agreements."""
+"""``lacolle agreement lint``, ``sign``, ``explain``, ``diff``: what a jurisdiction's authority does with agreements."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from agreements.diff import Difference, Effect, diff
 from agreements.document import Agreement
 from agreements.lint import Finding, Severity, lint
 from agreements.render import render
@@ -36,7 +38,7 @@ _SIGNED_FILE: Final = b'{"payload":'
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands to an application, under ``agreement``."""
     group = typer.Typer(help="Write, read and sign agreements.", no_args_is_help=True)
-    for name, command in (("lint", check), ("sign", sign), ("explain", explain)):
+    for name, command in (("lint", check), ("sign", sign), ("explain", explain), ("diff", compare)):
         group.command(name)(framed(command))
     treaties.add_to(group)
     app.add_typer(group, name="agreement")
@@ -116,6 +118,39 @@ def explain(*, voice: Voice, file: FileArgument) -> None:
     voice.answer({"agreement": document.id, "version": document.version, "text": text}, [text])
 
 
+def compare(
+    *,
+    voice: Voice,
+    old: Annotated[Path, typer.Argument(help="The version that stands: YAML, or a signed file.")],
+    new: Annotated[Path, typer.Argument(help="The version that is to replace it.")],
+) -> None:
+    """Say in words what a new version lets through that the old did not, the reverse, and what else differs."""
+    (before, _, _), (after, _, _) = (_agreement_in(read_input(file), file) for file in (old, new))
+    if before.id != after.id:
+        raise InputError(_another(before, after))
+    found = diff(before, after)
+    voice.answer(
+        {
+            "agreement": after.id,
+            "old": before.version,
+            "new": after.version,
+            "differences": [
+                {"effect": str(each.effect), "fr": each.sentence.fr, "en": each.sentence.en} for each in found
+            ],
+        },
+        _differences(found),
+    )
+
+
+def _differences(found: tuple[Difference, ...]) -> Iterator[Bilingual]:
+    for effect, differences in groupby(found, key=lambda each: each.effect):
+        yield _EFFECTS[effect]
+        for each in differences:
+            yield Bilingual(fr=f"  - {each.sentence.fr}", en=f"  - {each.sentence.en}")
+    if not found:
+        yield Bilingual(fr="Les deux versions disent la même chose.", en="Both versions say the same.")
+
+
 def _require_sound(document: Agreement, text: bytes, file: Path, exchange: Path | None) -> None:
     """Raise ``InputError`` with every error that lint finds."""
     from lacolle.commands.registry import read_registry  # noqa: PLC0415 - loads the gateway, which no other needs
@@ -178,6 +213,22 @@ _KINDS: Final = {
     Severity.ERROR: Bilingual(fr="erreur", en="error"),
     Severity.WARNING: Bilingual(fr="avertissement", en="warning"),
 }
+_EFFECTS: Final = {
+    Effect.MORE: Bilingual(fr="Passe désormais :", en="Now passes:"),
+    Effect.LESS: Bilingual(fr="Ne passe plus :", en="No longer passes:"),
+    Effect.LOOSER: Bilingual(fr="Moins encadré :", en="Bound by less:"),
+    Effect.STRICTER: Bilingual(fr="Plus encadré :", en="Bound by more:"),
+    Effect.OTHER: Bilingual(fr="Autres changements :", en="Other changes:"),
+}
+
+
+def _another(old: Agreement, new: Agreement) -> Bilingual:
+    return Bilingual(
+        fr=f"Ce sont deux ententes, {old.id} et {new.id} : comparez deux versions d'une même entente.",
+        en=f"These are two agreements, {old.id} and {new.id}: compare two versions of one.",
+    )
+
+
 _OVER: Final = Bilingual(
     fr="Cette entente a déjà pris fin : elle ne peut plus être signée.",
     en="This agreement is over already: it can't be signed any more.",

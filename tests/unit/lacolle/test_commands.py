@@ -291,6 +291,25 @@ def test_the_locale_decides_the_language(
     assert connected.requests[0].headers["accept-language"] == language
 
 
+def test_two_versions_are_compared_in_words(tmp_path: Path) -> None:
+    """``agreement diff`` says in either language what a new version lets through and the old did not, and the reverse."""
+    old = AGREEMENT.read_text(encoding="utf-8")
+    new = tmp_path / "new.yaml"
+    new.write_text(
+        old.replace("version: 1", "version: 2").replace("ceiling: AMBER}", "ceiling: GREEN}"), encoding="utf-8"
+    )
+    told = run("agreement", "diff", AGREEMENT, new, "--lang", "en").stdout
+    assert "No longer passes:" in told
+    assert "Now passes:" not in told
+    back = run("agreement", "diff", new, AGREEMENT, "--lang", "fr").stdout
+    assert "Passe désormais :" in back
+    assert "disent la même chose" in run("agreement", "diff", AGREEMENT, AGREEMENT, "--lang", "fr").stdout
+    shown = orjson.loads(run("agreement", "diff", AGREEMENT, new, "--json").stdout)
+    effects = {each["effect"] for each in shown["differences"]}
+    assert "less" in effects
+    assert "more" not in effects
+
+
 def test_agreements_are_explained_in_words() -> None:
     """``agreement explain`` prints the document's title and clauses in the language asked for."""
     assert "# Entente de coopération" in run("agreement", "explain", AGREEMENT, "--lang", "fr").stdout
