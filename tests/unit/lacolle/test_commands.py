@@ -292,7 +292,7 @@ def test_the_locale_decides_the_language(
 
 
 def test_two_versions_are_compared_in_words(tmp_path: Path) -> None:
-    """``agreement diff`` says in either language what a new version lets through and the old did not, and the reverse."""
+    """``agreement diff`` says in either language what a new version lets through, and what it no longer does."""
     old = AGREEMENT.read_text(encoding="utf-8")
     new = tmp_path / "new.yaml"
     new.write_text(
