@@ -29,6 +29,7 @@ from lacolle.client.surroundings import MACHINE
 from lacolle.commands.registry import read_registry
 from lacolle.errors import ConfigurationError, ExchangeUnreachableError, ProblemError
 from lacolle.folder import read_folder
+from lacolle.keyfiles import load_key_file
 from lacolle.processes.node import open_node
 from schemas.bilingual import Bilingual
 from schemas.decisions import Lane
@@ -36,10 +37,12 @@ from schemas.ids import AlertType, KeyId, ParticipantId
 from schemas.parcels import Parcel
 from schemas.signing.jws import ALERT, sign_compact
 from schemas.signing.keys import SigningKey
+from schemas.withholding.copies import CopyForm
 from tests.acceptance.alerts import stolen_vehicle
 from tests.contract.bus.kafka_records import bus_of
 from tests.servers.guarded import GuardedKafka
 from tests.servers.kafka import settings_for
+from tests.unit.adapters.copies import derived, identifying, presented
 from tests.unit.bus.parcels import parcel
 
 SENDER, PARTNER = "ca-qc.sq", ParticipantId("us-ny.nysp")
@@ -250,6 +253,42 @@ async def test_an_alert_whose_key_nobody_names_is_passed_over_in_the_end(desk: D
     (refused,) = [each for each in desk.refused if each.name == forged.delivery_id]
     assert refused.reason.fr != refused.reason.en
     assert forged.alert_id not in desk.alerts()
+
+
+async def test_copies_that_lack_something_are_believed(desk: Desk) -> None:
+    """A copy that the exchange made, and an SD-JWT with its manifest, are verified under the keys that it publishes.
+
+    What is signed by another key of the exchange's name is passed over.
+    """
+    own, transport = desk.guarded.key(SENDER), load_key_file(desk.guarded.exchange / "keys" / "transport.jwk")
+    document = stolen_vehicle()
+    withheld = identifying(document)
+    copies = [
+        _numbered(31, derived(document, withheld, transport)),
+        _numbered(32, presented(document, withheld, agency=own, exchange=transport)),
+    ]
+    forged = _numbered(33, derived(document, withheld, SigningKey.generate(transport.kid, "Ed25519")))
+    bus = bus_of(settings_for(desk.guarded.plain))
+    for each in (*copies, forged):
+        await bus.publish(write_parcel(each, origin="lacolle.example/log"))
+    await bus.close()
+    desk.acknowledge = lambda alert: desk.acknowledged.append(alert.alert_id)  # type: ignore[method-assign]  # these are not the exchange's
+    names = [each.delivery_id for each in copies]
+    await desk.read(
+        lambda: (
+            set(names) <= {each.delivery_id for each in desk.handled}
+            and forged.delivery_id in {each.name for each in desk.refused}
+        ),
+        group="lacking",
+    )
+    got = [next(each for each in desk.handled if each.delivery_id == name) for name in names]
+    assert [each.form for each in got] == [CopyForm.DERIVED, CopyForm.PRESENTED]
+    assert all(each.manifest is not None and "plate" not in str(each.document) for each in got)
+
+
+def _numbered(number: int, copy: Parcel) -> Parcel:
+    """Return a copy of an alert of its own to the partner; what is signed in it names that of ``parcel()``."""
+    return replace(copy, delivery_id=_parcel(number, b"").delivery_id, recipient=PARTNER)
 
 
 async def test_acknowledgements_end_nothing(desk: Desk, send: Callable[[], str]) -> None:
