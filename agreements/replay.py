@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from agreements.routes import Candidate
@@ -68,7 +69,13 @@ def inputs_digest(
 
 def decisions_bytes(decisions: Iterable[Decision]) -> bytes:
     """Return decisions as canonical JSON (RFC 8785), in their order: the same decisions, the same bytes."""
-    return canonical_plain_bytes({"form": DECISIONS_FORM, "decisions": [_decision(each) for each in decisions]})
+    # the bytes of a list are those of its items, and the same few decisions recur in every alert
+    return b'{"decisions":[%b],"form":"%b"}' % (b",".join([_bytes(each) for each in decisions]), DECISIONS_FORM.encode())
+
+
+@lru_cache(maxsize=8192)
+def _bytes(decision: Decision) -> bytes:
+    return canonical_plain_bytes(_decision(decision))
 
 
 def _digest(value: Mapping[str, PlainValue]) -> str:
