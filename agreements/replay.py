@@ -70,7 +70,10 @@ def inputs_digest(
 def decisions_bytes(decisions: Iterable[Decision]) -> bytes:
     """Return decisions as canonical JSON (RFC 8785), in their order: the same decisions, the same bytes."""
     # the bytes of a list are those of its items, and the same few decisions recur in every alert
-    return b'{"decisions":[%b],"form":"%b"}' % (b",".join([_bytes(each) for each in decisions]), DECISIONS_FORM.encode())
+    return b'{"decisions":[%b],"form":"%b"}' % (
+        b",".join([_bytes(each) for each in decisions]),
+        DECISIONS_FORM.encode(),
+    )
 
 
 @lru_cache(maxsize=8192)

@@ -5,7 +5,7 @@ Made in the batch that stores it, for only there are the log's next indices know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,13 +38,25 @@ class Basis:
     decisions_digest: str
 
     def content(self) -> dict[str, str | int]:
-        """Return it as an entry holds it."""
+        """Return it as an entry holds it, the instant as RFC 3339 in UTC to the microsecond."""
         return {
             "decided_at": self.decided_at.astimezone(UTC).isoformat(timespec="microseconds"),
             "registry_version": self.registry_version,
             "inputs_digest": f"sha-256:{self.inputs_digest}",
             "decisions_digest": f"sha-256:{self.decisions_digest}",
         }
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Basis | None:
+        """Return what an entry holds; None for one that holds none."""
+        if "inputs_digest" not in content:
+            return None
+        return cls(
+            decided_at=datetime.fromisoformat(content["decided_at"]),
+            registry_version=content["registry_version"],
+            inputs_digest=content["inputs_digest"].removeprefix("sha-256:"),
+            decisions_digest=content["decisions_digest"].removeprefix("sha-256:"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +65,8 @@ class Acceptance:
 
     ``references`` are the identifiers of the sender's own alerts that it is about, ``thread`` what was known of their
     chain when it was decided, None where it begins one. ``deadline_ms`` is when its dispatches end, in milliseconds
-    since the Unix epoch, ``traceparent`` the request's trace context, or "". ``basis`` is None where nobody decided: the
-    permits were given.
+    since the Unix epoch, ``traceparent`` the request's trace context, or "". ``basis`` is None where the
+    permits were given, not decided.
     """
 
     alert: Alert
@@ -183,13 +195,20 @@ def _routed_entry(placed: Placed, delivery_id: DeliveryId, permit: Permit) -> Dr
         agreement=permit.under.agreement,
         content={
             "delivery_id": delivery_id,
-            "recipient": permit.recipient,
-            "clause": str(permit.under),
-            "lane": permit.lane.value,
-            "reason": reason_content(permit.reason),
-            **({} if permit.terms == NO_TERMS else {"terms": terms_content(permit.terms)}),
+            **routed_content(permit),
         },
     )
+
+
+def routed_content(permit: Permit) -> dict[str, Any]:
+    """Return a permit as its entry holds it, beside the name of its delivery."""
+    return {
+        "recipient": permit.recipient,
+        "clause": str(permit.under),
+        "lane": permit.lane.value,
+        "reason": reason_content(permit.reason),
+        **({} if permit.terms == NO_TERMS else {"terms": terms_content(permit.terms)}),
+    }
 
 
 def _withheld_entry(placed: Placed, denials: Sequence[Deny]) -> Draft:
