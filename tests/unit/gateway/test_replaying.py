@@ -47,6 +47,7 @@ async def reference_to(exchange: SampleExchange, alert_id: AlertId) -> str:
     """Return how another alert cites a stored one."""
     async with exchange.ledger.store.reading() as connection:
         stored = await connection.scalar(select(alerts.c.submission).where(alerts.c.alert_id == alert_id))
+    assert stored is not None
     document = orjson.loads(read_submission(stored).alert_json())
     return f"{document['sender']},{document['identifier']},{document['sent']}"
 
