@@ -16,21 +16,19 @@ import orjson
 from agreements.decide import decide
 from agreements.explain import explain
 from agreements.replay import decisions_bytes, inputs_digest
-from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
 from gateway.errors import GatewayError, StoreError
-from gateway.following import tampered
-from gateway.registry import CurrentRegistry
+from gateway.rebuilding import rebuilt_registry
 from gateway.screening import own_references, read_alert
 from gateway.store.decisions import denial_content, read_reason
 from gateway.store.engine import Store
-from gateway.store.past import PastDecision, PastRegistry, read_past_decision, read_past_registry
+from gateway.store.past import PastDecision, read_past_decision
 from gateway.store.placing import Basis, routed_content
 from gateway.store.threads import find_thread
 from gateway.submission import read_submission
 from schemas.bilingual import Bilingual
 from schemas.decisions import Decision, Permit
-from schemas.ids import AlertId, JurisdictionCode, ParticipantId
-from schemas.registry import Jurisdiction, Registry, StatementError, read_statement
+from schemas.ids import AlertId, ParticipantId
+from schemas.registry import Jurisdiction
 from schemas.signing.jws import MalformedJwsError
 
 
@@ -74,14 +72,13 @@ async def replay(store: Store, alert_id: AlertId, jurisdictions: Iterable[Jurisd
     ``jurisdictions`` are those pinned, with their authority keys. Raises ``NotReplayableError``, and ``StoreError``
     where the stored registry is not what authorities have signed.
     """
-    pinned = {each.code: each for each in jurisdictions}
     async with store.reading() as connection:
         past = await read_past_decision(connection, alert_id)
         if past is None:
             raise NotReplayableError(_UNKNOWN)
         if past.basis is None:
             raise NotReplayableError(_NOT_LOGGED)
-        registry = _registry(await read_past_registry(connection, past.basis.registry_version), pinned)
+        registry = await rebuilt_registry(connection, jurisdictions, version=past.basis.registry_version)
         try:
             payload = read_submission(past.submission).alert_json()
             alert = read_alert(payload)
@@ -104,16 +101,6 @@ async def replay(store: Store, alert_id: AlertId, jurisdictions: Iterable[Jurisd
         decisions_digest=hashlib.sha256(decisions_bytes(decisions)).hexdigest(),
     )
     return Replay(past.alert_id, past.basis, anew, decisions, tuple(_differences(past, decisions)))
-
-
-def _registry(past: PastRegistry, pinned: Mapping[JurisdictionCode, Jurisdiction]) -> CurrentRegistry:
-    try:
-        return CurrentRegistry(
-            Registry.of(pinned, [read_statement(compact, pinned) for compact in past.statements]),
-            [VerifiedAgreement(read_signed(signed, pinned)) for signed in past.agreements],
-        )
-    except (StatementError, UntrustedAgreementError, ValueError) as error:
-        raise StoreError(tampered(error)) from error
 
 
 def _differences(past: PastDecision, decisions: Iterable[Decision]) -> Iterator[Difference]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import select
@@ -79,16 +79,23 @@ async def read_past_decision(connection: AsyncConnection, alert_id: AlertId) -> 
     )
 
 
-async def read_past_registry(connection: AsyncConnection, version: int) -> PastRegistry:
-    """Return what the registry held when it had come to a version: all that stands at a lower index of the log."""
+async def read_past_registry(connection: AsyncConnection, version: int | None) -> PastRegistry:
+    """Return what the registry held when it had come to a version: all that stands at a lower index of the log.
+
+    Without a version, what it holds now.
+    """
+    end = _NO_END if version is None else version
     said = await connection.execute(
         select(authority_statements.c.compact)
-        .where(authority_statements.c.log_index < version)
+        .where(authority_statements.c.log_index < end)
         .order_by(authority_statements.c.log_index)
     )
     agreed = await connection.execute(
         select(agreements.c.signed)
-        .where(agreements.c.log_index < version)
+        .where(agreements.c.log_index < end)
         .order_by(agreements.c.log_index, agreements.c.agreement)
     )
     return PastRegistry(tuple(said.scalars()), tuple(agreed.scalars()))
+
+
+_NO_END: Final = (1 << 63) - 1

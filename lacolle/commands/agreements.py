@@ -1,4 +1,4 @@
-"""``lacolle agreement lint``, ``sign``, ``explain``: what a jurisdiction's authority does with agreements."""
+"""``lacolle agreement lint``, ``sign``, ``explain``, ``simulate``: what an authority does with agreements."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from agreements.written import read_agreement
 from lacolle.client.surroundings import MACHINE
 from lacolle.commands.frame import KeyOption, framed
 from lacolle.commands.inputs import InputError, read_input, write_output
+from lacolle.commands.simulating import simulate
 from lacolle.commands.voice import Voice
 from lacolle.keyfiles import load_key_file
 from schemas.bilingual import Bilingual
@@ -35,7 +36,7 @@ _SIGNED_FILE: Final = b'{"payload":'
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands to an application, under ``agreement``."""
     group = typer.Typer(help="Write, read and sign agreements.", no_args_is_help=True)
-    for name, command in (("lint", check), ("sign", sign), ("explain", explain)):
+    for name, command in (("lint", check), ("sign", sign), ("explain", explain), ("simulate", simulate)):
         group.command(name)(framed(command))
     app.add_typer(group, name="agreement")
 
