@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Final
 
 from agreements.life import Life, StepRefusedError
@@ -44,7 +43,7 @@ class Chapter:
 class Book:
     """The complete versions by name. Build it with ``of`` and the methods that follow."""
 
-    chapters: Mapping[VersionName, Chapter] = field(default_factory=lambda: MappingProxyType({}))
+    chapters: Mapping[VersionName, Chapter] = field(default_factory=dict)
     known: frozenset[bytes] = frozenset()
 
     @classmethod
@@ -74,7 +73,7 @@ class Book:
             if not earlier.life.bound <= set(later.agreement.document.parties):
                 raise ConflictingVersionsError(_OTHERS_SIGNED)
         chapters = {**self.chapters, (document.id, document.version): chapter}
-        return replace(self, chapters=MappingProxyType(chapters))
+        return replace(self, chapters=chapters)
 
     def holds(self, signed: SignedAgreement) -> bool:
         """Return whether a document, of whose signatures some may be missing, is among the complete versions.
@@ -107,20 +106,20 @@ class Book:
                 changed[step.agreement, each.life.version] = _after(each, logged)
             except StepRefusedError:  # it has no say there: it left that version, or what it lifts is not what holds it
                 continue
-        chapters = MappingProxyType({**self.chapters, **changed})
+        chapters = {**self.chapters, **changed}
         return Book(chapters, self.known | {logged.verified.digest})
 
     def without(self, agreements: Iterable[AgreementId]) -> Book:
         """Return the book without any version of some agreements."""
         left_out = set(agreements)
         kept = {name: chapter for name, chapter in self.chapters.items() if name[0] not in left_out}
-        return replace(self, chapters=MappingProxyType(kept))
+        return replace(self, chapters=kept)
 
     def as_in(self, other: Book, agreements: Iterable[AgreementId]) -> Book:
         """Return the book with some agreements as another book has them, where it has them."""
         taken = set(agreements)
         there = {name: chapter for name, chapter in other.chapters.items() if name[0] in taken}
-        return replace(self, chapters=MappingProxyType({**self.chapters, **there}))
+        return replace(self, chapters={**self.chapters, **there})
 
     def _versions(self, agreement: AgreementId) -> list[Chapter]:
         return [chapter for name, chapter in self.chapters.items() if name[0] == agreement]

@@ -19,6 +19,7 @@ agreement, no recipient; whatever can't be established is a denial. For each can
    every clause that was considered, in the order in which it would have ruled; ``no-grant`` where agreements bind both
    sides but none grants this, ``no-agreement`` where none does; ``no-grant-at-home`` within the sender's own
    jurisdiction.
+8. Whoever would be permitted with somebody's consent alone is denied (``consent-not-given``, ``agreements.consent``).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from datetime import datetime
 from typing import Final
 
 from agreements import reasons
+from agreements.consent import before_consent
 from agreements.routes import Considered, Route, Standing
 from agreements.snapshot import Snapshot
 from schemas.alerts.header import Alert
@@ -46,7 +48,7 @@ def decide(
     docstring is the specification.
     """
     route = snapshot.route(alert.type, alert.sender, now)
-    return _Case(alert, route, reached if alert.msgType in _FOLLOWING else {}).decisions()
+    return before_consent(_Case(alert, route, reached if alert.msgType in _FOLLOWING else {}).decisions())
 
 
 _FOLLOWING: Final = frozenset({"Update", "Cancel"})

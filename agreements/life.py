@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final, assert_never
 
 from agreements import reasons
@@ -93,7 +92,7 @@ class Life:
     members: Mapping[JurisdictionCode, Membership]
     suspensions: tuple[Suspension, ...] = ()
     ended: tuple[datetime, JurisdictionCode] | None = None
-    latest: Mapping[JurisdictionCode, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    latest: Mapping[JurisdictionCode, datetime] = field(default_factory=dict)
 
     @classmethod
     def of(cls, document: Agreement) -> Life:
@@ -102,7 +101,7 @@ class Life:
             version=document.version,
             expires=document.valid.end,
             may_accede=frozenset(document.may_accede),
-            members=MappingProxyType({party: Membership() for party in document.parties}),
+            members={party: Membership() for party in document.parties},
         )
 
     @property
@@ -168,7 +167,7 @@ class Life:
                 changed = self._with_accession(step, logged.at)
             case unreachable:
                 assert_never(unreachable)
-        return replace(changed, latest=MappingProxyType({**self.latest, step.party: step.made_at}))
+        return replace(changed, latest={**self.latest, step.party: step.made_at})
 
     def _require_open(self, step: Step, at: datetime) -> None:
         if self.ended is not None or at >= self.expires:
@@ -201,7 +200,7 @@ class Life:
 
     def _with_withdrawal(self, step: Step, at: datetime) -> Life:
         member = replace(self.members[step.party], until=at)
-        life = replace(self, members=MappingProxyType({**self.members, step.party: member}))
+        life = replace(self, members={**self.members, step.party: member})
         if len(life.bound) < _TWO:
             return replace(life, ended=(at, step.party))
         running = life.open_suspension
@@ -212,7 +211,7 @@ class Life:
             raise StepRefusedError(_NOT_OPEN)
         if step.party in self.members:
             raise StepRefusedError(_ACCEDED_ALREADY)
-        return replace(self, members=MappingProxyType({**self.members, step.party: Membership(since=at)}))
+        return replace(self, members={**self.members, step.party: Membership(since=at)})
 
 
 def _lifted_where_all_agree(life: Life, running: Suspension, at: datetime) -> Life:

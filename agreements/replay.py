@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from agreements.routes import Candidate
@@ -25,11 +26,16 @@ DECISIONS_FORM: Final = "lacolle.decisions/v1"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Version:
-    """One version of an agreement, and the SHA-256 of its canonical bytes, in hexadecimal digits."""
+    """One version of an agreement, and the SHA-256 of its canonical bytes, in hexadecimal digits.
+
+    ``steps`` are those of its life, in the order of the log: the SHA-256 of each statement, likewise, and the instant
+    of its entry (RFC 3339, UTC).
+    """
 
     agreement: AgreementId
     version: int
     digest: str
+    steps: tuple[tuple[str, str], ...] = ()
 
 
 def world_digest(versions: Iterable[Version], candidates: Iterable[Candidate]) -> str:
@@ -41,7 +47,10 @@ def world_digest(versions: Iterable[Version], candidates: Iterable[Candidate]) -
     return _digest(
         {
             "form": "lacolle.decision-world/v1",
-            "agreements": [[each.agreement, each.version, each.digest] for each in sorted(set(versions))],
+            "agreements": [
+                [each.agreement, each.version, each.digest, [list(step) for step in each.steps]]
+                for each in sorted(set(versions))
+            ],
             "candidates": [list(candidate) for candidate in sorted(set(candidates))],
         }
     )
@@ -68,7 +77,16 @@ def inputs_digest(
 
 def decisions_bytes(decisions: Iterable[Decision]) -> bytes:
     """Return decisions as canonical JSON (RFC 8785), in their order: the same decisions, the same bytes."""
-    return canonical_plain_bytes({"form": DECISIONS_FORM, "decisions": [_decision(each) for each in decisions]})
+    # the bytes of a list are those of its items, and the same few decisions recur in every alert
+    return b'{"decisions":[%b],"form":"%b"}' % (
+        b",".join([_bytes(each) for each in decisions]),
+        DECISIONS_FORM.encode(),
+    )
+
+
+@lru_cache(maxsize=8192)
+def _bytes(decision: Decision) -> bytes:
+    return canonical_plain_bytes(_decision(decision))
 
 
 def _digest(value: Mapping[str, PlainValue]) -> str:

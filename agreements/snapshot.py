@@ -19,7 +19,7 @@ from itertools import permutations
 from typing import TypeAlias
 
 from agreements import reasons
-from agreements.book import Book
+from agreements.book import Book, Chapter
 from agreements.document import Agreement, Grant, domain_of
 from agreements.life import State
 from agreements.meaning import requirements
@@ -65,11 +65,10 @@ class Snapshot:
         bonds: defaultdict[tuple[JurisdictionCode, JurisdictionCode], list[_Bond]] = defaultdict(list)
         turns: set[datetime] = set()
         terms: dict[VersionName, Term] = {}
-        digests = {(each.document.id, each.document.version): _digest(each) for each in book.agreements}
         versions: list[tuple[Version, Term]] = []
         for agreement, term in succession(book):
             name = agreement.id, agreement.version
-            versions.append((Version(*name, digest=digests[name]), term))
+            versions.append((_version(book.chapters[name]), term))
             turns.update(term.turns)
             terms[agreement.id, agreement.version] = term
             for pair in permutations(term.life.members, 2):
@@ -157,8 +156,14 @@ class Snapshot:
         return reasons.no_grant(sender, alert_type, binding) if binding else reasons.no_agreement(home, destination)
 
 
-def _digest(agreement: VerifiedAgreement) -> str:
-    return hashlib.sha256(agreement.signed.payload).hexdigest()
+def _version(chapter: Chapter) -> Version:
+    signed = chapter.agreement.signed
+    return Version(
+        signed.document.id,
+        signed.document.version,
+        hashlib.sha256(signed.payload).hexdigest(),
+        tuple((step.verified.digest.hex(), step.at.isoformat()) for step in chapter.steps),
+    )
 
 
 def _for_those_bound(clause: Clause, home: JurisdictionCode, now: datetime) -> Iterator[Clause]:

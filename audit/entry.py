@@ -193,7 +193,8 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Alert accepted",
         parties="the sender's and each permitted recipient's",
         required="identifier type digest kid",
-        optional="payload_digest status msg_type tlp thread sent expires",
+        optional="payload_digest status msg_type tlp thread sent expires"
+        " decided_at registry_version inputs_digest decisions_digest",
     ),
     Kind.REFUSED: _rule(
         fr="Alerte refusée",

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from agreements.consent import before_consent
 from agreements.decide import decide
+from agreements.replay import decisions_bytes, inputs_digest
 from audit.entry import Draft, Kind
 from gateway.clock import Clock
 from gateway.errors import AlertRefusedError, GatewayError, LogUnavailableError, MalformedSubmissionError
@@ -30,7 +30,7 @@ from gateway.store.acceptance import AcceptanceWriter, Answer
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
 from gateway.store.entries import EntryWriter
-from gateway.store.placing import Acceptance
+from gateway.store.placing import Acceptance, Basis
 from gateway.store.reading import first_answer
 from gateway.store.threads import Thread, find_thread
 from gateway.submission import Submission, read_submission
@@ -63,15 +63,34 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """An alert that the exchange would take, its JSON's SHA-256, and what it decided for each candidate."""
+    """An alert that the exchange would take, its JSON's SHA-256, and what it decided for each candidate.
+
+    It was decided at ``decided_at`` with what ``world`` is the digest of (``agreements.replay``).
+    """
 
     arrived: Arrived
     payload_digest: bytes
     alert: Alert
     decisions: tuple[Decision, ...]
+    decided_at: datetime
+    world: str
     thread: Thread | None
     deadline: datetime
     warnings: tuple[str, ...]
+
+    def basis(self, registry_version: int) -> Basis:
+        """Return what the decisions can be made from again; the registry had come to this version."""
+        return Basis(
+            decided_at=self.decided_at,
+            registry_version=registry_version,
+            inputs_digest=inputs_digest(
+                payload_digest=self.payload_digest,
+                world=self.world,
+                now=self.decided_at,
+                reached={} if self.thread is None else self.thread.reached,
+            ),
+            decisions_digest=hashlib.sha256(decisions_bytes(self.decisions)).hexdigest(),
+        )
 
 
 class Intake:
@@ -120,7 +139,8 @@ class Intake:
         try:
             with self._committer.preparing():
                 arrived = replace(arrived, identified=self._identification.confirm(arrived.identified))
-                acceptance = _acceptance(await self._consider(arrived), traceparent)
+                considered = await self._consider(arrived)
+                acceptance = _acceptance(considered, traceparent, basis=considered.basis(version))
             return await self._committer.submit(self._acceptances, acceptance, decided_at=version)
         except AlertRefusedError as refusal:
             # a retry that comes after its alert expired, or its thread moved on, still gets its first answer
@@ -175,13 +195,15 @@ class Intake:
         now = self._clock()
         deadline = check_times(alert, now) or now + self._give_up_after
         thread = await self._thread_of(alert)
-        reached = {} if thread is None else thread.reached
-        decisions = before_consent(decide(alert, self._registry.snapshot_at(now), now, reached=reached))
+        snapshot = self._registry.snapshot_at(now)
+        decisions = decide(alert, snapshot, now, reached={} if thread is None else thread.reached)
         return Considered(
             arrived=arrived,
             payload_digest=hashlib.sha256(alert_json).digest(),
             alert=alert,
             decisions=decisions,
+            decided_at=now,
+            world=snapshot.world(now),
             thread=thread,
             deadline=min(deadline, now + self._give_up_after),
             warnings=warnings_of(alert, thread, decisions),
@@ -221,7 +243,7 @@ class Intake:
         self._on_refused(refusal, arrived.identified.participant.participant)
 
 
-def _acceptance(considered: Considered, traceparent: str) -> Acceptance:
+def _acceptance(considered: Considered, traceparent: str, *, basis: Basis) -> Acceptance:
     arrived = considered.arrived
     return Acceptance(
         alert=considered.alert,
@@ -236,6 +258,7 @@ def _acceptance(considered: Considered, traceparent: str) -> Acceptance:
         deadline_ms=int(considered.deadline.timestamp() * 1000),
         warnings=considered.warnings,
         traceparent=traceparent,
+        basis=basis,
     )
 
 

@@ -8,6 +8,7 @@ from lacolle.commands import (
     agreements,
     consuming,
     database,
+    decisions,
     demonstration,
     keys,
     logs,
@@ -26,7 +27,19 @@ def application() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
-    for module in (operating, ops, database, keys, sending, consuming, statements, agreements, logs, demonstration):
+    for module in (
+        operating,
+        ops,
+        database,
+        keys,
+        sending,
+        consuming,
+        statements,
+        agreements,
+        decisions,
+        logs,
+        demonstration,
+    ):
         module.add_to(app)
     return app
 

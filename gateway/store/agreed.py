@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Column, ColumnElement, Row, Select, Table, select, type_coerce
@@ -21,16 +21,19 @@ from gateway.assay import StoredAgreements, StoredDocument, StoredEntry
 from gateway.store.tables import agreement_proposals, agreement_signatures, agreement_steps, agreements
 from schemas.ids import AgreementId
 
+NO_END: Final = (1 << 63) - 1
+"""Beyond every index."""
+
 
 def digest_of(signed: SignedAgreement) -> bytes:
     """Return what a document's row is known by: the SHA-256 of the bytes that its parties sign."""
     return hashlib.sha256(signed.payload).digest()
 
 
-async def read_agreements(connection: AsyncConnection, *, since: int = 0) -> StoredAgreements:
-    """Return every complete agreement, every step, and the log's entries about them, from an index on."""
-    complete = await connection.execute(_of(agreements, agreements.c.signed, since))
-    stated = await connection.execute(_of(agreement_steps, agreement_steps.c.compact, since))
+async def read_agreements(connection: AsyncConnection, *, since: int = 0, until: int = NO_END) -> StoredAgreements:
+    """Return every complete agreement, every step, and the log's entries about them, from an index up to another."""
+    complete = await connection.execute(_of(agreements, agreements.c.signed, since, until))
+    stated = await connection.execute(_of(agreement_steps, agreement_steps.c.compact, since, until))
     logged = await connection.execute(
         select(
             log_entries.c.log_index,
@@ -42,6 +45,7 @@ async def read_agreements(connection: AsyncConnection, *, since: int = 0) -> Sto
             log_entries.c.agreement.is_not(None),
             log_entries.c.alert_id.is_(None),
             log_entries.c.log_index >= since,
+            log_entries.c.log_index < until,
         )
         .order_by(log_entries.c.log_index)
     )
@@ -52,9 +56,10 @@ async def read_agreements(connection: AsyncConnection, *, since: int = 0) -> Sto
     )
 
 
-def _of(table: Table, content: Column[bytes], since: int) -> Select[Any]:
+def _of(table: Table, content: Column[bytes], since: int, until: int) -> Select[Any]:
     columns = (table.c.agreement, table.c.version, _as_it_is(content).label("content"), table.c.log_index)
-    return select(*columns).where(table.c.log_index >= since).order_by(table.c.log_index)
+    within = table.c.log_index >= since, table.c.log_index < until
+    return select(*columns).where(*within).order_by(table.c.log_index)
 
 
 def _document(row: Row[Any]) -> StoredDocument:

@@ -5,8 +5,9 @@ Made in the batch that stores it, for only there are the log's next indices know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -24,12 +25,48 @@ from schemas.ids import AlertId, DeliveryId, JurisdictionCode, KeyId, uuid7
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What decisions were made from and what they came to, so that they can be made again (``agreements.replay``).
+
+    ``decided_at`` is the instant, to the microsecond, ``registry_version`` how far the registry had come: every
+    statement and agreement at a lower index of the log counted, and no other. The digests are in hexadecimal digits.
+    """
+
+    decided_at: datetime
+    registry_version: int
+    inputs_digest: str
+    decisions_digest: str
+
+    def content(self) -> dict[str, str | int]:
+        """Return it as an entry holds it, the instant as RFC 3339 in UTC to the microsecond."""
+        return {
+            "decided_at": self.decided_at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "registry_version": self.registry_version,
+            "inputs_digest": f"sha-256:{self.inputs_digest}",
+            "decisions_digest": f"sha-256:{self.decisions_digest}",
+        }
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Basis | None:
+        """Return what an entry holds; None for one that holds none."""
+        if "inputs_digest" not in content:
+            return None
+        return cls(
+            decided_at=datetime.fromisoformat(content["decided_at"]),
+            registry_version=content["registry_version"],
+            inputs_digest=content["inputs_digest"].removeprefix("sha-256:"),
+            decisions_digest=content["decisions_digest"].removeprefix("sha-256:"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Acceptance:
     """All that is known of an alert before it is stored.
 
     ``references`` are the identifiers of the sender's own alerts that it is about, ``thread`` what was known of their
     chain when it was decided, None where it begins one. ``deadline_ms`` is when its dispatches end, in milliseconds
-    since the Unix epoch, ``traceparent`` the request's trace context, or "".
+    since the Unix epoch, ``traceparent`` the request's trace context, or "". ``basis`` is None where the
+    permits were given, not decided.
     """
 
     alert: Alert
@@ -44,6 +81,7 @@ class Acceptance:
     deadline_ms: int
     warnings: tuple[str, ...] = ()
     traceparent: str = ""
+    basis: Basis | None = None
 
     @property
     def name(self) -> tuple[str, str]:
@@ -143,6 +181,7 @@ def _accepted_entry(item: Acceptance, alert_id: AlertId, thread: AlertId, permit
             "msg_type": alert.msgType,
             "tlp": alert.handling.tlp,
             "thread": thread,
+            **({} if item.basis is None else item.basis.content()),
         },
     )
 
@@ -156,13 +195,20 @@ def _routed_entry(placed: Placed, delivery_id: DeliveryId, permit: Permit) -> Dr
         agreement=permit.under.agreement,
         content={
             "delivery_id": delivery_id,
-            "recipient": permit.recipient,
-            "clause": str(permit.under),
-            "lane": permit.lane.value,
-            "reason": reason_content(permit.reason),
-            **({} if permit.terms == NO_TERMS else {"terms": terms_content(permit.terms)}),
+            **routed_content(permit),
         },
     )
+
+
+def routed_content(permit: Permit) -> dict[str, Any]:
+    """Return a permit as its entry holds it, beside the name of its delivery."""
+    return {
+        "recipient": permit.recipient,
+        "clause": str(permit.under),
+        "lane": permit.lane.value,
+        "reason": reason_content(permit.reason),
+        **({} if permit.terms == NO_TERMS else {"terms": terms_content(permit.terms)}),
+    }
 
 
 def _withheld_entry(placed: Placed, denials: Sequence[Deny]) -> Draft:

@@ -61,7 +61,7 @@ async def first_answer(
 
 
 async def _read(connection: AsyncConnection, reader: Reader, which: ColumnElement[bool]) -> dict[str, Any] | None:
-    alert = (await connection.execute(select(alerts).where(which, _visible(reader)))).one_or_none()
+    alert = (await connection.execute(select(alerts).where(which, visible(reader)))).one_or_none()
     if alert is None:
         return None
     sees_all = alert.sender == reader.participant or (
@@ -86,7 +86,8 @@ async def _read(connection: AsyncConnection, reader: Reader, which: ColumnElemen
     }
 
 
-def _visible(reader: Reader) -> ColumnElement[bool]:
+def visible(reader: Reader) -> ColumnElement[bool]:
+    """Return what holds of the alerts that a reader may see anything of."""
     mine = dispatches.c.recipient == reader.participant
     home = f"{reader.jurisdiction.lower()}."
     audited: ColumnElement[bool] = false()

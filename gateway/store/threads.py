@@ -22,25 +22,28 @@ class Thread:
 
 
 async def find_thread(
-    connection: AsyncConnection, *, sender: ParticipantId, identifiers: Collection[str]
+    connection: AsyncConnection, *, sender: ParticipantId, identifiers: Collection[str], before: int | None = None
 ) -> Thread | None:
     """Return the thread of the earliest known alert of ``sender`` among ``identifiers``; None where none is known.
 
-    Where the references name alerts of several threads, everyone whom any of those reached counts as reached.
+    Where the references name alerts of several threads, everyone whom any of those reached counts as reached. With
+    ``before``, an index of the log, it is the thread as it was then.
     """
-    known = await connection.execute(
+    cited = (
         select(alerts.c.thread)
         .where(alerts.c.sender == sender, alerts.c.identifier.in_(sorted(set(identifiers))))
         .order_by(alerts.c.log_index)
     )
+    known = await connection.execute(cited if before is None else cited.where(alerts.c.log_index < before))
     threads = list(dict.fromkeys(known.scalars()))
     if not threads:
         return None
-    rows = await connection.execute(
+    sent = (
         select(dispatches.c.recipient, dispatches.c.agreement, dispatches.c.version, dispatches.c.clause)
         .where(dispatches.c.thread.in_(threads))
         .order_by(dispatches.c.log_index)
     )
+    rows = await connection.execute(sent if before is None else sent.where(dispatches.c.log_index < before))
     return Thread(
         first=AlertId(threads[0]),
         reached={

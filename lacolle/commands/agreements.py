@@ -1,4 +1,4 @@
-"""``lacolle agreement lint``, ``sign``, ``explain``, ``diff``: what a jurisdiction's authority does with agreements."""
+"""``lacolle agreement lint``, ``sign``, ``explain``, ``diff``, ``simulate``: what an authority does with agreements."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from lacolle.client.surroundings import MACHINE
 from lacolle.commands import treaties
 from lacolle.commands.frame import KeyOption, framed
 from lacolle.commands.inputs import InputError, read_input, write_output
+from lacolle.commands.simulating import simulate
 from lacolle.commands.voice import Voice
 from lacolle.keyfiles import load_key_file
 from schemas.bilingual import Bilingual
@@ -40,6 +41,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Write, read and sign agreements.", no_args_is_help=True)
     for name, command in (("lint", check), ("sign", sign), ("explain", explain), ("diff", compare)):
         group.command(name)(framed(command))
+    group.command("simulate")(framed(simulate))
     treaties.add_to(group)
     app.add_typer(group, name="agreement")
 

@@ -6,6 +6,7 @@ The password is best kept out of the address: ``--password-file`` names a file, 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -71,6 +72,27 @@ class Database:
         password = None if self.password_file is None else read_secret(self.password_file)
         address = postgres_address(self.place, password=password, tls=self.tls, ca_file=self.ca_file)
         return open_postgres(address, hurried=False)
+
+
+ExchangeFolder = Annotated[
+    Path, typer.Option("--exchange", envvar="LACOLLE_EXCHANGE", help="The exchange's folder; no private key is read.")
+]
+
+
+def database_of(exchange: Path) -> Database:
+    """Return the database that an exchange's settings name, the environment's over the file's.
+
+    Raises ``SettingsError``.
+    """
+    from gateway.settings import read_settings  # noqa: PLC0415 - as above
+    from lacolle.folder import DATABASE, SETTINGS  # noqa: PLC0415 - as above
+
+    settings = read_settings(exchange / SETTINGS, os.environ)
+    store = settings.store
+    if store.url is None:
+        return Database(str(exchange / (store.sqlite or f"{settings.files.data}/{DATABASE}")))
+    password = None if store.password_file is None else exchange / store.password_file
+    return Database(store.url, password, store.tls, None if store.ca_file is None else exchange / store.ca_file)
 
 
 NO_DATABASE: Final = Bilingual(

@@ -14,7 +14,7 @@ from agreements.steps import LoggedStep, Step, document_digest, read_step, sign_
 from schemas.alerts.catalogue import parse_alert
 from schemas.alerts.header import Alert
 from schemas.decisions import ClauseRef
-from schemas.ids import AgreementId, JurisdictionCode, KeyId, ParticipantId, home_of
+from schemas.ids import AgreementId, AlertType, JurisdictionCode, KeyId, ParticipantId, home_of
 from schemas.registry import Jurisdiction
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import AGREEMENT, join_signatures, sign_compact
@@ -24,7 +24,7 @@ from schemas.timestamps import utc_text
 
 NOW: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 SIGNED_AT: Final = 1_767_225_600
-WARNING: Final = "emergency-management/public-warning/v1"
+WARNING: Final = AlertType("emergency-management/public-warning/v1")
 QC, NY, VT, ME = (JurisdictionCode(code) for code in ("CA-QC", "US-NY", "US-VT", "US-ME"))
 SQ, MSP, NYSP, DOH, VSP, MAINE = (
     ParticipantId(name) for name in ("ca-qc.sq", "ca-qc.msp", "us-ny.nysp", "us-ny.doh", "us-vt.vsp", "us-me.msp")

@@ -1,0 +1,150 @@
+"""Making the decisions on a past alert again, from what is stored, and comparing them with what the log says.
+
+Everything is read back as it stood: the alert byte for byte, the registry at the version with which it was decided, the
+thread at the alert's index. Every signature of the registry is verified again; nothing is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from agreements.decide import decide
+from agreements.explain import explain
+from agreements.replay import decisions_bytes, inputs_digest
+from gateway.errors import GatewayError, StoreError
+from gateway.rebuilding import rebuilt_registry
+from gateway.screening import own_references, read_alert
+from gateway.store.decisions import denial_content, read_reason
+from gateway.store.engine import Store
+from gateway.store.past import PastDecision, read_past_decision
+from gateway.store.placing import Basis, routed_content
+from gateway.store.threads import find_thread
+from gateway.submission import read_submission
+from schemas.bilingual import Bilingual
+from schemas.decisions import Decision, Permit
+from schemas.ids import AlertId, ParticipantId
+from schemas.registry import Jurisdiction
+from schemas.signing.jws import MalformedJwsError
+
+
+class NotReplayableError(StoreError):
+    """The decisions on an alert can't be made again; the reason says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One recipient about whom the log and the decision made anew differ; None where one of them does not name it."""
+
+    recipient: ParticipantId
+    logged: Bilingual | None
+    anew: Bilingual | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What the log says of the decisions on an alert, ``logged``, what they are ``anew``, and where the two differ."""
+
+    alert_id: AlertId
+    logged: Basis
+    anew: Basis
+    decisions: tuple[Decision, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def same_inputs(self) -> bool:
+        """Whether what it is decided from now is what it was decided from then."""
+        return self.logged.inputs_digest == self.anew.inputs_digest
+
+    @property
+    def same_decisions(self) -> bool:
+        """Whether it came to the same, byte for byte, and every entry says so."""
+        return self.logged.decisions_digest == self.anew.decisions_digest and not self.differences
+
+
+async def replay(store: Store, alert_id: AlertId, jurisdictions: Iterable[Jurisdiction]) -> Replay:
+    """Return what the decisions on an alert come to anew, beside what the log says they came to.
+
+    ``jurisdictions`` are those pinned, with their authority keys. Raises ``NotReplayableError``, and ``StoreError``
+    where the stored registry is not what authorities have signed.
+    """
+    async with store.reading() as connection:
+        past = await read_past_decision(connection, alert_id)
+        if past is None:
+            raise NotReplayableError(_UNKNOWN)
+        if past.basis is None:
+            raise NotReplayableError(_NOT_LOGGED)
+        registry = await rebuilt_registry(connection, jurisdictions, version=past.basis.registry_version)
+        try:
+            payload = read_submission(past.submission).alert_json()
+            alert = read_alert(payload)
+        except (GatewayError, MalformedJwsError) as error:
+            raise NotReplayableError(_UNREADABLE) from error
+        own = own_references(alert)
+        thread = None
+        if own:
+            thread = await find_thread(connection, sender=past.sender, identifiers=own, before=past.log_index)
+    reached = {} if thread is None else thread.reached
+    now = past.basis.decided_at
+    snapshot = registry.snapshot_at(now)
+    decisions = decide(alert, snapshot, now, reached=reached)
+    anew = Basis(
+        decided_at=now,
+        registry_version=past.basis.registry_version,
+        inputs_digest=inputs_digest(
+            payload_digest=hashlib.sha256(payload).digest(), world=snapshot.world(now), now=now, reached=reached
+        ),
+        decisions_digest=hashlib.sha256(decisions_bytes(decisions)).hexdigest(),
+    )
+    return Replay(past.alert_id, past.basis, anew, decisions, tuple(_differences(past, decisions)))
+
+
+def _differences(past: PastDecision, decisions: Iterable[Decision]) -> Iterator[Difference]:
+    """Yield where the entries and the decisions differ, recipient by recipient, in alphabetical order."""
+    logged = {**{who: _without_names(said) for who, said in past.permits.items()}, **past.denials}
+    anew = {each.recipient: _content(each) for each in decisions}
+    for recipient in sorted(logged.keys() | anew.keys()):
+        before, after = logged.get(recipient), anew.get(recipient)
+        if before != after:
+            told, told_anew = _told(before), _told(after)
+            yield Difference(recipient, told, _OTHER_TERMS if told == told_anew else told_anew)
+
+
+def _content(decision: Decision) -> Mapping[str, Any]:
+    """Return a decision as its entry would hold it, read back from its JSON."""
+    content = routed_content(decision) if isinstance(decision, Permit) else denial_content(decision)
+    read: Mapping[str, Any] = orjson.loads(orjson.dumps(content))
+    return read
+
+
+def _without_names(routed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a permit's entry without what is no part of the decision: the name that its delivery got."""
+    return {name: value for name, value in routed.items() if name != "delivery_id"}
+
+
+def _told(content: Mapping[str, Any] | None) -> Bilingual | None:
+    return None if content is None else explain(read_reason(content["reason"]))
+
+
+_OTHER_TERMS: Final = Bilingual(
+    fr="La même réponse, à d'autres conditions ou pour d'autres clauses examinées.",
+    en="The same answer, on other terms or with other clauses considered.",
+)
+_UNKNOWN: Final = Bilingual(
+    fr="Aucune alerte acceptée ne porte cet identifiant dans cette base de données.",
+    en="No accepted alert in this database has this id.",
+)
+_NOT_LOGGED: Final = Bilingual(
+    fr="Le journal ne dit pas à partir de quoi cette alerte a été décidée : elle a été acceptée par une version "
+    "antérieure du logiciel.",
+    en="The log does not say what the decision on this alert was made from: an earlier version of the software "
+    "accepted it.",
+)
+_UNREADABLE: Final = Bilingual(
+    fr="L'alerte conservée ne peut être relue par cette version du logiciel.",
+    en="The stored alert can't be read by this version of the software.",
+)

@@ -1,0 +1,73 @@
+"""Replaying past traffic through a draft: pages come from the database, and processes beside this one look at them.
+
+No more pages are in hand than there are processes, and two to come, so memory does not grow with the traffic. Nothing
+is sent, and nothing is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Final
+
+from agreements.simulation import Findings, Worlds
+from gateway.examining import Examination, examine_prepared, prepare
+from gateway.store.engine import Store
+from gateway.store.history import Stretch, pages
+from gateway.store.reading import Reader
+from schemas.ids import ParticipantId
+
+SAMPLES: Final = 10
+"""How many of the alerts that change are named."""
+
+
+async def simulate_past(
+    store: Store, worlds: Worlds, stretch: Stretch, *, workers: int, progress: Callable[[int], None]
+) -> Findings:
+    """Return what a draft would have done with the alerts of a stretch, beside what was in force.
+
+    ``workers`` processes share the work; ``progress`` is told how many alerts were looked at so far.
+    """
+    findings = Findings()
+    with _pool(Examination(worlds, _own(stretch.reader, worlds), SAMPLES), workers) as pool:
+        async for found in _examined(store, stretch, pool, ahead=workers + 1):
+            findings.add(found, samples=SAMPLES)
+            progress(findings.alerts + findings.unreadable)
+    return findings
+
+
+async def _examined(
+    store: Store, stretch: Stretch, pool: ProcessPoolExecutor, *, ahead: int
+) -> AsyncIterator[Findings]:
+    """Yield what was found of each page, in their order."""
+    loop = asyncio.get_running_loop()
+    looking: deque[asyncio.Future[Findings]] = deque()
+    async for page in pages(store, stretch):
+        looking.append(loop.run_in_executor(pool, examine_prepared, page))
+        if len(looking) > ahead:
+            yield await looking.popleft()
+    while looking:
+        yield await looking.popleft()
+
+
+@contextmanager
+def _pool(examination: Examination, workers: int) -> Iterator[ProcessPoolExecutor]:
+    # spawned: a fork would copy the threads' locks of a process that serves
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=prepare, initargs=(examination,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _own(reader: Reader | None, worlds: Worlds) -> frozenset[ParticipantId]:
+    """Return the recipients that a reader speaks for."""
+    if reader is None:
+        return frozenset()
+    if not reader.auditor:
+        return frozenset({reader.participant})
+    return frozenset(who for who, home in worlds.before.candidates if home == reader.jurisdiction)

@@ -1,0 +1,137 @@
+"""Past traffic, page by page: accepted alerts as they were signed, each with whom its thread had reached by then.
+
+Pages go by the alerts' ids, which begin with the millisecond of their acceptance (UUIDv7, RFC 9562 section 5.7), so
+that each is a stretch of the primary key and none holds a lock or a transaction for longer than it is read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Column, ColumnElement, Row, and_, func, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.store.engine import Store
+from gateway.store.reading import Reader, visible
+from gateway.store.tables import alerts, dispatches
+from schemas.decisions import ClauseRef
+from schemas.ids import AgreementId, AlertId, ParticipantId, home_of, uuid7
+
+PAGE: Final = 250
+"""Alerts read at once; with bodies of the largest size it is what bounds the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Which past alerts: those accepted from ``since`` until ``until``, which is no longer part of it.
+
+    ``reader`` narrows them to what it may see; None for the operator, who sees all.
+    """
+
+    since: datetime
+    until: datetime
+    reader: Reader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """An accepted alert: the submission, when it was accepted, and by which clauses its thread had reached whom.
+
+    ``whole`` says whether the reader may know of all its recipients, or of those alone that it speaks for.
+    """
+
+    alert_id: AlertId
+    submission: bytes
+    at: datetime
+    reached: dict[ParticipantId, ClauseRef]
+    whole: bool
+
+
+async def count_alerts(store: Store, stretch: Stretch, *, most: int | None = None) -> int:
+    """Return how many alerts a stretch has; it counts no further than ``most``."""
+    found = select(alerts.c.alert_id).where(_within(stretch)).limit(most)
+    async with store.reading() as connection:
+        return int(await connection.scalar(select(func.count()).select_from(found.subquery())) or 0)
+
+
+async def pages(store: Store, stretch: Stretch) -> AsyncIterator[Sequence[StoredAlert]]:
+    """Yield a stretch's alerts, in the order of their ids."""
+    after = ""
+    while True:
+        async with store.reading() as connection:
+            page = await _page(connection, stretch, after)
+        if page:
+            yield page
+        if len(page) < PAGE:
+            return
+        after = page[-1].alert_id
+
+
+async def _page(connection: AsyncConnection, stretch: Stretch, after: str) -> list[StoredAlert]:
+    found = await connection.execute(
+        select(*_ALERT).where(_within(stretch), alerts.c.alert_id > after).order_by(alerts.c.alert_id).limit(PAGE)
+    )
+    rows = list(found)
+    following = {row.thread for row in rows if row.msg_type in _FOLLOWING}
+    sent = await _sent(connection, following) if following else {}
+    return [_stored(row, sent.get(row.thread, ()), stretch.reader) for row in rows]
+
+
+async def _sent(connection: AsyncConnection, threads: set[str]) -> dict[str, list[Row[Any]]]:
+    """Return the dispatches of some threads, in the order of the log."""
+    rows = await connection.execute(
+        select(*_DISPATCH).where(dispatches.c.thread.in_(sorted(threads))).order_by(dispatches.c.log_index)
+    )
+    sent: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        sent[row.thread].append(row)
+    return sent
+
+
+def _stored(row: Row[Any], sent: Sequence[Row[Any]], reader: Reader | None) -> StoredAlert:
+    return StoredAlert(
+        alert_id=AlertId(row.alert_id),
+        submission=row.submission,
+        at=_EPOCH + timedelta(milliseconds=row.received_ms),
+        reached={
+            ParticipantId(each.recipient): ClauseRef(AgreementId(each.agreement), each.version, each.clause)
+            for each in sent
+            if each.log_index < row.log_index
+        },
+        whole=reader is None or _sees_all(reader, ParticipantId(row.sender)),
+    )
+
+
+def _sees_all(reader: Reader, sender: ParticipantId) -> bool:
+    return sender == reader.participant or (reader.auditor and home_of(sender) == reader.jurisdiction)
+
+
+def _within(stretch: Stretch) -> ColumnElement[bool]:
+    first, end = (uuid7(at=max(each, _EPOCH), randomness=bytes(10)) for each in (stretch.since, stretch.until))
+    seen = true() if stretch.reader is None else visible(stretch.reader)
+    return and_(alerts.c.alert_id >= first, alerts.c.alert_id < end, seen)
+
+
+_ALERT: Final[Sequence[Column[Any]]] = (
+    alerts.c.alert_id,
+    alerts.c.log_index,
+    alerts.c.thread,
+    alerts.c.sender,
+    alerts.c.msg_type,
+    alerts.c.received_ms,
+    alerts.c.submission,
+)
+_DISPATCH: Final[Sequence[Column[Any]]] = (
+    dispatches.c.thread,
+    dispatches.c.log_index,
+    dispatches.c.recipient,
+    dispatches.c.agreement,
+    dispatches.c.version,
+    dispatches.c.clause,
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FOLLOWING: Final = frozenset({"Update", "Cancel"})
