@@ -265,7 +265,7 @@ async def test_copies_that_lack_something_are_believed(desk: Desk) -> None:
     withheld = identifying(document)
     copies = [
         _numbered(31, derived(document, withheld, transport)),
-        _numbered(32, presented(document, withheld, agency=own, exchange=transport)),
+        _numbered(32, presented(document, withheld, agency=own, exchange=transport, signed_at=int(time.time()))),
     ]
     forged = _numbered(33, derived(document, withheld, SigningKey.generate(transport.kid, "Ed25519")))
     bus = bus_of(settings_for(desk.guarded.plain))
@@ -288,7 +288,8 @@ async def test_copies_that_lack_something_are_believed(desk: Desk) -> None:
 
 def _numbered(number: int, copy: Parcel) -> Parcel:
     """Return a copy of an alert of its own to the partner; what is signed in it names that of ``parcel()``."""
-    return replace(copy, delivery_id=_parcel(number, b"").delivery_id, recipient=PARTNER)
+    own = _parcel(number, b"")
+    return replace(copy, delivery_id=own.delivery_id, thread=own.thread, recipient=PARTNER)
 
 
 async def test_acknowledgements_end_nothing(desk: Desk, send: Callable[[], str]) -> None:

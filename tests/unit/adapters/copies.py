@@ -69,13 +69,13 @@ def derived(document: Document, withholdings: Sequence[Withholding], key: Signin
     return _parcel(document, CopyForm.DERIVED, sign_derived(copy, key=key))
 
 
-def disclosed(document: Document, key: SigningKey = AGENCY, *, decoys: int = 0) -> Parcel:
-    """Return a parcel with an SD-JWT and all of its disclosures."""
+def disclosed(document: Document, key: SigningKey = AGENCY, *, signed_at: int = SIGNED_AT, decoys: int = 0) -> Parcel:
+    """Return a parcel with an SD-JWT and all of its disclosures; ``signed_at`` is in seconds since 1970."""
     body = issue(
         document,
         disclosable=disclosable(AlertType(document["type"])),
         key=key,
-        iat=SIGNED_AT,
+        iat=signed_at,
         randomness=random.Random(7).randbytes,  # noqa: S311 - salts of a test
         decoys=decoys,
     )
@@ -88,9 +88,10 @@ def presented(
     *,
     agency: SigningKey = AGENCY,
     exchange: SigningKey = EXCHANGE,
+    signed_at: int = SIGNED_AT,
 ) -> Parcel:
     """Return a parcel with an SD-JWT that lacks something, and its manifest beside it."""
-    whole = disclosed(document, agency)
+    whole = disclosed(document, agency, signed_at=signed_at)
     copy = withhold_from(
         verify_sd_jwt(read_sd_jwt(whole.body), agency.public),
         alert_type=whole.alert_type,
