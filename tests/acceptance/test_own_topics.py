@@ -264,13 +264,13 @@ async def test_copies_that_lack_something_are_believed(desk: Desk) -> None:
     document = stolen_vehicle()
     withheld = identifying(document)
     copies = [
-        _numbered(31, derived(document, withheld, transport)),
-        _numbered(32, presented(document, withheld, agency=own, exchange=transport)),
+        derived(document, withheld, transport, number=31),
+        presented(document, withheld, agency=own, exchange=transport, signed_at=int(time.time()), number=32),
     ]
-    forged = _numbered(33, derived(document, withheld, SigningKey.generate(transport.kid, "Ed25519")))
+    forged = derived(document, withheld, SigningKey.generate(transport.kid, "Ed25519"), number=33)
     bus = bus_of(settings_for(desk.guarded.plain))
     for each in (*copies, forged):
-        await bus.publish(write_parcel(each, origin="lacolle.example/log"))
+        await bus.publish(write_parcel(replace(each, recipient=PARTNER), origin="lacolle.example/log"))
     await bus.close()
     desk.acknowledge = lambda alert: desk.acknowledged.append(alert.alert_id)  # type: ignore[method-assign]  # these are not the exchange's
     names = [each.delivery_id for each in copies]
@@ -284,11 +284,6 @@ async def test_copies_that_lack_something_are_believed(desk: Desk) -> None:
     got = [next(each for each in desk.handled if each.delivery_id == name) for name in names]
     assert [each.form for each in got] == [CopyForm.DERIVED, CopyForm.PRESENTED]
     assert all(each.manifest is not None and "plate" not in str(each.document) for each in got)
-
-
-def _numbered(number: int, copy: Parcel) -> Parcel:
-    """Return a copy of an alert of its own to the partner; what is signed in it names that of ``parcel()``."""
-    return replace(copy, delivery_id=_parcel(number, b"").delivery_id, recipient=PARTNER)
 
 
 async def test_acknowledgements_end_nothing(desk: Desk, send: Callable[[], str]) -> None:

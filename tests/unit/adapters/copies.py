@@ -1,4 +1,7 @@
-"""A recipient's copies in their three forms, as the exchange makes them of an example, signed with real keys."""
+"""A recipient's copies in their three forms, as the exchange makes them of an example, signed with real keys.
+
+The same number makes the same parcel, as in ``tests.unit.bus.parcels``.
+"""
 
 from __future__ import annotations
 
@@ -47,16 +50,17 @@ def named(paths: Iterable[str], treatment: Treatment = Treatment.REDACT) -> tupl
     return tuple(Withholding(path, treatment, "", UNDER) for path in paths)
 
 
-def original(document: Document, key: SigningKey = AGENCY) -> Parcel:
+def original(document: Document, key: SigningKey = AGENCY, *, number: int = 1) -> Parcel:
     """Return a parcel with the submission itself."""
-    return _parcel(
-        document, CopyForm.ORIGINAL, sign_compact(canonical_bytes(document), key=key, profile=ALERT, iat=SIGNED_AT)
-    )
+    body = sign_compact(canonical_bytes(document), key=key, profile=ALERT, iat=SIGNED_AT)
+    return _parcel(document, CopyForm.ORIGINAL, body, number)
 
 
-def derived(document: Document, withholdings: Sequence[Withholding], key: SigningKey = EXCHANGE) -> Parcel:
+def derived(
+    document: Document, withholdings: Sequence[Withholding], key: SigningKey = EXCHANGE, *, number: int = 1
+) -> Parcel:
     """Return a parcel with a copy that the exchange derived, which must lack something."""
-    whole = original(document)
+    whole = original(document, number=number)
     copy = derive(
         document,
         alert_type=whole.alert_type,
@@ -66,20 +70,22 @@ def derived(document: Document, withholdings: Sequence[Withholding], key: Signin
         pseudonyms=PSEUDONYMS,
     )
     assert copy is not None
-    return _parcel(document, CopyForm.DERIVED, sign_derived(copy, key=key))
+    return _parcel(document, CopyForm.DERIVED, sign_derived(copy, key=key), number)
 
 
-def disclosed(document: Document, key: SigningKey = AGENCY, *, decoys: int = 0) -> Parcel:
-    """Return a parcel with an SD-JWT and all of its disclosures."""
+def disclosed(
+    document: Document, key: SigningKey = AGENCY, *, signed_at: int = SIGNED_AT, decoys: int = 0, number: int = 1
+) -> Parcel:
+    """Return a parcel with an SD-JWT and all of its disclosures; ``signed_at`` is in seconds since 1970."""
     body = issue(
         document,
         disclosable=disclosable(AlertType(document["type"])),
         key=key,
-        iat=SIGNED_AT,
+        iat=signed_at,
         randomness=random.Random(7).randbytes,  # noqa: S311 - salts of a test
         decoys=decoys,
     )
-    return _parcel(document, CopyForm.PRESENTED, body)
+    return _parcel(document, CopyForm.PRESENTED, body, number)
 
 
 def presented(
@@ -88,9 +94,11 @@ def presented(
     *,
     agency: SigningKey = AGENCY,
     exchange: SigningKey = EXCHANGE,
+    signed_at: int = SIGNED_AT,
+    number: int = 1,
 ) -> Parcel:
     """Return a parcel with an SD-JWT that lacks something, and its manifest beside it."""
-    whole = disclosed(document, agency)
+    whole = disclosed(document, agency, signed_at=signed_at, number=number)
     copy = withhold_from(
         verify_sd_jwt(read_sd_jwt(whole.body), agency.public),
         alert_type=whole.alert_type,
@@ -100,12 +108,12 @@ def presented(
     )
     assert copy is not None
     manifest = sign_manifest(copy.manifest, key=exchange).decode()
-    return replace(_parcel(document, CopyForm.PRESENTED, copy.sd_jwt), manifest=manifest)
+    return replace(_parcel(document, CopyForm.PRESENTED, copy.sd_jwt, number), manifest=manifest)
 
 
-def _parcel(document: Document, form: CopyForm, body: bytes) -> Parcel:
+def _parcel(document: Document, form: CopyForm, body: bytes, number: int) -> Parcel:
     return replace(
-        parcels.parcel(body=body),
+        parcels.parcel(number, body=body),
         sender=document["sender"],
         alert_type=AlertType(document["type"]),
         content_type=form,
