@@ -92,8 +92,9 @@ async def running_demo(
 ) -> AsyncIterator[RunningDemo]:
     """Make a sample world in ``directory``, start all of it on ``host``, and stop it when the block ends.
 
-    ``cast`` is who is in it, the demonstration's own world where none is named. ``environment`` goes over the exchange's settings. Raises what the host raises, ``SettingsError`` for what can't be
-    set so, and ``ConfigurationError`` where the directory is not empty.
+    ``cast`` is who is in it, the demonstration's own world where none is named. ``environment`` goes over the
+    exchange's settings. Raises what the host raises, ``SettingsError`` for what can't be set so, and
+    ``ConfigurationError`` where the directory is not empty.
     """
     cast = everyone() if cast is None else cast
     with ExitStack() as stack:

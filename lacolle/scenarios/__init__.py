@@ -1,1 +1,1 @@
-"""Scenarios: each relation between governments as an alert that must pass, one that must not, and what each side sees."""
+"""Scenarios: for each relation an alert that must pass, one that must not, and what each side sees."""

@@ -69,7 +69,7 @@ class Expected(Part):
 
 
 class ScenarioAlert(Part):
-    """One alert: a sample of ``deploy/samples/alerts``, changed, and what each participant but its sender gets.
+    """One alert: a sample, changed, and what each participant but its sender gets.
 
     ``changes`` name members of the header, dotted for those inside (``handling.tlp``); in a list they hold for each
     item. ``language`` leaves only the info blocks in that language.
@@ -140,9 +140,9 @@ def read_scenario(text: str, *, file: str) -> Scenario:
     return scenario
 
 
-def read_scenarios(folder: Path = SCENARIOS) -> tuple[Scenario, ...]:
-    """Return every scenario of a folder, in the order of their positions. Raises ``InvalidScenarioError``."""
-    found = [read_scenario(path.read_text(encoding="utf-8"), file=path.name) for path in folder.glob("*.yaml")]
+def read_scenarios() -> tuple[Scenario, ...]:
+    """Return every scenario that ships, in the order of their positions. Raises ``InvalidScenarioError``."""
+    found = [read_scenario(path.read_text(encoding="utf-8"), file=path.name) for path in SCENARIOS.glob("*.yaml")]
     return tuple(sorted(found, key=lambda scenario: (scenario.position, scenario.name)))
 
 
@@ -166,6 +166,12 @@ def agreement_files() -> Mapping[str, Path]:
 
 
 @cache
+def alert_files() -> Mapping[str, Path]:
+    """Return the files of all sample alerts, by name."""
+    return {path.stem: path for folder in (SAMPLES, RELATIONS) for path in (folder / "alerts").glob("*.json")}
+
+
+@cache
 def _participants() -> frozenset[str]:
     return frozenset(entry["participant"] for folder in (SAMPLES, RELATIONS) for entry in everyone(folder).participants)
 
@@ -176,7 +182,7 @@ def _unknown(scenario: Scenario, located: LocatedDocument) -> tuple[YamlError, .
     named += [(("participants", number), name in _participants()) for number, name in enumerate(scenario.participants)]
     errors = [located.error(place, _UNKNOWN) for place, known in named if not known]
     for member, alert in (("passes", scenario.passes), ("stops", scenario.stops)):
-        if not (SAMPLES / "alerts" / f"{alert.sample}.json").is_file():
+        if alert.sample not in alert_files():
             errors.append(located.error((member, "sample"), _UNKNOWN))
         strangers = alert.expect.keys() - set(scenario.participants)
         errors += [located.error((member, "expect", name), _STRANGER) for name in sorted(strangers)]

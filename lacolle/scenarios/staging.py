@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import orjson
+
 from agreements.written import read_agreement
-from lacolle.demo.scenario import Document, Step, document_of
+from lacolle.demo.scenario import Document, sent_now
 from lacolle.samples import SAMPLES, Cast, everyone
-from lacolle.scenarios.document import RELATIONS, Scenario, ScenarioAlert, agreement_files
+from lacolle.scenarios.document import RELATIONS, Scenario, ScenarioAlert, agreement_files, alert_files
 from schemas.alerts.catalogue import parse_alert
 
 
@@ -33,8 +35,8 @@ def cast_of(scenario: Scenario) -> Cast:
 
 def alert_of(alert: ScenarioAlert, *, number: int, now: datetime) -> Document:
     """Return an alert of a scenario, sent at ``now``. Raises ``InvalidAlertError`` where its changes break a rule."""
-    step = Step(alert.caption.bilingual, alert.sample, changes=alert.changes)
-    document = document_of(step, number=number, now=now, original=None)
+    sample = orjson.loads(alert_files()[alert.sample].read_bytes())
+    document = sent_now(sample, alert.changes, number=number, now=now)
     blocks = document.get("info")
     if alert.language is not None and isinstance(blocks, list):
         document["info"] = [
