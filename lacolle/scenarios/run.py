@@ -12,6 +12,7 @@ import orjson
 
 from audit.entry import Kind, read_entry
 from audit.queries import entries_of_alert
+from lacolle.client.documents import signed_alert
 from lacolle.demo.exchange import RunningDemo, running_demo
 from lacolle.demo.hosting import Host
 from lacolle.demo.run import follow
@@ -64,11 +65,15 @@ async def run_scenario(
 
 
 async def _play(demo: RunningDemo, part: str, alert: ScenarioAlert, number: int) -> Played:
-    document = alert_of(alert, number=number, now=datetime.now().astimezone().replace(microsecond=0))
-    client = demo.clients[ParticipantId(str(document["sender"]))]
-    accepted = await asyncio.to_thread(client.send, document)
+    now = datetime.now().astimezone().replace(microsecond=0)
+    document = alert_of(alert, number=number, now=now)
+    sender = ParticipantId(str(document["sender"]))
+    client = demo.clients[sender]
+    # a plain submission: pseudonyms, years and regions can stand in a copy that the exchange signs, and in no other
+    submission = signed_alert(document, key=demo.world.members[sender].keys[0], now=now)
+    accepted = await asyncio.to_thread(client.send, submission)
     sent = await follow(client, accepted, lambda _status: None)
-    outcomes = await _outcomes(demo, sent, ParticipantId(str(document["sender"])))
+    outcomes = await _outcomes(demo, sent, sender)
     found = tuple(differences(alert, document, outcomes))
     return Played(part, alert, document, accepted.alert_id, outcomes, found)
 
