@@ -10,7 +10,7 @@ the agreements, each agency has a key of each algorithm, and the exchange gets a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +35,24 @@ SAMPLES: Final = Path(__file__).resolve().parent.parent / "deploy" / "samples"
 ALGORITHMS: Final[tuple[Algorithm, ...]] = ("Ed25519", "ES256")
 _STATEMENT_LASTS: Final = timedelta(days=3650)
 _LOOPBACK: Final = ["127.0.0.1", "localhost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who is in a sample world, as the files have them, and the files of the agreements that bind them."""
+
+    jurisdictions: Sequence[Mapping[str, Any]]
+    participants: Sequence[Mapping[str, Any]]
+    agreements: Sequence[Path]
+
+
+def everyone(folder: Path = SAMPLES) -> Cast:
+    """Return all that stands in a folder of jurisdictions, participants and agreements."""
+    return Cast(
+        jurisdictions=_load(folder / "jurisdictions.yaml")["jurisdictions"],
+        participants=_load(folder / "participants.yaml")["participants"],
+        agreements=sorted((folder / "agreements").glob("*.yaml")),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +81,10 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class WorldOptions:
-    """What a sample world is built for. ``settings`` are merged over the folder's own, section by section."""
+    """What a sample world is built for, and of whom.
+
+    ``settings`` are merged over the folder's own, section by section.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8443
@@ -71,6 +92,7 @@ class WorldOptions:
     origin: str = "lacolle.example/log"
     endpoints: Mapping[ParticipantId, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    cast: Cast = field(default_factory=everyone)
 
 
 def participants() -> list[dict[str, Any]]:
@@ -84,28 +106,27 @@ def build_world(directory: Path, options: WorldOptions) -> World:
     base_url = f"{options.scheme}://{options.host}:{options.port}"
     folder = directory / "exchange"
     create_folder(folder, base_url=base_url, origin=options.origin, host=options.host, port=options.port)
-    authorities = _authorities(directory / "authorities", folder)
+    authorities = _authorities(directory / "authorities", folder, options.cast.jurisdictions)
     members = {
         member.participant: member
         for member in (
             _member(entry, directory / "participants", options.endpoints.get(ParticipantId(entry["participant"])))
-            for entry in participants()
+            for entry in options.cast.participants
         )
     }
-    for entry in participants():
+    for entry in options.cast.participants:
         member = members[ParticipantId(entry["participant"])]
         statement = _statement(entry, member, now)
         compact = _signed(statement, authorities[member.jurisdiction], now)
         (folder / "statements" / f"{member.participant}.jws").write_bytes(compact)
-    _sign_agreements(folder / "agreements", authorities, now)
+    _sign_agreements(options.cast.agreements, folder / "agreements", authorities, now)
     _write_partners(folder, members)
     _write_settings(folder, base_url, options)
     return World(folder=folder, base_url=base_url, members=members, authorities=authorities)
 
 
-def _authorities(keys: Path, folder: Path) -> dict[JurisdictionCode, SigningKey]:
+def _authorities(keys: Path, folder: Path, entries: Sequence[Mapping[str, Any]]) -> dict[JurisdictionCode, SigningKey]:
     keys.mkdir(mode=0o700)
-    entries = _load(SAMPLES / "jurisdictions.yaml")["jurisdictions"]
     authorities = {}
     for entry in entries:
         code = JurisdictionCode(entry["code"])
@@ -158,8 +179,10 @@ def _signed(document: Mapping[str, Any], key: SigningKey, now: datetime) -> byte
     return sign_compact(canonical_bytes(dict(document)), key=key, profile=STATEMENT, iat=int(now.timestamp()))
 
 
-def _sign_agreements(folder: Path, authorities: Mapping[JurisdictionCode, SigningKey], now: datetime) -> None:
-    for path in sorted((SAMPLES / "agreements").glob("*.yaml")):
+def _sign_agreements(
+    paths: Sequence[Path], folder: Path, authorities: Mapping[JurisdictionCode, SigningKey], now: datetime
+) -> None:
+    for path in paths:
         document = read_agreement(path.read_text(encoding="utf-8"), file=path.name)
         payload = agreement_bytes(document)
         signatures = [

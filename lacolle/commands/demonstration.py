@@ -42,10 +42,27 @@ AlertsOption = Annotated[
 ]
 
 
+ScenarioOption = Annotated[
+    str | None, typer.Option("--scenario", help="Play one relation between governments instead of the samples.")
+]
+ScenariosOption = Annotated[bool, typer.Option("--scenarios", help="List the scenarios, and run nothing.")]
+
+
 def demo(
-    voice: Voice, *, keep: KeepOption = False, directory: DirectoryOption = None, alerts: AlertsOption = None
+    voice: Voice,
+    *,
+    keep: KeepOption = False,
+    directory: DirectoryOption = None,
+    alerts: AlertsOption = None,
+    scenario: ScenarioOption = None,
+    scenarios: ScenariosOption = False,
 ) -> None:
     """Run a whole exchange on loopback: agencies send, agreements decide, partners acknowledge, the log is verified."""
+    if scenarios or scenario is not None:
+        if keep or alerts is not None or (scenarios and scenario is not None):
+            raise typer.BadParameter(voice.words(_ALONE))
+        _list(voice) if scenario is None else _play(voice, scenario, directory)
+        return
     from lacolle.demo.hosting import InThisProcess  # noqa: PLC0415 - the other commands need none of it
     from lacolle.demo.run import DemoOptions, demo_folder  # noqa: PLC0415 - the same
 
@@ -90,6 +107,44 @@ def up(
         )
         with local_engines(folder, announce=announce) as engines:
             _present(voice, options, AsRoles(engines, logs=logs, environment=environment))
+
+
+def _list(voice: Voice) -> None:
+    """Say what scenarios there are."""
+    from lacolle.scenarios.document import read_scenarios  # noqa: PLC0415 - the other commands need none of it
+    from lacolle.scenarios.view import listed  # noqa: PLC0415 - the same
+
+    entries = listed(read_scenarios(), voice.language)
+    if voice.as_json:
+        typer.echo(orjson.dumps(entries).decode())
+        return
+    widest = max((len(each["name"]) for each in entries), default=0)
+    for each in entries:
+        typer.echo(f"{each['name']:{widest}}  {each['relation']}")
+
+
+def _play(voice: Voice, name: str, directory: Path | None) -> None:
+    """Play a scenario, say what each side saw, and end with status 1 where that is not what the scenario says."""
+    import uvloop  # noqa: PLC0415 - the other commands need none of it
+    from rich.console import Console  # noqa: PLC0415 - the same
+
+    from lacolle.demo.hosting import InThisProcess  # noqa: PLC0415 - the same
+    from lacolle.demo.run import demo_folder  # noqa: PLC0415 - the same
+    from lacolle.demo.view import View  # noqa: PLC0415 - the same
+    from lacolle.scenarios.document import scenario_named  # noqa: PLC0415 - the same
+    from lacolle.scenarios.run import run_scenario  # noqa: PLC0415 - the same
+    from lacolle.scenarios.view import rendered, result_document  # noqa: PLC0415 - the same
+
+    scenario, environment = scenario_named(name), _settings_of_the_environment(voice)
+    with demo_folder(directory) as folder:
+        host = InThisProcess(log=folder / "lacolle.log")
+        result = uvloop.run(run_scenario(scenario, host, directory=folder, environment=environment))
+    if voice.as_json:
+        typer.echo(orjson.dumps(result_document(result, voice.language)).decode())
+    else:
+        view = View(Console(), voice.language)
+        view.console.print(rendered(result, view))
+    raise typer.Exit(0 if result.as_expected else 1)
 
 
 def _settings_of_the_environment(voice: Voice) -> Mapping[str, str]:
@@ -166,3 +221,9 @@ def _invitation(description: dict[str, Any], directory: Path) -> list[Bilingual 
         f"  lacolle log verify --url {description['base_url']} --ca-file {description['ca_file']} \\",
         f"    --log-key '{description['log_verifier_key']}'",
     ]
+
+
+_ALONE = Bilingual(
+    fr="--scenario et --scenarios vont sans --keep ni --alerts, et l'un sans l'autre.",
+    en="--scenario and --scenarios go without --keep and --alerts, and one without the other.",
+)

@@ -20,7 +20,7 @@ from lacolle.demo.partners import PATH, MemberKeys, PartnerEndpoint
 from lacolle.demo.scenario import Step, document_of
 from lacolle.folder import ExchangeFolder, read_folder
 from lacolle.processes.lineup import Part
-from lacolle.samples import World, WorldOptions, build_world, participants
+from lacolle.samples import Cast, World, WorldOptions, build_world, everyone
 from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId
 
@@ -87,21 +87,27 @@ class RunningDemo:
 
 
 @asynccontextmanager
-async def running_demo(directory: Path, host: Host, *, environment: Mapping[str, str]) -> AsyncIterator[RunningDemo]:
-    """Make the sample world in ``directory``, start all of it on ``host``, and stop it when the block ends.
+async def running_demo(
+    directory: Path, host: Host, *, environment: Mapping[str, str], cast: Cast | None = None
+) -> AsyncIterator[RunningDemo]:
+    """Make a sample world in ``directory``, start all of it on ``host``, and stop it when the block ends.
 
-    ``environment`` goes over the exchange's settings. Raises what the host raises, ``SettingsError`` for what can't be
-    set so, and ``ConfigurationError`` where the directory is not empty.
+    ``cast`` is who is in it, the demonstration's own world where none is named. ``environment`` goes over the
+    exchange's settings. Raises what the host raises, ``SettingsError`` for what can't be set so, and
+    ``ConfigurationError`` where the directory is not empty.
     """
+    cast = everyone() if cast is None else cast
     with ExitStack() as stack:
         bound = {
             ParticipantId(entry["participant"]): stack.enter_context(_bound())
-            for entry in participants()
+            for entry in cast.participants
             if "receiver" in entry["roles"]
         }
         endpoints = {each: f"https://{HOST}:{sock.getsockname()[1]}{PATH}" for each, sock in bound.items()}
         settings = {**_SETTINGS, "listen": _TLS, **host.settings}
-        options = WorldOptions(host=HOST, port=_free_port(), scheme="https", endpoints=endpoints, settings=settings)
+        options = WorldOptions(
+            host=HOST, port=_free_port(), scheme="https", endpoints=endpoints, settings=settings, cast=cast
+        )
         world = await asyncio.to_thread(build_world, directory, options)
         authority = LocalAuthority(world.folder / "tls")
         authority.issue("server")

@@ -138,10 +138,10 @@ async def _send(demo: RunningDemo, step: Step, alert: Document, *, on_change: Ca
         accepted = await asyncio.to_thread(client.send, submission)
     else:
         accepted = await asyncio.to_thread(client.send, alert)
-    return await _follow(client, accepted, on_change)
+    return await follow(client, accepted, on_change)
 
 
-async def _follow(client: Client, accepted: Accepted, on_change: Callable[[Status], None]) -> Sent:
+async def follow(client: Client, accepted: Accepted, on_change: Callable[[Status], None]) -> Sent:
     """Read an alert back until each delivery has ended and each partner that took it has acknowledged."""
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE
@@ -180,7 +180,7 @@ async def _send_folder(demo: RunningDemo, tally: Tally, view: View, files: Seque
             progress.advance(sending)
         following = progress.add_task(view.words("remise", "delivering"), total=len(accepted))
         for each_accepted in accepted:
-            tally.sent.append(await _follow(client, each_accepted, lambda _status: None))
+            tally.sent.append(await follow(client, each_accepted, lambda _status: None))
             progress.advance(following)
 
 

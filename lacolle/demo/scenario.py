@@ -85,15 +85,7 @@ STEPS: Final = (
 def document_of(step: Step, *, number: int, now: datetime, original: Document | None) -> Document:
     """Return the alert that a step sends, with ``now`` as its time; ``original`` is what an Update or Cancel is of."""
     sample = orjson.loads((SAMPLES / "alerts" / f"{step.sample}.json").read_bytes())
-    alert: Document = {
-        **sample,
-        "identifier": f"{sample['identifier']}-{number}",
-        "sent": cap_time(now),
-        "expires": cap_time(now + LIFETIME),
-        "info": [_current(info) for info in sample["info"]],
-    }
-    for path, value in step.changes.items():
-        _change(alert, path, value)
+    alert = sent_now(sample, step.changes, number=number, now=now)
     match step.deed:
         case Deed.SEND | Deed.FORGE:
             return alert
@@ -103,6 +95,20 @@ def document_of(step: Step, *, number: int, now: datetime, original: Document | 
             return cancellation_of(original, identifier=str(alert["identifier"]), now=now)
         case _:
             raise ValueError("an Update or Cancel needs its original")
+
+
+def sent_now(sample: Mapping[str, Any], changes: Mapping[str, JsonValue], *, number: int, now: datetime) -> Document:
+    """Return a sample as if it were sent at ``now``; ``changes`` are as a step's, ``number`` goes into its name."""
+    alert: Document = {
+        **sample,
+        "identifier": f"{sample['identifier']}-{number}",
+        "sent": cap_time(now),
+        "expires": cap_time(now + LIFETIME),
+        "info": [_current(info) for info in sample["info"]],
+    }
+    for path, value in changes.items():
+        _change(alert, path, value)
+    return alert
 
 
 def _current(info: Mapping[str, Any]) -> dict[str, Any]:
