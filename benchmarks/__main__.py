@@ -21,13 +21,13 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
-from benchmarks import log_verification, roles
+from benchmarks import log_verification, roles, simulating
 from benchmarks.compared import on_postgres, on_sqlite
 from benchmarks.delivering import deliveries
 from benchmarks.engines import Kafka, Postgres, running_kafka, running_postgres
 from benchmarks.intake import batches
 from benchmarks.process import ServerDiedError
-from benchmarks.report import circumstances, show, verified
+from benchmarks.report import circumstances, show, simulated, verified
 from benchmarks.stage import Figures, MeasurementError, Scale, Seen, Stage
 from benchmarks.urgent import urgent_lane
 from lacolle.errors import LacolleError
@@ -39,6 +39,7 @@ QUICK = Scale(
     rounds=2,
     connections=64,
     log_entries=10_000,
+    past_alerts=5_000,
     parcels=1_000,
     dispatches=5_120,
     backlog=2_000,
@@ -51,13 +52,14 @@ FULL = Scale(
     rounds=2,
     connections=64,
     log_entries=1_000_000,
+    past_alerts=100_000,
     parcels=10_000,
     dispatches=25_600,
     backlog=100_000,
     rates=(100, 500),
     saturate=True,
 )
-PARTS = ("sqlite", "delivery", "batch", "postgres", "relay", "adapter", "latency", "urgent", "log")
+PARTS = ("sqlite", "delivery", "batch", "postgres", "relay", "adapter", "latency", "urgent", "log", "simulate")
 IN_QUICK = ("sqlite", "delivery", "log")
 KAFKA = ("relay", "adapter", "latency", "urgent")
 _QUEBEC = timezone(timedelta(hours=-5))
@@ -117,7 +119,13 @@ class Run:
             return self._in_roles(name)
         if name == "postgres":
             return None if self.postgres is None else on_postgres(self.stage, self.postgres)
-        return {"sqlite": self._sqlite, "delivery": self._delivery, "batch": self._batch, "log": self._log}[name]()
+        return {
+            "sqlite": self._sqlite,
+            "delivery": self._delivery,
+            "batch": self._batch,
+            "log": self._log,
+            "simulate": self._simulate,
+        }[name]()
 
     def _in_roles(self, name: str) -> Seen | None:
         kafka = self.kafka
@@ -143,6 +151,10 @@ class Run:
     def _log(self) -> Seen:
         self.stage.say(f"verifying a log of {self.stage.scale.log_entries:,} entries")
         return verified(log_verification.measure(entries=self.stage.scale.log_entries))
+
+    def _simulate(self) -> Seen:
+        self.stage.say(f"simulating a draft over {self.stage.scale.past_alerts:,} alerts")
+        return simulated(simulating.measure(alerts=self.stage.scale.past_alerts))
 
     def _left_out(self, name: str) -> str:
         return f"{name}: left out. {' '.join(self.absent.values())}"

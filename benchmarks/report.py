@@ -18,6 +18,7 @@ from importlib.metadata import version
 from rich.console import Console
 
 from benchmarks.log_verification import Verification
+from benchmarks.simulating import Simulation
 from benchmarks.stage import Figures, Seen
 
 _LIBRARIES = (
@@ -54,6 +55,24 @@ def verified(verification: Verification) -> Seen:
     line = (
         f"Log verified: {verification.entries:,} entries in {verification.seconds:.2f} s, {per_s:,} entries/s, at most "
         f"{verification.peak_mb:.0f} MiB; {verification.stolen_share:.0%} stolen"
+    )
+    return Seen(figures, (line,))
+
+
+def simulated(simulation: Simulation) -> Seen:
+    """Return how long a draft took to be replayed over past alerts."""
+    per_s = round(simulation.alerts / simulation.seconds)
+    figures: Figures = {
+        "simulate_alerts": simulation.alerts,
+        "simulate_seconds": round(simulation.seconds, 2),
+        "simulate_alerts_per_s": per_s,
+        "simulate_cpu_ms": round(simulation.cpu_seconds / simulation.alerts * 1000, 3),
+        "simulate_peak_mb": round(simulation.peak_mb, 1),
+        "simulate_stolen_share": round(simulation.stolen_share, 2),
+    }
+    line = (
+        f"Draft simulated over {simulation.alerts:,} alerts in {simulation.seconds:.2f} s, {per_s:,} alerts/s, no "
+        f"process over {simulation.peak_mb:.0f} MiB; {simulation.stolen_share:.0%} stolen"
     )
     return Seen(figures, (line,))
 
