@@ -18,6 +18,7 @@ from gateway.enrol import Enrolment
 from gateway.health import Health
 from gateway.http.bodies import BodyBudget
 from gateway.registry import CurrentRegistry
+from gateway.simulating import Simulations
 from gateway.store.engine import Store
 from gateway.tokens import TokenIssuer
 from schemas.signing.keys import PublicKey
@@ -38,6 +39,7 @@ class Services:
     bodies: BodyBudget
     acknowledgements: Acknowledgements
     enrolment: Enrolment
+    simulations: Simulations
     tokens: TokenIssuer
     registry: CurrentRegistry
     store: Store

@@ -34,6 +34,8 @@ ANY_ERROR: tuple[errors.GatewayError, ...] = (
     errors.InterruptedBodyError(),
     errors.InvalidQueryError(REASON),
     errors.StatementRefusedError(REASON),
+    errors.DraftRefusedError(REASON),
+    errors.SimulationBusyError(),
 )
 
 
