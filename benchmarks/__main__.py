@@ -21,13 +21,13 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
-from benchmarks import deciding, log_verification, roles
+from benchmarks import deciding, log_verification, roles, simulating
 from benchmarks.compared import on_postgres, on_sqlite
 from benchmarks.delivering import deliveries
 from benchmarks.engines import Kafka, Postgres, running_kafka, running_postgres
 from benchmarks.intake import batches
 from benchmarks.process import ServerDiedError
-from benchmarks.report import circumstances, decided, show, verified
+from benchmarks.report import circumstances, decided, show, simulated, verified
 from benchmarks.stage import Figures, MeasurementError, Scale, Seen, Stage
 from benchmarks.urgent import urgent_lane
 from lacolle.errors import LacolleError
@@ -39,6 +39,7 @@ QUICK = Scale(
     rounds=2,
     connections=64,
     log_entries=10_000,
+    past_alerts=5_000,
     parcels=1_000,
     dispatches=5_120,
     backlog=2_000,
@@ -51,13 +52,26 @@ FULL = Scale(
     rounds=2,
     connections=64,
     log_entries=1_000_000,
+    past_alerts=100_000,
     parcels=10_000,
     dispatches=25_600,
     backlog=100_000,
     rates=(100, 500),
     saturate=True,
 )
-PARTS = ("sqlite", "delivery", "batch", "postgres", "relay", "adapter", "latency", "urgent", "log", "decide")
+PARTS = (
+    "sqlite",
+    "delivery",
+    "batch",
+    "postgres",
+    "relay",
+    "adapter",
+    "latency",
+    "urgent",
+    "log",
+    "decide",
+    "simulate",
+)
 IN_QUICK = ("sqlite", "delivery", "log")
 KAFKA = ("relay", "adapter", "latency", "urgent")
 _QUEBEC = timezone(timedelta(hours=-5))
@@ -123,6 +137,7 @@ class Run:
             "batch": self._batch,
             "log": self._log,
             "decide": self._decide,
+            "simulate": self._simulate,
         }[name]()
 
     def _in_roles(self, name: str) -> Seen | None:
@@ -154,6 +169,10 @@ class Run:
         self.stage.say(f"deciding among up to {deciding.SIZES[-1]:,} agreements")
         seconds = self.stage.scale.seconds
         return decided([deciding.measure(agreements=size, seconds=seconds) for size in deciding.SIZES])
+
+    def _simulate(self) -> Seen:
+        self.stage.say(f"simulating a draft over {self.stage.scale.past_alerts:,} alerts")
+        return simulated(simulating.measure(alerts=self.stage.scale.past_alerts))
 
     def _left_out(self, name: str) -> str:
         return f"{name}: left out. {' '.join(self.absent.values())}"

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from benchmarks.deciding import GRANTS, JURISDICTIONS, PARTICIPANTS, Deciding
 from benchmarks.log_verification import Verification
+from benchmarks.simulating import Simulation
 from benchmarks.stage import Figures, Seen
 
 _LIBRARIES = (
@@ -77,6 +78,24 @@ def decided(measured: Sequence[Deciding]) -> Seen:
     figures["decide_growth_ratio"] = growth
     lines.append(f"  {measured[-1].agreements // measured[0].agreements} times the agreements: {growth} times the time")
     return Seen(figures, tuple(lines))
+
+
+def simulated(simulation: Simulation) -> Seen:
+    """Return how long a draft took to be replayed over past alerts."""
+    per_s = round(simulation.alerts / simulation.seconds)
+    figures: Figures = {
+        "simulate_alerts": simulation.alerts,
+        "simulate_seconds": round(simulation.seconds, 2),
+        "simulate_alerts_per_s": per_s,
+        "simulate_cpu_ms": round(simulation.cpu_seconds / simulation.alerts * 1000, 3),
+        "simulate_peak_mb": round(simulation.peak_mb, 1),
+        "simulate_stolen_share": round(simulation.stolen_share, 2),
+    }
+    line = (
+        f"Draft simulated over {simulation.alerts:,} alerts in {simulation.seconds:.2f} s, {per_s:,} alerts/s, no "
+        f"process over {simulation.peak_mb:.0f} MiB; {simulation.stolen_share:.0%} stolen"
+    )
+    return Seen(figures, (line,))
 
 
 def versions() -> dict[str, str]:

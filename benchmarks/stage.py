@@ -48,6 +48,7 @@ class Scale:
     rounds: int
     connections: int
     log_entries: int
+    past_alerts: int
     parcels: int
     dispatches: int
     backlog: int

@@ -80,6 +80,26 @@ class LogUnavailableError(GatewayError):
         self.retry_after = retry_after
 
 
+class SimulationBusyError(GatewayError):
+    """Another draft is being simulated in this process; nothing was done. ``retry_after`` is in seconds."""
+
+    name = "simulation-busy"
+
+    def __init__(self, retry_after: float = 10.0) -> None:
+        super().__init__("another simulation is under way")
+        self.retry_after = retry_after
+
+
+class DraftRefusedError(GatewayError):
+    """What was sent is no agreement that can be simulated, or not for whoever asks."""
+
+    name = "draft-refused"
+
+    def __init__(self, reason: Bilingual) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
+
+
 class OverCapacityError(GatewayError):
     """The process has as many bytes of large bodies in hand as it may; nothing was stored.
 

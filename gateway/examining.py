@@ -1,17 +1,33 @@
-"""Looking at stored alerts through a draft, in a process beside: what that process imports, and nothing else."""
+"""Looking at stored alerts through a draft, in a process beside: what that process imports, and no database."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
 
 from agreements.simulation import Findings, PastAlert, Worlds, simulate
-from gateway.store.history import StoredAlert
 from gateway.submission import read_submission
 from schemas.alerts.catalogue import InvalidAlertError, parse_alert
-from schemas.ids import ParticipantId
+from schemas.decisions import ClauseRef
+from schemas.ids import AlertId, ParticipantId
 from schemas.signing.jws import MalformedJwsError
-from schemas.signing.strict_json import JsonError, parse_json
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """An accepted alert: the submission, when it was accepted, and by which clauses its thread had reached whom.
+
+    ``whole`` says whether the reader may know of all its recipients, or of those alone that it speaks for.
+    """
+
+    alert_id: AlertId
+    submission: bytes
+    at: datetime
+    reached: dict[ParticipantId, ClauseRef]
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +67,14 @@ _prepared: list[Examination] = []
 def _read(stored: Sequence[StoredAlert], own: frozenset[ParticipantId]) -> Iterator[PastAlert]:
     for each in stored:
         try:
-            document = parse_json(read_submission(each.submission).alert_json())
+            # strict JSON it was already, or it would not have been accepted
+            document = orjson.loads(read_submission(each.submission).alert_json())
             alert = parse_alert(document)
-        except (MalformedJwsError, JsonError, InvalidAlertError):  # of a type that this version knows no more
+        except (
+            MalformedJwsError,
+            orjson.JSONDecodeError,
+            InvalidAlertError,
+        ):  # of a type that this version knows no more
             continue
         among = None if each.whole else own
         yield PastAlert(each.alert_id, document, alert, each.at, each.reached, among)

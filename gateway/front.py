@@ -31,6 +31,7 @@ from gateway.receipts import ReceiptSigner
 from gateway.registry import CurrentRegistry
 from gateway.settings import Settings
 from gateway.signatures.beside import SignatureProcess
+from gateway.simulating import Simulations
 from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.committer import Batch
 from gateway.store.placing import Acceptance
@@ -156,6 +157,7 @@ class Front:
                 limiter=RateLimiter(rate),
                 clock=around.clock,
             ),
+            simulations=Simulations(registry, ledger.store),
             tokens=TokenIssuer(
                 issuer=settings.base_url,
                 key=keys.receipt,

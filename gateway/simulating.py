@@ -14,15 +14,52 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Final
 
+from agreements.document import Agreement
 from agreements.simulation import Findings, Worlds
+from gateway.errors import InvalidQueryError, SimulationBusyError
 from gateway.examining import Examination, examine_prepared, prepare
+from gateway.registry import CurrentRegistry
 from gateway.store.engine import Store
-from gateway.store.history import Stretch, pages
+from gateway.store.history import Stretch, count_alerts, pages
 from gateway.store.reading import Reader
+from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId
 
 SAMPLES: Final = 10
 """How many of the alerts that change are named."""
+
+
+MOST: Final = 20_000
+"""How many past alerts one request may ask about: some ten seconds of one processor."""
+LONGEST: Final = 60.0
+"""Seconds that a request's simulation may take."""
+
+
+class Simulations:
+    """The use case of ``POST /v1/agreements/simulate``: one simulation at a time, by one process beside this one."""
+
+    def __init__(self, registry: CurrentRegistry, store: Store) -> None:
+        self._registry = registry
+        self._store = store
+        self._turn = asyncio.Lock()
+
+    async def run(self, draft: Agreement, stretch: Stretch) -> Findings:
+        """Return what a draft would have done with the alerts of a stretch that its reader may see.
+
+        Raises ``SimulationBusyError`` while another is under way, and ``InvalidQueryError`` where the stretch has more
+        than ``MOST`` alerts or takes longer than ``LONGEST``.
+        """
+        if self._turn.locked():
+            raise SimulationBusyError
+        async with self._turn:
+            if await count_alerts(self._store, stretch, most=MOST + 1) > MOST:
+                raise InvalidQueryError(_TOO_MANY)
+            worlds = Worlds.of(self._registry.snapshot.candidates, self._registry.agreements, draft)
+            try:
+                async with asyncio.timeout(LONGEST):
+                    return await simulate_past(self._store, worlds, stretch, workers=1, progress=_unwatched)
+            except TimeoutError:
+                raise InvalidQueryError(_TOO_MANY) from None
 
 
 async def simulate_past(
@@ -71,3 +108,13 @@ def _own(reader: Reader | None, worlds: Worlds) -> frozenset[ParticipantId]:
     if not reader.auditor:
         return frozenset({reader.participant})
     return frozenset(who for who, home in worlds.before.candidates if home == reader.jurisdiction)
+
+
+def _unwatched(_done: int) -> None:
+    """Let nobody know how far it is: the answer comes whole."""
+
+
+_TOO_MANY: Final = Bilingual(
+    fr=f"la période compte plus de {MOST} alertes, ou prend trop de temps : choisissez-en une plus courte",
+    en=f"the stretch has more than {MOST} alerts, or takes too long: choose a shorter one",
+)

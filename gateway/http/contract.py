@@ -79,6 +79,17 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
         for step in ("suspensions", "resumptions", "withdrawals", "accessions")
     },
     ("get", "/v1/agreements"): Terms(scope=_READ),
+    ("post", "/v1/agreements/simulate"): Terms(
+        (
+            *_BODY,
+            errors.NotPermittedError,
+            errors.DraftRefusedError,
+            errors.InvalidQueryError,
+            errors.SimulationBusyError,
+            *_STORED,
+        ),
+        scope=_READ,
+    ),
     ("get", "/v1/agreements/{agreement}/{version}"): Terms((errors.NotFoundError,), scope=_READ),
     ("get", "/v1/jurisdictions"): Terms(scope=_READ),
     ("get", "/v1/participants"): Terms(scope=_READ),

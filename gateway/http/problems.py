@@ -94,6 +94,12 @@ PROBLEMS: Final[dict[type[errors.GatewayError], Problem]] = {
     errors.InvalidQueryError: Problem(
         422, Bilingual(fr="Un paramètre de la requête n'est pas valide", en="A parameter is not valid")
     ),
+    errors.DraftRefusedError: Problem(
+        422, Bilingual(fr="Ce projet d'entente ne peut être simulé", en="This draft agreement can't be simulated")
+    ),
+    errors.SimulationBusyError: Problem(
+        503, Bilingual(fr="Une autre simulation est en cours", en="Another simulation is under way")
+    ),
     errors.RateLimitedError: Problem(429, Bilingual(fr="Débit permis dépassé", en="Over the rate allowed")),
     errors.LogUnavailableError: Problem(
         503,
@@ -175,6 +181,7 @@ def _members(error: errors.GatewayError, language: Language) -> dict[str, Any]:
             | errors.InvalidQueryError(reason=reason)
             | errors.StatementRefusedError(reason=reason)
             | errors.AgreementRefusedError(reason=reason)
+            | errors.DraftRefusedError(reason=reason)
         ):
             return {"detail": reason.in_language(language)}
         case errors.AlertRefusedError(faults=faults):
@@ -213,6 +220,7 @@ def _headers(error: errors.GatewayError) -> dict[str, str]:
             errors.RateLimitedError(retry_after=seconds)
             | errors.LogUnavailableError(retry_after=seconds)
             | errors.OverCapacityError(retry_after=seconds)
+            | errors.SimulationBusyError(retry_after=seconds)
         ):
             return {"Retry-After": str(max(1, math.ceil(seconds)))}
         case errors.TokenRefusedError(scope=scope, presented=presented, insufficient=insufficient):

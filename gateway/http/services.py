@@ -18,6 +18,7 @@ from gateway.enrol import Enrolment
 from gateway.health import Health
 from gateway.http.bodies import BodyBudget
 from gateway.registry import CurrentRegistry
+from gateway.simulating import Simulations
 from gateway.store.engine import Store
 from gateway.tokens import TokenIssuer
 from gateway.treaties import Treaties
@@ -40,6 +41,7 @@ class Services:
     acknowledgements: Acknowledgements
     enrolment: Enrolment
     treaties: Treaties
+    simulations: Simulations
     tokens: TokenIssuer
     registry: CurrentRegistry
     store: Store

@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Row, and_, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.examining import StoredAlert
 from gateway.store.engine import Store
 from gateway.store.reading import Reader, visible
 from gateway.store.tables import alerts, dispatches
@@ -35,20 +36,6 @@ class Stretch:
     since: datetime
     until: datetime
     reader: Reader | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAlert:
-    """An accepted alert: the submission, when it was accepted, and by which clauses its thread had reached whom.
-
-    ``whole`` says whether the reader may know of all its recipients, or of those alone that it speaks for.
-    """
-
-    alert_id: AlertId
-    submission: bytes
-    at: datetime
-    reached: dict[ParticipantId, ClauseRef]
-    whole: bool
 
 
 async def count_alerts(store: Store, stretch: Stretch, *, most: int | None = None) -> int:
