@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from agreements.term_words import terms_in_words
 from schemas.decisions import NO_TERMS, ClauseRef, Onward, Terms, Treatment, Withholding
 
 
@@ -34,8 +35,21 @@ def terms_content(terms: Terms) -> Mapping[str, Any]:
         "onward": terms.onward.value if terms.onward is not Onward.WITH_CONSENT else None,
         "consent_by": list(terms.consent_by),
         "consent_within": terms.consent_within,
+        "exercise": terms.exercise or None,
     }
     return {name: value for name, value in content.items() if value not in (None, [])}
+
+
+@lru_cache(maxsize=1024)
+def terms_document(terms: Terms) -> Mapping[str, Any]:
+    """Return the members that tell of a permit's terms in an answer, with their sentences; none where they say nothing.
+
+    A list of the other members' words, ``obligations``, stands beside ``terms``.
+    """
+    if terms == NO_TERMS:
+        return {}
+    words = [{"fr": each.fr, "en": each.en} for each in terms_in_words(terms)]
+    return {"terms": terms_content(terms), "obligations": words}
 
 
 @lru_cache(maxsize=1024)
@@ -47,9 +61,11 @@ def terms_text(terms: Terms) -> str | None:
 @lru_cache(maxsize=1024)
 def read_terms(text: str | None) -> Terms:
     """Return the terms that ``terms_text`` wrote."""
-    if text is None:
-        return NO_TERMS
-    content = orjson.loads(text)
+    return NO_TERMS if text is None else terms_of_content(orjson.loads(text))
+
+
+def terms_of_content(content: Mapping[str, Any]) -> Terms:
+    """Return the terms that ``terms_content`` wrote."""
     return Terms(
         withholdings=tuple(
             Withholding(
@@ -63,4 +79,5 @@ def read_terms(text: str | None) -> Terms:
         onward=Onward(content.get("onward", Onward.WITH_CONSENT)),
         consent_by=tuple(content.get("consent_by", ())),
         consent_within=content.get("consent_within"),
+        exercise=content.get("exercise", False),
     )
