@@ -19,11 +19,11 @@ from gateway.http.certificates import shown_certificate
 from gateway.http.services import Services, services
 from gateway.http.traced import accept
 from gateway.store.reading import read_alert, read_alert_by_name
-from gateway.store.terms import terms_content
+from gateway.store.terms import terms_document
 from gateway.submission import Form, form_of
 from gateway.tokens import Scope
 from schemas.bilingual import Bilingual
-from schemas.decisions import NO_TERMS, Decision, Permit
+from schemas.decisions import Decision, Permit
 from schemas.ids import AlertId, ParticipantId
 from schemas.timestamps import utc_text
 
@@ -172,7 +172,7 @@ def _decision_document(decision: Decision) -> dict[str, Any]:
             "decision": "permit",
             "under": str(decision.under),
             "lane": decision.lane,
-            **({} if decision.terms == NO_TERMS else {"terms": terms_content(decision.terms)}),
+            **terms_document(decision.terms),
             "reason": words,
         }
     return {

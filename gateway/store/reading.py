@@ -19,6 +19,7 @@ from audit.tables import log_entries
 from gateway.store.decisions import in_words
 from gateway.store.dispatches import OPEN
 from gateway.store.tables import acknowledgements, alerts, dispatches
+from gateway.store.terms import terms_document, terms_of_content
 from schemas.ids import AlertId, JurisdictionCode, ParticipantId, home_of
 from schemas.timestamps import utc_text_of_ms
 
@@ -177,7 +178,7 @@ def _decisions(entries: list[Row[Any]], reader: Reader, *, sees_all: bool) -> li
                     "decision": "permit",
                     "under": content["clause"],
                     "lane": content["lane"],
-                    **({"terms": content["terms"]} if "terms" in content else {}),
+                    **(terms_document(terms_of_content(content["terms"])) if "terms" in content else {}),
                     "reason": in_words(content["reason"]),
                 }
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from agreements.term_words import terms_in_words
 from schemas.decisions import NO_TERMS, ClauseRef, Onward, Terms, Treatment, Withholding
 
 
@@ -40,6 +41,18 @@ def terms_content(terms: Terms) -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=1024)
+def terms_document(terms: Terms) -> Mapping[str, Any]:
+    """Return the members that tell of a permit's terms in an answer, with their sentences; none where they say nothing.
+
+    A list of the other members' words, ``obligations``, stands beside ``terms``.
+    """
+    if terms == NO_TERMS:
+        return {}
+    words = [{"fr": each.fr, "en": each.en} for each in terms_in_words(terms)]
+    return {"terms": terms_content(terms), "obligations": words}
+
+
+@lru_cache(maxsize=1024)
 def terms_text(terms: Terms) -> str | None:
     """Return terms as the text of a row; None where they say nothing."""
     return None if terms == NO_TERMS else orjson.dumps(terms_content(terms)).decode()
@@ -48,9 +61,11 @@ def terms_text(terms: Terms) -> str | None:
 @lru_cache(maxsize=1024)
 def read_terms(text: str | None) -> Terms:
     """Return the terms that ``terms_text`` wrote."""
-    if text is None:
-        return NO_TERMS
-    content = orjson.loads(text)
+    return NO_TERMS if text is None else terms_of_content(orjson.loads(text))
+
+
+def terms_of_content(content: Mapping[str, Any]) -> Terms:
+    """Return the terms that ``terms_content`` wrote."""
     return Terms(
         withholdings=tuple(
             Withholding(

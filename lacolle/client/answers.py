@@ -77,13 +77,18 @@ class Considered(_Answer):
 
 
 class Decision(_Answer):
-    """Whether one participant receives an alert: ``under`` is the clause that lets it, ``id/version#clause``."""
+    """Whether one participant receives an alert: ``under`` is the clause that lets it, ``id/version#clause``.
+
+    ``obligations`` say in words what the clause's ``terms`` are: what is withheld, by when, what the recipient may do.
+    """
 
     participant: ParticipantField
     decision: Literal["permit", "deny"]
     reason: Words
     under: str | None = None
     lane: Lane | None = None
+    terms: dict[str, Any] | None = None
+    obligations: tuple[Words, ...] = ()
     considered: tuple[Considered, ...] = ()
 
 

@@ -158,6 +158,8 @@ def _decision(decision: Decision) -> Lines:
     yield Bilingual(
         fr=f"  {mark} {decision.participant} : {reason.fr}", en=f"  {mark} {decision.participant}: {reason.en}"
     )
+    for obligation in decision.obligations:
+        yield Bilingual(fr=f"      • {obligation.bilingual.fr}", en=f"      • {obligation.bilingual.en}")
     for considered in decision.considered:
         why = considered.reason.bilingual
         yield Bilingual(fr=f"      {considered.clause} : {why.fr}", en=f"      {considered.clause}: {why.en}")
