@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from agreements.book import Book
 from agreements.decide import decide
 from agreements.document import Agreement, Validity
 from agreements.routes import Candidate
@@ -77,13 +78,12 @@ class Worlds:
     version: int
 
     @classmethod
-    def of(cls, candidates: Iterable[Candidate], agreements: Iterable[VerifiedAgreement], draft: Agreement) -> Worlds:
-        """Return both. Raises ``ConflictingVersionsError`` where the agreements there are do not go together."""
-        receivers, known = tuple(candidates), tuple(agreements)
-        others = [each for each in known if each.document.id != draft.id]
+    def of(cls, candidates: Iterable[Candidate], book: Book, draft: Agreement) -> Worlds:
+        """Return both: a suspension, an accession or an end in the book counts, but for the draft's own agreement."""
+        receivers = tuple(candidates)
         return cls(
-            before=Snapshot.of(receivers, known),
-            after=Snapshot.of(receivers, [*others, _as_if_in_force(draft)]),
+            before=Snapshot.under(receivers, book),
+            after=Snapshot.under(receivers, book.without([draft.id]).with_agreement(_as_if_in_force(draft))),
             draft=draft.id,
             version=draft.version,
         )

@@ -72,7 +72,7 @@ class CurrentRegistry:
     @property
     def agreements(self) -> tuple[VerifiedAgreement, ...]:
         """Every agreement that all of its parties have signed and that counts, in force or not."""
-        return self._counting.agreements
+        return self.counting.agreements
 
     @property
     def book(self) -> Book:
@@ -183,7 +183,8 @@ class CurrentRegistry:
         self._snapshot = self._build()
 
     @property
-    def _counting(self) -> Book:
+    def counting(self) -> Book:
+        """Every complete agreement that counts, and what was stated of it: without those that were altered."""
         return self._found.book.without(self.altered | self._found.beyond)
 
     def _build(self) -> Snapshot:
@@ -206,7 +207,7 @@ class CurrentRegistry:
         return [statement for statement in known if Role.RECEIVER in statement.roles]
 
     def _snapshot_of(self, receivers: Iterable[ParticipantStatement]) -> Snapshot:
-        return Snapshot.under([(each.participant, each.jurisdiction) for each in receivers], self._counting)
+        return Snapshot.under([(each.participant, each.jurisdiction) for each in receivers], self.counting)
 
 
 _EVER: Final = datetime.min.replace(tzinfo=UTC)

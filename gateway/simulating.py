@@ -54,7 +54,7 @@ class Simulations:
         async with self._turn:
             if await count_alerts(self._store, stretch, most=MOST + 1) > MOST:
                 raise InvalidQueryError(_TOO_MANY)
-            worlds = Worlds.of(self._registry.snapshot.candidates, self._registry.agreements, draft)
+            worlds = Worlds.of(self._registry.snapshot.candidates, self._registry.counting, draft)
             try:
                 async with asyncio.timeout(LONGEST):
                     return await simulate_past(self._store, worlds, stretch, workers=1, progress=_unwatched)

@@ -87,7 +87,7 @@ async def _simulated(
     try:
         async with store.reading() as connection:
             registry = await rebuilt_registry(connection, jurisdictions)
-        worlds = Worlds.of(registry.snapshot.candidates, registry.agreements, draft)
+        worlds = Worlds.of(registry.snapshot.candidates, registry.counting, draft)
         total = await count_alerts(store, stretch)
         report(0, total)
         found = await simulate_past(

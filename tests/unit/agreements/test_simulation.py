@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from hypothesis import HealthCheck, given, settings
 
+from agreements.book import Book
 from agreements.decide import decide
 from agreements.simulation import Effect, Findings, PastAlert, Side, Worlds, simulate
 from schemas.alerts.header import Alert
@@ -17,6 +18,7 @@ from tests.unit.agreements.builders import (
     DOH,
     NOW,
     NYSP,
+    QC,
     VSP,
     Json,
     agreement,
@@ -28,10 +30,12 @@ from tests.unit.agreements.builders import (
     grant,
     info,
     ref,
+    step,
     verified,
 )
 from tests.unit.agreements.strategies import alerts
 
+VERMONT = document(grant(to=["US-VT"]), id="ca-qc.us-vt.test", parties=["CA-QC", "US-VT"])
 LATER = {"from": "2026-12-01T00:00:00Z", "until": "2027-12-01T00:00:00Z"}
 
 
@@ -43,7 +47,19 @@ def past(which: Alert, *, name: str = "1", reached: Mapping[ParticipantId, Claus
 
 def worlds(*before: Json, draft: Json) -> Worlds:
     """Return the agreements in force, and the draft in their midst."""
-    return Worlds.of(candidates(NYSP, DOH, VSP), [verified(each) for each in before], agreement(draft))
+    return Worlds.of(candidates(NYSP, DOH, VSP), Book.of(verified(each) for each in before), agreement(draft))
+
+
+def test_what_was_stated_of_an_agreement_counts() -> None:
+    """While another agreement is suspended nothing passes under it, on either side; the draft's own is in force."""
+    standing, other = verified(document(grant())), verified(VERMONT)
+    book = Book.of([standing, other]).with_step(step("suspension", QC, -1, of=other))
+    both = Worlds.of(candidates(NYSP, DOH, VSP), book, agreement(document(grant(), version=2, valid=LATER)))
+    found = simulate([past(alert(info()))], both, samples=5)
+    assert effects(found) == {(DOH, Effect.SAME): 1, (NYSP, Effect.SAME): 1}
+    suspended = Book.of([standing]).with_step(step("suspension", QC, -1, of=standing))
+    both = Worlds.of(candidates(NYSP), suspended, agreement(document(grant(), version=2, valid=LATER)))
+    assert effects(simulate([past(alert(info()))], both, samples=5)) == {(NYSP, Effect.GAINED): 1}
 
 
 def effects(found: Findings) -> dict[tuple[str, Effect], int]:

@@ -49,7 +49,7 @@ async def simulated(exchange: SampleExchange, *, reader: Reader | None = None) -
     draft = read_agreement(without_missing_persons(), file="draft.yaml")
     registry, now = exchange.registry, system_clock()
     stretch = Stretch(now - timedelta(hours=1), now + timedelta(seconds=1), reader)
-    worlds = Worlds.of(registry.snapshot.candidates, registry.agreements, draft)
+    worlds = Worlds.of(registry.snapshot.candidates, registry.counting, draft)
     done: list[int] = []
     store = exchange.ledger.store
     found = await simulate_past(store, worlds, stretch, workers=1, progress=done.append)
