@@ -36,7 +36,7 @@ async def told_to_stop(there: Standing, beginning: bytes, drop: bytes = b"") -> 
 async def _drip(writer: asyncio.StreamWriter, drop: bytes) -> None:
     with contextlib.suppress(ConnectionError):
         while True:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)  # seldom: what comes after the end resets the connection, and the answer is lost
             writer.write(drop)
             await writer.drain()
 
