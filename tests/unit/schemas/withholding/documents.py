@@ -43,11 +43,42 @@ def redact(*pointers: str, treatment: Treatment = Treatment.REDACT, under: Claus
     return [Withholding(pointer, treatment, "", under) for pointer in pointers]
 
 
+_PERSON = ("name", "aliases", "birthDate", "marks", "documents", "address", "phone", "photographs")
+_FIELDS: dict[tuple[AlertType, Mark], tuple[str, ...]] = {
+    (CASE, "identifying"): tuple(
+        f"/body/patient/{each}" for each in ("name", "birthDate", "residence/municipality", "address", "phone")
+    ),
+    (CASE, "health"): (
+        *(
+            f"/body/{each}"
+            for each in ("status", "condition", "onset", "diagnosed", "hospitalised", "died", "laboratory")
+        ),
+        *(f"/body/{each}" for each in ("patient/pregnant", "exposures", "vaccinations", "remarks")),
+    ),
+    (MISSING, "identifying"): (
+        *(f"/body/person/{each}" for each in _PERSON),
+        *(f"/body/companions/*/person/{each}" for each in _PERSON),
+        *(f"/body/vehicles/*/{each}" for each in ("vin", "plate", "serialNumber")),
+    ),
+    (MISSING, "health"): tuple(
+        f"/body/{who}/{each}" for who in ("person", "companions/*/person") for each in ("medical", "medicalNote")
+    ),
+    (STOLEN, "identifying"): tuple(f"/body/vehicle/{each}" for each in ("vin", "plate", "serialNumber")),
+    (STOLEN, "health"): (),
+}
+"""Fields of each class but for free text, which is marked as well: here it is left, to be searched."""
+
+
 def classes(
     alert_type: AlertType, *marks: Mark, treatment: Treatment = Treatment.REDACT, under: ClauseRef = CRIME
 ) -> list[Withholding]:
-    """Withhold classes, as a decision names their places."""
-    return [Withholding(path, treatment, mark, under) for mark in marks for path in marked_paths(alert_type, mark)]
+    """Withhold the fields of classes, as a decision names their places; the free text stays, unless it tells."""
+    return [
+        Withholding(path, treatment, mark, under)
+        for mark in marks
+        for path in marked_paths(alert_type, mark)
+        if path in _FIELDS[alert_type, mark]
+    ]
 
 
 def copy_of(document: Json, withholdings: list[Withholding], *, secret: bytes = SECRET) -> DerivedCopy:
