@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
 import pytest
-from typer.testing import CliRunner
 
 from gateway.section import SettingsError
-from lacolle.cli import application
 from lacolle.demo.overrides import Overrides
 from lacolle.folder import create_folder
 from lacolle.local.ports import free_ports
@@ -64,14 +64,18 @@ def test_what_is_nobodys_setting_is_left_or_refused() -> None:
         Overrides.of({"LACOLLE_STORAGE__URL": "x"})
 
 
-def test_a_demonstration_obeys_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_demonstration_obeys_the_environment(tmp_path: Path) -> None:
     """A limit and a log level of the environment are those of the exchange that ``demo`` runs; a port's is not."""
-    for name in [each for each in os.environ if each.startswith("LACOLLE_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("LACOLLE_LIMITS__BODY_BYTES", "1024")
-    monkeypatch.setenv("LACOLLE_OPERATION__LOG_LEVEL", "error")
-    monkeypatch.setenv("LACOLLE_LISTEN__PORT", "1")
-    result = CliRunner().invoke(application(), ["demo", "--json", "--lang", "en", "--dir", str(tmp_path)])
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LACOLLE_")}
+    told = {"LACOLLE_LIMITS__BODY_BYTES": "1024", "LACOLLE_OPERATION__LOG_LEVEL": "error", "LACOLLE_LISTEN__PORT": "1"}
+    # a process of its own: a demonstration decides where its process's log lines go, for good
+    result = subprocess.run(
+        [sys.executable, "-m", "lacolle", "demo", "--json", "--lang", "en", "--dir", str(tmp_path)],
+        env=inherited | told,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     summary = orjson.loads(result.stdout)
     assert (summary["accepted"], summary["refused"]) == (0, 11)
     assert "Without effect here: LACOLLE_LISTEN__PORT." in result.stderr
