@@ -34,7 +34,7 @@ from agreements.consent import before_consent
 from agreements.routes import Considered, Route, Standing
 from agreements.snapshot import Snapshot
 from schemas.alerts.header import Alert
-from schemas.decisions import ClauseRef, Decision, Deny, Permit, Reason
+from schemas.decisions import ClauseRef, Decision, Deny, Reason
 from schemas.ids import ParticipantId
 
 
@@ -48,7 +48,7 @@ def decide(
     docstring is the specification.
     """
     route = snapshot.route(alert.type, alert.sender, now)
-    return before_consent(_Case(alert, route, reached if alert.msgType in _FOLLOWING else {}).decisions())
+    return _Case(alert, route, reached if alert.msgType in _FOLLOWING else {}).decisions()
 
 
 _FOLLOWING: Final = frozenset({"Update", "Cancel"})
@@ -111,8 +111,8 @@ class _Case:
 
     def _permitted(
         self, alike: Sequence[Standing], granting: Sequence[int], copying: Sequence[int], carrying: int | None
-    ) -> Iterable[Permit]:
-        """Return the permits where some clauses permit, each in one way or in several."""
+    ) -> Iterable[Decision]:
+        """Return the decisions where some clauses permit, each in one way or in several; all are on the same terms."""
         permitting = tuple(sorted({*granting, *copying, *(() if carrying is None else (carrying,))}))
         ruling = permitting[0]
         clause = self._clauses[ruling]
@@ -122,9 +122,9 @@ class _Case:
             reason = reasons.copied(clause.ref)
         else:
             reason = reasons.follows_thread(clause.ref)
-        if self._by_group:
-            return self._route.permits_of_group(alike, permitting, reason)
-        return self._route.permits(alike, permitting, reason)
+        make = self._route.permits_of_group if self._by_group else self._route.permits
+        permits = make(alike, permitting, reason)
+        return before_consent(permits) if permits[0].terms.consent_by else permits
 
     def _lets_through(self, index: int) -> bool:
         """Whether a clause lets the alert through to any candidate that it names."""

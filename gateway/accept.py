@@ -33,12 +33,12 @@ from gateway.store.entries import EntryWriter
 from gateway.store.placing import Acceptance, Basis
 from gateway.store.reading import first_answer
 from gateway.store.threads import Thread, find_thread
-from gateway.submission import Submission, read_submission
 from gateway.warned import warnings_of
 from schemas.alerts.header import Alert
 from schemas.decisions import Decision
 from schemas.ids import CertificateDigest, ParticipantId
 from schemas.signing.jws import MalformedJwsError
+from schemas.submission import Submission, read_submission
 
 
 @dataclass(frozen=True, slots=True)

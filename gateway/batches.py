@@ -16,9 +16,9 @@ from typing import Final, TypeVar
 
 import orjson
 
-from gateway.submission import read_submission
 from schemas.ids import KeyId, ParticipantId
 from schemas.signing.jws import MalformedJwsError
+from schemas.submission import read_submission
 
 AT_ONCE: Final = 256
 """How many lines of all batches together are being accepted at any time."""

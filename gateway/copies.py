@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
-from gateway.submission import Form, Submission, read_submission
 from schemas.decisions import Terms, Withholding
 from schemas.ids import AlertId, AlertType
 from schemas.signing.jws import MalformedJwsError
 from schemas.signing.keys import SigningKey
 from schemas.signing.sd_jwt import NotSeparableError
-from schemas.signing.strict_json import JsonError, parse_json
+from schemas.signing.strict_json import JsonError
+from schemas.submission import Form, Submission, form_of, read_submission
 from schemas.withholding.copies import (
     CopyForm,
     PresentedCopy,
@@ -107,7 +107,7 @@ class Copies:
 
     def _derived(self, submission: Submission, alert_id: AlertId, alert_type: AlertType, terms: Terms) -> Copy:
         copy = derive(
-            parse_json(submission.alert_json()),
+            submission.document(),
             alert_type=alert_type,
             withholdings=terms.withholdings,
             alert_id=alert_id,
@@ -121,7 +121,7 @@ class Copies:
 
 def whole(data: bytes) -> Copy:
     """Return a submission as the copy of it that lacks nothing."""
-    return Copy(CopyForm.PRESENTED if b"~" in data else CopyForm.ORIGINAL, data)
+    return Copy(form_of(data), data)
 
 
 _NO_COPY: Final = "copy: cannot be made"

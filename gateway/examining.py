@@ -9,11 +9,11 @@ from datetime import datetime
 import orjson
 
 from agreements.simulation import Findings, PastAlert, Worlds, simulate
-from gateway.submission import read_submission
 from schemas.alerts.catalogue import InvalidAlertError, parse_alert
 from schemas.decisions import ClauseRef
 from schemas.ids import AlertId, ParticipantId
 from schemas.signing.jws import MalformedJwsError
+from schemas.submission import read_submission
 
 
 @dataclass(frozen=True, slots=True)

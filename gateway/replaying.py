@@ -24,12 +24,12 @@ from gateway.store.engine import Store
 from gateway.store.past import PastDecision, read_past_decision
 from gateway.store.placing import Basis, routed_content
 from gateway.store.threads import find_thread
-from gateway.submission import read_submission
 from schemas.bilingual import Bilingual
 from schemas.decisions import Decision, Permit
 from schemas.ids import AlertId, ParticipantId
 from schemas.registry import Jurisdiction
 from schemas.signing.jws import MalformedJwsError
+from schemas.submission import read_submission
 
 
 class NotReplayableError(StoreError):

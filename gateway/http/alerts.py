@@ -20,11 +20,11 @@ from gateway.http.services import Services, services
 from gateway.http.traced import accept
 from gateway.store.reading import read_alert, read_alert_by_name
 from gateway.store.terms import terms_document
-from gateway.submission import Form, form_of
 from gateway.tokens import Scope
 from schemas.bilingual import Bilingual
 from schemas.decisions import Decision, Permit
 from schemas.ids import AlertId, ParticipantId
+from schemas.submission import Form, form_of
 from schemas.timestamps import utc_text
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])

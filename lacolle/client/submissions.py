@@ -23,12 +23,10 @@ from lacolle.errors import LacolleError
 from schemas.alerts.catalogue import alert_types, marked_paths, parse_alert
 from schemas.bilingual import Bilingual
 from schemas.ids import AlertType
-from schemas.signing.jws import ALERT, read_compact
 from schemas.signing.keys import SigningKey
-from schemas.signing.sd_jwt import assemble, read_sd_jwt
 from schemas.signing.sd_jwt_issuing import issue
-from schemas.signing.strict_json import JsonValue, parse_json
-from schemas.withholding.copies import CopyForm
+from schemas.signing.strict_json import JsonValue
+from schemas.submission import form_of, read_submission
 from schemas.withholding.disclosable import disclosable
 
 
@@ -79,8 +77,8 @@ def signed_submission(
 
 
 def media_type_of(submission: bytes) -> str:
-    """Return the media type of a submission: an SD-JWT has a ``~``, a compact JWS has none."""
-    return (CopyForm.PRESENTED if b"~" in submission else CopyForm.ORIGINAL).value
+    """Return the media type of a submission."""
+    return form_of(submission).value
 
 
 def document_in(submission: bytes) -> Mapping[str, JsonValue]:
@@ -88,11 +86,7 @@ def document_in(submission: bytes) -> Mapping[str, JsonValue]:
 
     Raises ``MalformedJwsError`` and ``JsonError`` for bytes that are no submission.
     """
-    if b"~" in submission:
-        unverified = read_sd_jwt(submission)
-        document, _, _ = assemble(unverified.jws.payload, unverified.disclosures)
-    else:
-        document = parse_json(read_compact(submission, ALERT).payload)
+    document = read_submission(submission).document()
     return document if isinstance(document, dict) else {}
 
 

@@ -17,7 +17,6 @@ from gateway.clock import system_clock
 from gateway.replaying import NotReplayableError, Replay, replay
 from gateway.store.registry import StatementWriter
 from gateway.store.tables import alerts
-from gateway.submission import read_submission
 from lacolle.cli import application
 from lacolle.folder import read_jurisdictions
 from lacolle.samples import World
@@ -25,6 +24,7 @@ from schemas.ids import AlertId, JurisdictionCode
 from schemas.registry import read_statement
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import STATEMENT, read_compact, sign_compact
+from schemas.submission import read_submission
 from tests.unit.gateway.ground import SQ
 from tests.unit.gateway.sample_exchange import SampleExchange, open_sample
 

@@ -15,6 +15,7 @@ from schemas.signing.canonical import canonical_bytes
 from schemas.signing.disclosures import Disclosure
 from schemas.signing.jws import ALERT, ALERT_SD_JWT, JwsProfile, Unverified, read_compact
 from schemas.signing.sd_jwt import SdJwt, assemble, read_sd_jwt
+from schemas.signing.strict_json import JsonValue, parse_json
 from schemas.withholding.copies import CopyForm
 
 
@@ -50,6 +51,10 @@ class Submission:
         Raises ``MalformedJwsError`` where an SD-JWT's disclosures and its payload don't make one document.
         """
         return self.jws.payload if self.form is Form.JWS else canonical_bytes(self.sd_jwt().document)
+
+    def document(self) -> JsonValue:
+        """Return the alert as a JSON value. Raises as ``alert_json``, and ``JsonError`` for a payload that is none."""
+        return parse_json(self.jws.payload) if self.form is Form.JWS else self.sd_jwt().document
 
     def sd_jwt(self) -> SdJwt:
         """Return what an SD-JWT discloses, and where. Raises as ``alert_json``."""
