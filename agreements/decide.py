@@ -19,7 +19,8 @@ agreement, no recipient; whatever can't be established is a denial. For each can
    every clause that was considered, in the order in which it would have ruled; ``no-grant`` where agreements bind both
    sides but none grants this, ``no-agreement`` where none does; ``no-grant-at-home`` within the sender's own
    jurisdiction.
-8. Whoever would be permitted with somebody's consent alone is denied (``consent-not-given``, ``agreements.consent``).
+8. What the alert passes on of others' alerts may keep it from a candidate, and a permit's terms name everyone whose
+   consent its copy awaits (``agreements.release``).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from datetime import datetime
 from typing import Final
 
 from agreements import reasons
-from agreements.consent import before_consent
+from agreements.release import Source, before_release
 from agreements.routes import Considered, Route, Standing
 from agreements.snapshot import Snapshot
 from schemas.alerts.header import Alert
@@ -39,16 +40,21 @@ from schemas.ids import ParticipantId
 
 
 def decide(
-    alert: Alert, snapshot: Snapshot, now: datetime, *, reached: Mapping[ParticipantId, ClauseRef]
+    alert: Alert,
+    snapshot: Snapshot,
+    now: datetime,
+    *,
+    reached: Mapping[ParticipantId, ClauseRef],
+    sources: Sequence[Source] = (),
 ) -> tuple[Decision, ...]:
     """Return one decision for each candidate but the sender, ordered by recipient.
 
     ``now`` is the instant of acceptance, with its offset. ``reached`` names whom earlier alerts of the thread reached,
-    each with the clause that let the latest of them through; it counts for Update and Cancel alone. The module's
-    docstring is the specification.
+    each with the clause that let the latest of them through; it counts for Update and Cancel alone. ``sources`` are the
+    alerts of others that this one passes on. The module's docstring is the specification.
     """
     route = snapshot.route(alert.type, alert.sender, now)
-    return _Case(alert, route, reached if alert.msgType in _FOLLOWING else {}).decisions()
+    return _Case(alert, route, reached if alert.msgType in _FOLLOWING else {}, sources).decisions()
 
 
 _FOLLOWING: Final = frozenset({"Update", "Cancel"})
@@ -59,8 +65,11 @@ _NOT_ADDRESSED: Final = reasons.not_addressed()
 class _Case:
     """One alert before the clauses of its route; what each says of it is found once, when a candidate first asks."""
 
-    def __init__(self, alert: Alert, route: Route, reached: Mapping[ParticipantId, ClauseRef]) -> None:
+    def __init__(
+        self, alert: Alert, route: Route, reached: Mapping[ParticipantId, ClauseRef], sources: Sequence[Source]
+    ) -> None:
         self._alert = alert
+        self._sources = sources
         self._route = route
         self._clauses = route.clauses
         self._reached = reached
@@ -124,7 +133,9 @@ class _Case:
             reason = reasons.follows_thread(clause.ref)
         make = self._route.permits_of_group if self._by_group else self._route.permits
         permits = make(alike, permitting, reason)
-        return before_consent(permits) if permits[0].terms.consent_by else permits
+        if self._sources or permits[0].terms.consent_by:
+            return before_release(permits, self._alert, self._sources)
+        return permits
 
     def _lets_through(self, index: int) -> bool:
         """Whether a clause lets the alert through to any candidate that it names."""

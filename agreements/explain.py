@@ -71,7 +71,7 @@ def _argument(code: Code, name: str, value: ReasonArgument, language: Language) 
     match name:
         case "clause" | "clauses":
             return listed([cited(ref, language) for ref in items], language, last=AND)
-        case "valid_from" | "valid_until" | "since":
+        case "valid_from" | "valid_until" | "since" | "deadline":
             return listed([moment(text, language) for text in items], language, last=AND)
         case "found" | "allowed":
             return _words(VALUES[code], items, language, last=AND if name == "found" else OR)

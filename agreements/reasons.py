@@ -31,6 +31,13 @@ class Code(StrEnum):
     CONDITIONS_UNMET = "conditions-unmet"
     NOTHING_TO_COPY = "nothing-to-copy"
     CONSENT_NOT_GIVEN = "consent-not-given"
+    CONSENTED = "consented"
+    CONSENT_REFUSED = "consent-refused"
+    CONSENT_LAPSED = "consent-lapsed"
+    OVERTAKEN = "overtaken"
+    SOURCE_UNKNOWN = "source-unknown"
+    ONWARD_FORBIDDEN = "onward-forbidden"
+    HANDLING_LOOSENED = "handling-loosened"
 
     NOT_YET_IN_FORCE = "not-yet-in-force"
     EXPIRED = "expired"
@@ -69,9 +76,39 @@ def copied(under: ClauseRef) -> Reason:
     return Reason(Code.COPIED, (("clause", str(under)),))
 
 
-def consent_not_given(under: ClauseRef, asked: Iterable[str]) -> Reason:
-    """Say that a clause would let the alert through with the consent of those ``asked``, and that they gave none."""
-    return Reason(Code.CONSENT_NOT_GIVEN, (("clause", str(under)), ("asked", tuple(asked))))
+def consented(under: ClauseRef, by: Iterable[str]) -> Reason:
+    """Say that a clause lets the alert through, and that everyone who had to consent did."""
+    return Reason(Code.CONSENTED, (("clause", str(under)), ("by", tuple(by))))
+
+
+def consent_refused(under: ClauseRef, by: str) -> Reason:
+    """Say that somebody who had to consent refused to."""
+    return Reason(Code.CONSENT_REFUSED, (("clause", str(under)), ("by", by)))
+
+
+def consent_lapsed(under: ClauseRef, by: Iterable[str], deadline: str) -> Reason:
+    """Say who had to consent and had not by ``deadline`` (RFC 3339)."""
+    return Reason(Code.CONSENT_LAPSED, (("clause", str(under)), ("by", tuple(by)), ("deadline", deadline)))
+
+
+def overtaken(by: str) -> Reason:
+    """Say that a later alert of the thread, of this identifier, took the place of one that awaited consent."""
+    return Reason(Code.OVERTAKEN, (("later", by),))
+
+
+def source_unknown(source: str) -> Reason:
+    """Say that the alert passes on one, ``sender,identifier``, that its sender did not receive here."""
+    return Reason(Code.SOURCE_UNKNOWN, (("source", source),))
+
+
+def onward_forbidden(source: str) -> Reason:
+    """Say that the sender received a source under a clause that forbids passing it on."""
+    return Reason(Code.ONWARD_FORBIDDEN, (("source", source),))
+
+
+def handling_loosened(source: str, *asked: str) -> Reason:
+    """Say that the alert is marked for wider use than its source: which label or codes it would have to bear."""
+    return Reason(Code.HANDLING_LOOSENED, (("source", source), ("asked", asked)))
 
 
 def no_agreement(origin: JurisdictionCode, destination: JurisdictionCode) -> Reason:

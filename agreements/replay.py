@@ -15,12 +15,15 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
+from agreements.release import Source
 from agreements.routes import Candidate
 from schemas.decisions import ClauseRef, Decision, Permit, Reason, Terms, Withholding
 from schemas.ids import AgreementId, ParticipantId
 from schemas.signing.canonical import PlainValue, canonical_plain_bytes
 
 INPUTS_FORM: Final = "lacolle.decision-inputs/v1"
+INPUTS_FORM_WITH_SOURCES: Final = "lacolle.decision-inputs/v2"
+"""Of a decision on an alert that passes others on."""
 DECISIONS_FORM: Final = "lacolle.decisions/v1"
 
 
@@ -57,20 +60,27 @@ def world_digest(versions: Iterable[Version], candidates: Iterable[Candidate]) -
 
 
 def inputs_digest(
-    *, payload_digest: bytes, world: str, now: datetime, reached: Mapping[ParticipantId, ClauseRef]
+    *,
+    payload_digest: bytes,
+    world: str,
+    now: datetime,
+    reached: Mapping[ParticipantId, ClauseRef],
+    sources: Iterable[Source] = (),
 ) -> str:
     """Return the SHA-256, in hexadecimal digits, of everything that a decision depends on.
 
     ``payload_digest`` is the SHA-256 of the alert's bytes as they were signed, ``world`` what ``world_digest`` gave,
-    ``now`` the instant of acceptance with its offset, to the microsecond, ``reached`` as in ``decide``.
+    ``now`` the instant of acceptance with its offset, to the microsecond, ``reached`` and ``sources`` as in ``decide``.
     """
+    passed_on: list[PlainValue] = [_source(each) for each in sources]
     return _digest(
         {
-            "form": INPUTS_FORM,
+            "form": INPUTS_FORM_WITH_SOURCES if passed_on else INPUTS_FORM,
             "alert": payload_digest.hex(),
             "world": world,
             "now": now.astimezone(UTC).isoformat(timespec="microseconds"),
             "reached": {participant: str(under) for participant, under in reached.items()},
+            **({"sources": passed_on} if passed_on else {}),
         }
     )
 
@@ -105,6 +115,13 @@ def _decision(decision: Decision) -> dict[str, PlainValue]:
         }
     considered: list[PlainValue] = [[str(clause), _reason(reason)] for clause, reason in decision.considered]
     return {**who, "reason": _reason(decision.reason), "considered": considered}
+
+
+def _source(source: Source) -> list[PlainValue]:
+    handling = source.handling
+    if handling is None:
+        return [source.name, None]
+    return [source.name, [handling.tlp, sorted(handling.codes), handling.onward.value]]
 
 
 def _reason(reason: Reason) -> dict[str, PlainValue]:

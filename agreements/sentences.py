@@ -73,6 +73,36 @@ SENTENCES: Final[Mapping[Code, Bilingual]] = {
         fr="La clause {clause} exige, avant toute transmission, un consentement qui n'a pas été donné : {asked}.",
         en="Clause {clause} requires consent before release, and it was not given: {asked}.",
     ),
+    Code.CONSENTED: Bilingual(
+        fr="L'alerte est transmise en vertu de la clause {clause}, avec le consentement de {by}.",
+        en="The alert is passed on under clause {clause}, with the consent of {by}.",
+    ),
+    Code.CONSENT_REFUSED: Bilingual(
+        fr="La clause {clause} exige le consentement de {by}, qui l'a refusé.",
+        en="Clause {clause} requires the consent of {by}, which refused it.",
+    ),
+    Code.CONSENT_LAPSED: Bilingual(
+        fr="La clause {clause} exige un consentement qui n'est pas venu à temps : {by} (au plus tard le {deadline}).",
+        en="Clause {clause} requires consent that did not come in time: {by} (by {deadline} at the latest).",
+    ),
+    Code.OVERTAKEN: Bilingual(
+        fr="Une alerte plus récente du même fil, {later}, remplace celle-ci, qui attendait un consentement.",
+        en="A later alert of the same thread, {later}, took the place of this one, which awaited consent.",
+    ),
+    Code.SOURCE_UNKNOWN: Bilingual(
+        fr="L'alerte cite comme source {source}, que son expéditeur n'a pas reçue par cette plateforme : on ne peut "
+        "établir comment elle doit être traitée.",
+        en="The alert cites the source {source}, which its sender did not receive through this exchange: how it is to "
+        "be handled can't be established.",
+    ),
+    Code.ONWARD_FORBIDDEN: Bilingual(
+        fr="L'expéditeur a reçu la source {source} en vertu d'une clause qui interdit de la retransmettre.",
+        en="The sender received the source {source} under a clause that forbids passing it on.",
+    ),
+    Code.HANDLING_LOOSENED: Bilingual(
+        fr="L'alerte reprend {source} sans ses restrictions de traitement; elle devrait porter : {asked}.",
+        en="The alert passes on {source} without its handling restrictions; it would have to bear: {asked}.",
+    ),
     Code.NOT_YET_IN_FORCE: Bilingual(
         fr="L'entente n'est pas encore en vigueur; elle le sera le {valid_from}.",
         en="The agreement is not yet in force; it will be on {valid_from}.",

@@ -1,11 +1,13 @@
 """What a draft would have done with past alerts, beside what was in force: nothing is sent, nothing is stored.
 
 Each alert is decided twice as of the instant at which it came: with the agreements as they are, and with the draft in
-place of every version of its agreement, or beside the others where it is a new one. Two things are taken for granted:
+place of every version of its agreement, or beside the others where it is a new one. Three things are taken for granted:
 
 * The draft counts as signed and in force at each of those instants, whatever its own validity says.
 * A thread has reached whom it did reach. What the agreement that is replaced let through counts, for the draft, as let
   through by its clause of the same number.
+
+* What alerts pass on of other senders' alerts is left out of account: neither side asks for an originator's consent.
 
 What is counted are copies: one for each recipient of each alert. ``Findings`` add up, so that the alerts can be looked
 at in any number of parts; they hold ids, clauses and pointers, and nothing that an alert says.

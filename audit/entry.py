@@ -60,6 +60,10 @@ class Kind(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     PREVIEWED = "previewed"
+    CONSENT_REQUESTED = "consent-requested"
+    CONSENT_GIVEN = "consent-given"
+    CONSENT_REFUSED = "consent-refused"
+    CONSENT_LAPSED = "consent-lapsed"
     ROUTED = "routed"
     WITHHELD = "withheld"
     DELIVERED = "delivered"
@@ -67,6 +71,7 @@ class Kind(StrEnum):
     UNDELIVERABLE = "undeliverable"
     EXPIRED = "expired"
     ACKNOWLEDGED = "acknowledged"
+    ACKNOWLEDGEMENT_OVERDUE = "acknowledgement-overdue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +215,30 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         required="type digest",
         optional="identifier kid permitted withheld",
     ),
+    Kind.CONSENT_REQUESTED: _rule(
+        fr="Consentement demandé avant un envoi",
+        en="Consent asked for before release",
+        parties="the sender's, and those of whoever is asked; the recipient's must not learn of the alert yet",
+        required="delivery_id recipient lane clause reason terms requests",
+    ),
+    Kind.CONSENT_GIVEN: _rule(
+        fr="Consentement donné",
+        en="Consent given",
+        parties="the sender's, and that of whoever was asked",
+        required="consent_id delivery_id recipient clause by kid at digest",
+    ),
+    Kind.CONSENT_REFUSED: _rule(
+        fr="Consentement refusé",
+        en="Consent refused",
+        parties="the sender's, and that of whoever was asked",
+        required="consent_id delivery_id recipient clause by kid at digest",
+    ),
+    Kind.CONSENT_LAPSED: _rule(
+        fr="Consentement non obtenu à temps",
+        en="Consent not given in time",
+        parties="the sender's, and those of whoever was asked and did not answer",
+        required="delivery_id recipient clause by deadline",
+    ),
     Kind.ROUTED: _rule(
         fr="Envoi autorisé à un destinataire",
         en="Routed to a recipient",
@@ -221,7 +250,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         fr="Envoi refusé à des destinataires",
         en="Withheld from recipients",
         parties="the sender's alone, for the recipients' must not learn of the alert; with a delivery_id, of one that "
-        "was routed and has not gone out, the recipient's too",
+        "was routed and has not gone out, the recipient's too, unless it still awaited consent",
         required="withheld",
         optional="delivery_id attempt",
     ),
@@ -259,6 +288,12 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         parties="the sender's and the recipient's, who is the actor",
         required="delivery_id status at digest",
         optional="recipient kid",
+    ),
+    Kind.ACKNOWLEDGEMENT_OVERDUE: _rule(
+        fr="Accusé de réception non reçu à temps",
+        en="Acknowledgement not received in time",
+        parties="the sender's and the recipient's",
+        required="delivery_id recipient attempt deadline",
     ),
 }
 """Every kind: who its parties are, and which members its ``content`` has."""

@@ -32,6 +32,7 @@ from gateway.store.engine import Store
 from gateway.store.entries import EntryWriter
 from gateway.store.placing import Acceptance, Basis
 from gateway.store.reading import first_answer
+from gateway.store.sources import NO_SOURCES, Sources, find_sources
 from gateway.store.threads import Thread, find_thread
 from gateway.warned import warnings_of
 from schemas.alerts.header import Alert
@@ -75,6 +76,7 @@ class Considered:
     decided_at: datetime
     world: str
     thread: Thread | None
+    sources: Sources
     deadline: datetime
     warnings: tuple[str, ...]
 
@@ -88,6 +90,7 @@ class Considered:
                 world=self.world,
                 now=self.decided_at,
                 reached={} if self.thread is None else self.thread.reached,
+                sources=self.sources.binding,
             ),
             decisions_digest=hashlib.sha256(decisions_bytes(self.decisions)).hexdigest(),
         )
@@ -194,9 +197,10 @@ class Intake:
         check_permission(arrived.identified.participant, alert)
         now = self._clock()
         deadline = check_times(alert, now) or now + self._give_up_after
-        thread = await self._thread_of(alert)
+        thread, sources = await self._known_of(alert)
         snapshot = self._registry.snapshot_at(now)
-        decisions = decide(alert, snapshot, now, reached={} if thread is None else thread.reached)
+        reached = {} if thread is None else thread.reached
+        decisions = decide(alert, snapshot, now, reached=reached, sources=sources.binding)
         return Considered(
             arrived=arrived,
             payload_digest=hashlib.sha256(alert_json).digest(),
@@ -205,20 +209,25 @@ class Intake:
             decided_at=now,
             world=snapshot.world(now),
             thread=thread,
+            sources=sources,
             deadline=min(deadline, now + self._give_up_after),
             warnings=warnings_of(alert, thread, decisions),
         )
 
-    async def _thread_of(self, alert: Alert) -> Thread | None:
-        """Return the thread an alert belongs to; an alert that references nothing known starts one."""
-        if alert.msgType == "Alert" or not alert.references:
-            return None
+    async def _known_of(self, alert: Alert) -> tuple[Thread | None, Sources]:
+        """Return the thread an alert belongs to, and what it passes on of others'.
+
+        An alert that references nothing of its sender's that is known starts a thread.
+        """
+        if not alert.references:
+            return None, NO_SOURCES
         own = own_references(alert)
         async with self._store.reading() as connection:
             thread = await find_thread(connection, sender=alert.sender, identifiers=own) if own else None
+            sources = await find_sources(connection, alert)
         if thread is None and alert.msgType == "Cancel":
             raise AlertRefusedError((UNKNOWN_REFERENCE,))
-        return thread
+        return thread, sources
 
     async def _accepted_before(self, arrived: Arrived) -> Answer | None:
         try:
@@ -254,6 +263,7 @@ def _acceptance(considered: Considered, traceparent: str, *, basis: Basis) -> Ac
         payload_digest=considered.payload_digest,
         references=own_references(considered.alert),
         thread=considered.thread,
+        sources=considered.sources,
         decisions=considered.decisions,
         deadline_ms=int(considered.deadline.timestamp() * 1000),
         warnings=considered.warnings,

@@ -5,23 +5,19 @@ from __future__ import annotations
 import hashlib
 import time
 
-from pydantic import ValidationError
-
 from gateway.clock import Clock
-from gateway.errors import AlertRefusedError, MalformedSubmissionError, NotFoundError
+from gateway.errors import AlertRefusedError, NotFoundError
 from gateway.following import decided_anew
 from gateway.identification import Identification, Identified
 from gateway.ratelimit import RateLimiter
-from gateway.screening import CLOCK_TOLERANCE
+from gateway.screening import CLOCK_TOLERANCE, read_word
 from gateway.store.acknowledgements import AcknowledgementWriter, Recorded, SignedAcknowledgement
 from gateway.store.committer import Committer
 from schemas.alerts.catalogue import Fault
 from schemas.bilingual import Bilingual
 from schemas.evidence import Acknowledgement
-from schemas.faults import sentence_for
 from schemas.ids import AlertId, CertificateDigest
 from schemas.signing.jws import ACKNOWLEDGEMENT
-from schemas.signing.strict_json import JsonError, parse_json
 from schemas.timestamps import read_utc
 
 
@@ -53,7 +49,7 @@ class Acknowledgements:
         """
         identified = await self._identification.identify(compact, ACKNOWLEDGEMENT, certificate=certificate)
         self._limiter.take(identified.participant.participant, now=time.monotonic())
-        word = _parse(identified.unverified.payload)
+        word = read_word(Acknowledgement, identified.unverified.payload)
         if read_utc(word.at) > self._clock() + CLOCK_TOLERANCE:
             raise AlertRefusedError((_IN_THE_FUTURE,))
         if word.participant != identified.participant.participant or word.alert_id != alert_id:
@@ -78,21 +74,3 @@ _IN_THE_FUTURE = Fault(
         fr="l'instant de l'accusé est dans l'avenir", en="the time of the acknowledgement is in the future"
     ),
 )
-
-
-def _parse(payload: bytes) -> Acknowledgement:
-    try:
-        return Acknowledgement.model_validate(parse_json(payload))
-    except JsonError as error:
-        raise MalformedSubmissionError(error.reason, error.pointer) from error
-    except ValidationError as error:
-        raise AlertRefusedError(
-            tuple(
-                Fault(
-                    pointer="/" + "/".join(str(part) for part in each["loc"]),
-                    code=each["type"],
-                    message=sentence_for(each),
-                )
-                for each in error.errors(include_input=False, include_url=False)
-            )
-        ) from error

@@ -12,7 +12,19 @@ from fastapi import FastAPI, Request
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.errors import GatewayError
-from gateway.http import agreements, alerts, auth, batch, documents, health, log, problems, registry, simulation
+from gateway.http import (
+    agreements,
+    alerts,
+    auth,
+    batch,
+    consents,
+    documents,
+    health,
+    log,
+    problems,
+    registry,
+    simulation,
+)
 from gateway.http.contract import openapi_document
 from gateway.http.services import Services
 
@@ -74,7 +86,7 @@ def _create_api(services: Services, *, problem_base: str) -> FastAPI:
     api.state.services = services
     api.state.problem_base = problem_base
     problems.install(api)
-    for each in (alerts, batch, auth, registry, agreements, simulation, log, health, documents):
+    for each in (alerts, batch, consents, auth, registry, agreements, simulation, log, health, documents):
         api.include_router(each.router)
     api.openapi = cache(lambda: openapi_document(api))  # type: ignore[method-assign]  # as FastAPI would have it
     return api

@@ -1,37 +1,56 @@
-"""The watch over deadlines: a dispatch whose time is over ends as expired, in the log and in the operator's eyes."""
+"""The watch over deadlines: whatever is over by its time ends in the log and in the operator's eyes.
+
+A dispatch whose deadline has passed ends as expired; one that waits for consent longer than it may ends as withheld; of
+one that should have been acknowledged by now the log says so, once.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
 
 import structlog
 
 from gateway.clock import Clock
 from gateway.errors import LogUnavailableError
-from gateway.store.committer import Committer
+from gateway.store.committer import Committer, Writer
+from gateway.store.consents import LapseWriter, lapsed
 from gateway.store.dispatches import ExpiryWriter, Settled
 from gateway.store.due import overdue
 from gateway.store.engine import Store
+from gateway.store.owed import OverdueWriter, overdue_acknowledgements
+from schemas.ids import DeliveryId, ParticipantId
 
 log = structlog.get_logger(__name__)
 
-INTERVAL = 0.5
+ResultT = TypeVar("ResultT")
+
+INTERVAL: Final = 0.5
 """Seconds between two looks."""
-LIMIT = 500
+LIMIT: Final = 500
 
 
 class DeadlineWatch:
     """Ends what is overdue."""
 
     def __init__(
-        self, *, store: Store, committer: Committer, clock: Clock, on_expired: Callable[[Settled], None]
+        self,
+        *,
+        store: Store,
+        committer: Committer,
+        clock: Clock,
+        on_ended: Callable[[Settled], None],
+        on_unacknowledged: Callable[[ParticipantId], None],
     ) -> None:
         self._store = store
         self._committer = committer
         self._clock = clock
-        self._writer = ExpiryWriter()
-        self._on_expired = on_expired
+        self._expiries = ExpiryWriter()
+        self._lapses = LapseWriter()
+        self._overdue = OverdueWriter()
+        self._on_ended = on_ended
+        self._on_unacknowledged = on_unacknowledged
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -43,18 +62,29 @@ class DeadlineWatch:
             await asyncio.sleep(INTERVAL)
 
     async def look(self) -> int:
-        """End every dispatch that is overdue now; return how many."""
-        ended = 0
+        """End everything that is overdue now; return how much."""
+        expired = await self._end(overdue, self._expiries)
+        lapses = await self._end(lapsed, self._lapses)
+        for event, ended in (("delivery_expired", expired), ("consent_lapsed", lapses)):
+            for settled in ended:
+                log.warning(event, delivery_id=settled.delivery_id, participant=settled.route.recipient)
+                self._on_ended(settled)
+        unacknowledged = await self._end(overdue_acknowledgements, self._overdue)
+        for participant in unacknowledged:
+            log.warning("acknowledgement_overdue", participant=participant)
+            self._on_unacknowledged(participant)
+        return len(expired) + len(lapses) + len(unacknowledged)
+
+    async def _end(
+        self, find: Callable[..., Awaitable[Sequence[DeliveryId]]], writer: Writer[DeliveryId, ResultT | None]
+    ) -> list[ResultT]:
+        """Have a writer end all that is found, as much at once as one transaction should change."""
+        ended: list[ResultT] = []
         while True:
             async with self._store.reading() as connection:
-                found = await overdue(connection, now_ms=int(self._clock().timestamp() * 1000), limit=LIMIT)
-            if not found:
+                found = await find(connection, now_ms=int(self._clock().timestamp() * 1000), limit=LIMIT)
+            results = await asyncio.gather(*(self._committer.submit(writer, each) for each in found))
+            fresh = [each for each in results if each is not None]
+            if not fresh:
                 return ended
-            results = await asyncio.gather(*(self._committer.submit(self._writer, each) for each in found))
-            for settled in results:
-                if settled is not None:
-                    ended += 1
-                    log.warning(
-                        "delivery_expired", delivery_id=settled.delivery_id, participant=settled.route.recipient
-                    )
-                    self._on_expired(settled)
+            ended += fresh

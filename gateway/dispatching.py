@@ -105,7 +105,11 @@ class Dispatching:
             tracing=at.tracing,
         )
         self._deadlines = DeadlineWatch(
-            store=at.ledger.store, committer=committer, clock=at.clock, on_expired=self._expired
+            store=at.ledger.store,
+            committer=committer,
+            clock=at.clock,
+            on_ended=self._ended,
+            on_unacknowledged=at.metrics.unacknowledged,
         )
 
     async def start(self) -> None:
@@ -158,7 +162,7 @@ class Dispatching:
         self._at.metrics.settled(outcome, report)
         self.relay.settled(outcome)
 
-    def _expired(self, outcome: Settled) -> None:
+    def _ended(self, outcome: Settled) -> None:
         self._at.metrics.settled(outcome)
         self.relay.settled(outcome)
 

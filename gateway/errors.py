@@ -190,6 +190,12 @@ class AgreementRefusedError(GatewayError):
         self.reason = reason
 
 
+class ConsentClosedError(GatewayError):
+    """Nobody is asked for this consent any more: it was answered otherwise, came too late, or nothing waits for it."""
+
+    name = "consent-closed"
+
+
 class UnsoundAgreementError(GatewayError):
     """The document does not lint: nobody signs it here. ``findings`` name each place and what is wrong there."""
 

@@ -13,9 +13,11 @@ from audit.note import LogSigner
 from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
 from gateway.app import Application
+from gateway.authorities import Authorities
 from gateway.batches import BatchIntake
 from gateway.checks import HasLatest, database_check, log_check, signer_check
 from gateway.clock import Clock
+from gateway.consenting import Consents
 from gateway.copies import Copies
 from gateway.enrol import Enrolment, OwnKids
 from gateway.founding import Founded
@@ -106,6 +108,7 @@ class Front:
     ) -> None:
         registry, rate = founded.registry, Rate(settings.limits.rate_per_second, settings.limits.burst)
         self._signatures = SignatureProcess(keys.receipt)
+        authorities = Authorities(registry, self._signatures)
         identification = Identification(
             registry=registry, signatures=self._signatures, clock=around.clock, look=founded.follower.look
         )
@@ -141,6 +144,15 @@ class Front:
                 limiter=RateLimiter(rate),
                 clock=around.clock,
             ),
+            consents=Consents(
+                identification=identification,
+                authorities=authorities,
+                store=ledger.store,
+                committer=ledger.committer,
+                limiter=RateLimiter(rate),
+                clock=around.clock,
+                on_routed=around.hints.routed,
+            ),
             enrolment=Enrolment(
                 registry=registry,
                 signatures=self._signatures,
@@ -151,7 +163,7 @@ class Front:
             ),
             treaties=Treaties(
                 registry=registry,
-                signatures=self._signatures,
+                authorities=authorities,
                 store=ledger.store,
                 committer=ledger.committer,
                 limiter=RateLimiter(rate),

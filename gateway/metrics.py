@@ -99,6 +99,12 @@ class RelayMetrics:
             buckets=_LATENCIES,
             registry=registry,
         )
+        self._unacknowledged = Counter(
+            "lacolle_acknowledgements_overdue",
+            "Deliveries whose recipient had not acknowledged them when its agreement says so",
+            ["recipient"],
+            registry=registry,
+        )
         self._pending = Gauge(
             "lacolle_dispatches_pending", "Dispatches that wait to be published", ["lane"], registry=registry
         )
@@ -123,6 +129,10 @@ class RelayMetrics:
         if report is not None and outcome.state == DELIVERED:
             seconds = report.at.timestamp() - instant_ms_of(report.alert_id) / 1000
             self._latency.labels(recipient=recipient, lane=lane).observe(max(0.0, seconds))
+
+    def unacknowledged(self, recipient: ParticipantId) -> None:
+        """Count an acknowledgement that is overdue."""
+        self._unacknowledged.labels(recipient=recipient).inc()
 
     def waiting(self, pending: Mapping[Lane, tuple[int, float]]) -> None:
         """Say of each lane how many dispatches wait, and for how many seconds one of them could have been published."""

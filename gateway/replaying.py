@@ -19,10 +19,11 @@ from agreements.replay import decisions_bytes, inputs_digest
 from gateway.errors import GatewayError, StoreError
 from gateway.rebuilding import rebuilt_registry
 from gateway.screening import own_references, read_alert
-from gateway.store.decisions import denial_content, read_reason
+from gateway.store.decisions import denial_content, permit_content, read_reason
 from gateway.store.engine import Store
 from gateway.store.past import PastDecision, read_past_decision
-from gateway.store.placing import Basis, routed_content
+from gateway.store.placing import Basis
+from gateway.store.sources import find_sources
 from gateway.store.threads import find_thread
 from schemas.bilingual import Bilingual
 from schemas.decisions import Decision, Permit
@@ -88,15 +89,20 @@ async def replay(store: Store, alert_id: AlertId, jurisdictions: Iterable[Jurisd
         thread = None
         if own:
             thread = await find_thread(connection, sender=past.sender, identifiers=own, before=past.log_index)
+        sources = (await find_sources(connection, alert, before=past.log_index)).binding
     reached = {} if thread is None else thread.reached
     now = past.basis.decided_at
     snapshot = registry.snapshot_at(now)
-    decisions = decide(alert, snapshot, now, reached=reached)
+    decisions = decide(alert, snapshot, now, reached=reached, sources=sources)
     anew = Basis(
         decided_at=now,
         registry_version=past.basis.registry_version,
         inputs_digest=inputs_digest(
-            payload_digest=hashlib.sha256(payload).digest(), world=snapshot.world(now), now=now, reached=reached
+            payload_digest=hashlib.sha256(payload).digest(),
+            world=snapshot.world(now),
+            now=now,
+            reached=reached,
+            sources=sources,
         ),
         decisions_digest=hashlib.sha256(decisions_bytes(decisions)).hexdigest(),
     )
@@ -116,14 +122,14 @@ def _differences(past: PastDecision, decisions: Iterable[Decision]) -> Iterator[
 
 def _content(decision: Decision) -> Mapping[str, Any]:
     """Return a decision as its entry would hold it, read back from its JSON."""
-    content = routed_content(decision) if isinstance(decision, Permit) else denial_content(decision)
+    content = permit_content(decision) if isinstance(decision, Permit) else denial_content(decision)
     read: Mapping[str, Any] = orjson.loads(orjson.dumps(content))
     return read
 
 
 def _without_names(routed: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a permit's entry without what is no part of the decision: the name that its delivery got."""
-    return {name: value for name, value in routed.items() if name != "delivery_id"}
+    """Return a permit's entry without what is no part of the decision: the names that its delivery and consents got."""
+    return {name: value for name, value in routed.items() if name not in ("delivery_id", "requests")}
 
 
 def _told(content: Mapping[str, Any] | None) -> Bilingual | None:

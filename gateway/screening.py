@@ -6,14 +6,21 @@ Nothing here knows of agreements: they decide who receives an alert, not whether
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TypeVar
+
+from pydantic import ValidationError
 
 from gateway.errors import AlertRefusedError, MalformedSubmissionError, NotPermittedError
 from schemas.alerts.catalogue import Fault, InvalidAlertError, parse_alert
 from schemas.alerts.header import Alert, instant, read_references
 from schemas.bilingual import Bilingual
+from schemas.faults import sentence_for
+from schemas.fields import Part
 from schemas.registry import ParticipantStatement, Role, may_send
 from schemas.signing.jws import Unverified
 from schemas.signing.strict_json import JsonError, parse_json
+
+WordT = TypeVar("WordT", bound=Part)
 
 CLOCK_TOLERANCE = timedelta(seconds=300)
 """How far a signing time may be from the exchange's clock, and a ``sent`` ahead of it."""
@@ -40,6 +47,27 @@ def read_alert(payload: bytes) -> Alert:
         raise MalformedSubmissionError(error.reason, error.pointer) from error
     except InvalidAlertError as error:
         raise AlertRefusedError(error.faults) from error
+
+
+def read_word(kind: type[WordT], payload: bytes) -> WordT:
+    """Return a participant's own word about something, read strictly from what it signed.
+
+    Raises ``MalformedSubmissionError``, and ``AlertRefusedError`` with every place that is not as ``kind`` asks.
+    """
+    try:
+        return kind.model_validate(parse_json(payload))
+    except JsonError as error:
+        raise MalformedSubmissionError(error.reason, error.pointer) from error
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False)
+        raise AlertRefusedError(
+            tuple(
+                Fault(
+                    pointer="".join(f"/{part}" for part in each["loc"]), code=each["type"], message=sentence_for(each)
+                )
+                for each in faults
+            )
+        ) from error
 
 
 def check_permission(participant: ParticipantStatement, alert: Alert) -> None:

@@ -21,7 +21,7 @@ from gateway.examining import Examination, examine_prepared, prepare
 from gateway.registry import CurrentRegistry
 from gateway.store.engine import Store
 from gateway.store.history import Stretch, count_alerts, pages
-from gateway.store.reading import Reader
+from gateway.store.reader import Reader
 from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId
 

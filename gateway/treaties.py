@@ -18,19 +18,18 @@ from typing import Final
 
 from agreements.lint import Severity, lint
 from agreements.signed import SignedAgreement, UntrustedAgreementError, read_signed
-from agreements.steps import StepKind, UnsoundStepError, VerifiedStep, VersionName, authorities, step_in
+from agreements.steps import StepKind, UnsoundStepError, VerifiedStep, VersionName, step_in
+from gateway.authorities import Authorities
 from gateway.clock import Clock
 from gateway.errors import (
     AgreementRefusedError,
     MalformedSubmissionError,
     NotFoundError,
     UnsoundAgreementError,
-    UntrustedSignatureError,
 )
 from gateway.ratelimit import RateLimiter
 from gateway.registry import CurrentRegistry
 from gateway.screening import CLOCK_TOLERANCE
-from gateway.signatures.beside import Signatures
 from gateway.store.agreed import is_proposed
 from gateway.store.agreements import AgreementRecorded, SignatureWriter, StepWriter
 from gateway.store.committer import Committer
@@ -41,7 +40,6 @@ from schemas.signing.jws import (
     AGREEMENT,
     AGREEMENT_STEP,
     MalformedJwsError,
-    SignatureNotTrustedError,
     Unverified,
     join_signatures,
     read_compact,
@@ -56,21 +54,20 @@ class Treaties:
         self,
         *,
         registry: CurrentRegistry,
-        signatures: Signatures,
+        authorities: Authorities,
         store: Store,
         committer: Committer,
         limiter: RateLimiter,
         clock: Clock,
     ) -> None:
         self._registry = registry
-        self._signatures = signatures
+        self._authorities = authorities
         self._store = store
         self._committer = committer
         self._limiter = limiter
         self._clock = clock
         self._signing = SignatureWriter(registry)
         self._stepping = StepWriter(registry)
-        self._turn = asyncio.Lock()
 
     async def propose(self, general: bytes) -> tuple[SignedAgreement, AgreementRecorded]:
         """Store a document with the signatures that it came with; return both, and the last one's place in the log.
@@ -132,22 +129,8 @@ class Treaties:
         return signed
 
     async def _verify(self, unverified: Sequence[Unverified]) -> list[JurisdictionCode]:
-        """Return whose authorities signed, once all are verified; the first one's rate is taken from.
-
-        A key that is not pinned costs as much time as one that is, and is refused in the same words.
-        """
-        pinned = authorities(self._registry.jurisdictions)
-        signers: list[JurisdictionCode] = []
-        async with self._turn:
-            for each in unverified:
-                signer, key = pinned.get(each.kid, (None, None))
-                try:
-                    await self._signatures.verify(each, key)
-                except SignatureNotTrustedError as error:
-                    raise UntrustedSignatureError from error
-                if signer is None:
-                    raise UntrustedSignatureError
-                signers.append(signer)
+        """Return whose authorities signed, once all are verified; the first one's rate is taken from."""
+        signers = await self._authorities.signers(unverified)
         self._limiter.take(signers[0], now=time.monotonic())
         if any(each.issued_at > self._clock() + CLOCK_TOLERANCE for each in unverified):
             raise AgreementRefusedError(_FROM_THE_FUTURE)

@@ -6,6 +6,7 @@ import typer
 
 from lacolle.commands import (
     agreements,
+    consents,
     consuming,
     database,
     decisions,
@@ -36,6 +37,7 @@ def application() -> typer.Typer:
         consuming,
         statements,
         agreements,
+        consents,
         decisions,
         logs,
         demonstration,

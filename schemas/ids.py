@@ -29,6 +29,9 @@ AlertId = NewType("AlertId", str)
 DeliveryId = NewType("DeliveryId", str)
 """One recipient's copy of one alert: a UUID, version 7. Partners deduplicate on it."""
 
+ConsentId = NewType("ConsentId", str)
+"""One question of consent to one dispatch: a UUID, version 7."""
+
 AgreementId = NewType("AgreementId", str)
 """The name of an agreement, the same for all its versions: ``ca-qc.us-ny.crime-2008``."""
 
@@ -51,6 +54,7 @@ AgreementField = Annotated[AgreementId, StringConstraints(pattern=AGREEMENT_PATT
 AlertIdField = Annotated[AlertId, StringConstraints(pattern=UUID_PATTERN)]
 CertificateField = Annotated[CertificateDigest, StringConstraints(pattern=CERTIFICATE_PATTERN)]
 DeliveryIdField = Annotated[DeliveryId, StringConstraints(pattern=UUID_PATTERN)]
+ConsentIdField = Annotated[ConsentId, StringConstraints(pattern=UUID_PATTERN)]
 
 
 def certificate_digest(der: bytes) -> CertificateDigest:

@@ -77,6 +77,10 @@ PROBLEMS: Final[dict[type[errors.GatewayError], Problem]] = {
             en="The agreement has no place for what was signed",
         ),
     ),
+    errors.ConsentClosedError: Problem(
+        409,
+        Bilingual(fr="Ce consentement n'est plus demandé", en="This consent is not asked for any more"),
+    ),
     errors.UnsoundAgreementError: Problem(
         422, Bilingual(fr="L'entente n'est pas en état d'être signée", en="The agreement is not fit to be signed")
     ),

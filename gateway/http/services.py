@@ -14,6 +14,7 @@ from gateway.acknowledge import Acknowledgements
 from gateway.batches import BatchIntake
 from gateway.checks import HasLatest
 from gateway.clock import Clock
+from gateway.consenting import Consents
 from gateway.enrol import Enrolment
 from gateway.health import Health
 from gateway.http.bodies import BodyBudget
@@ -39,6 +40,7 @@ class Services:
     batches: BatchIntake
     bodies: BodyBudget
     acknowledgements: Acknowledgements
+    consents: Consents
     enrolment: Enrolment
     treaties: Treaties
     simulations: Simulations

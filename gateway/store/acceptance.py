@@ -12,15 +12,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, insert, select
 
 from audit.bulk import insert_rows
 from gateway.errors import GatewayError, IdentifierReusedError, OvertakenError, UntrustedSignatureError
 from gateway.receipts import ReceiptSigner
 from gateway.store.committer import Batch
+from gateway.store.consents import overtake
 from gateway.store.dispatches import Route
-from gateway.store.placing import Acceptance, Placed, alert_row, answer_body, dispatch_rows, place
-from gateway.store.tables import alerts, dispatches
+from gateway.store.placing import (
+    Acceptance,
+    Placed,
+    alert_row,
+    answer_body,
+    citation_rows,
+    dispatch_rows,
+    place,
+    question_rows,
+)
+from gateway.store.sources import find_sources
+from gateway.store.tables import alerts, citations, consent_requests, dispatches
 from gateway.store.threads import Thread, find_thread
 from schemas.ids import AlertId, KeyId
 
@@ -70,6 +81,9 @@ class AcceptanceWriter:
                 outrun.add(item.name)
             else:
                 placed[item.name] = place(batch, item)
+        gone_on = {each.thread: each.item.alert.identifier for each in placed.values() if each.item.thread is not None}
+        if gone_on:
+            await overtake(batch, gone_on)
         bodies = await self._store(batch, placed) if placed else {}
         results: list[Answer | GatewayError | OvertakenError] = []
         for item in items:
@@ -94,8 +108,12 @@ class AcceptanceWriter:
             routed = [row for each in placed.values() for row in dispatch_rows(each, now_ms=now_ms)]
             if routed:
                 await insert_rows(batch.connection, dispatches, routed)
-                routes = {Route(permit.recipient, permit.lane) for each in placed.values() for _, permit in each.routes}
+                routes = {Route(permit.recipient, permit.lane) for each in placed.values() for permit in each.released}
                 batch.after_commit.append(lambda: self._on_routed(routes))
+            for table, of in ((consent_requests, question_rows), (citations, citation_rows)):
+                beside = [row for each in placed.values() for row in of(each)]
+                if beside:
+                    await batch.connection.execute(insert(table), beside)
             await batch.log.insert()
             bodies = dict(zip(placed, await signing, strict=True))
         finally:
@@ -139,7 +157,12 @@ class _Known:
 
 
 async def _is_outrun(batch: Batch, item: Acceptance, placed: Mapping[tuple[str, str], Placed]) -> bool:
-    """Say whether an alert's thread has reached others, or another way, than was known when it was decided."""
+    """Say whether an alert's thread has reached others, or another way, than was known when it was decided.
+
+    So is one whose sources are other ones now, or to be handled otherwise.
+    """
+    if item.sources != await find_sources(batch.connection, item.alert):
+        return True
     if not item.references:
         return False
     sender = item.alert.sender
@@ -149,5 +172,5 @@ async def _is_outrun(batch: Batch, item: Acceptance, placed: Mapping[tuple[str, 
         if name in named and thread is None:
             thread = Thread(first=each.thread, reached={})
         if thread is not None and (name in named or each.thread == thread.first):
-            thread.reached.update({permit.recipient: permit.under for _, permit in each.routes})
+            thread.reached.update({permit.recipient: permit.under for permit in each.released})
     return thread != item.thread

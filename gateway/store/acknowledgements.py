@@ -11,6 +11,7 @@ from sqlalchemy import insert, select
 from audit.entry import Draft, Kind
 from gateway.errors import NotFoundError
 from gateway.store.committer import Batch
+from gateway.store.owed import no_longer_owed
 from gateway.store.tables import acknowledgements, alerts, dispatches
 from schemas.evidence import Acknowledgement
 from schemas.ids import AgreementId, AlertId, KeyId, ParticipantId, home_of
@@ -42,6 +43,7 @@ class AcknowledgementWriter:
         deliveries = await self._deliveries(batch, items)
         known = await self._known(batch, items)
         rows: list[dict[str, Any]] = []
+        paid: set[str] = set()
         results: list[Recorded | NotFoundError] = []
         for item in items:
             word = item.acknowledgement
@@ -53,11 +55,14 @@ class AcknowledgementWriter:
             if name not in known:
                 known[name] = batch.log.append(_entry(item, sender=delivery.sender, agreement=delivery.agreement))
                 rows.append(_row(item, known[name]))
+                if delivery.owed_ms is not None:
+                    paid.add(word.delivery_id)
                 results.append(Recorded(known[name], replayed=False))
             else:
                 results.append(Recorded(known[name], replayed=True))
         if rows:
             await batch.connection.execute(insert(acknowledgements), rows)
+        await no_longer_owed(batch.connection, paid)
         return results
 
     async def _deliveries(
@@ -69,10 +74,14 @@ class AcknowledgementWriter:
                 dispatches.c.alert_id,
                 dispatches.c.recipient,
                 dispatches.c.agreement,
+                dispatches.c.owed_ms,
                 alerts.c.sender,
             )
             .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
-            .where(dispatches.c.delivery_id.in_({item.acknowledgement.delivery_id for item in items}))
+            .where(
+                dispatches.c.delivery_id.in_({item.acknowledgement.delivery_id for item in items}),
+                dispatches.c.released.is_not(None),
+            )
         )
         return {
             (row.delivery_id, row.alert_id, row.recipient): row for row in await batch.connection.execute(statement)

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from agreements.explain import explain
-from schemas.decisions import Deny, Reason
+from gateway.store.terms import terms_content
+from schemas.decisions import NO_TERMS, Deny, Permit, Reason
 
 
 @lru_cache(maxsize=4096)
@@ -16,6 +17,17 @@ def reason_content(reason: Reason) -> Mapping[str, Any]:
     return {
         "code": reason.code,
         "arguments": {name: list(value) if isinstance(value, tuple) else value for name, value in reason.arguments},
+    }
+
+
+def permit_content(permit: Permit) -> dict[str, Any]:
+    """Return a permit as plain JSON: for whom, under which clause, in which lane, why and on which terms."""
+    return {
+        "recipient": permit.recipient,
+        "clause": str(permit.under),
+        "lane": permit.lane.value,
+        "reason": reason_content(permit.reason),
+        **({} if permit.terms == NO_TERMS else {"terms": terms_content(permit.terms)}),
     }
 
 

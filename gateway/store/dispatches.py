@@ -6,12 +6,15 @@
     published ──nobody reports──> pending
     pending, published ──deadline passed──> expired
     pending ──its agreement lapsed──> withheld
+    held ──everyone who was asked consents──> pending
+    held ──consent refused or late, its agreement lapsed, a later alert of its thread──> withheld
 
-A dispatch is *open* while it is pending or published. ``attempts`` counts the attempts that were begun; one that nobody
-reports on is made again under its number, for it may never have been one. ``due_ms`` is when a dispatch is to be
-published: where it is published already, when it is to be again unless somebody reports on it. Within one thread
-and recipient only the earliest open dispatch is ever due, so a later one waits for its outcome. An outcome may come
-twice, late, or before the relay has marked the publication: each case is one branch of ``_next_state``.
+A dispatch is *held* until it is released; of one that never was, its recipient must not learn
+(``gateway.store.consents``). It is *open* while it is pending or published. ``attempts`` counts the attempts that were
+begun; one that nobody reports on is made again under its number, for it may never have been one. ``due_ms`` is when a
+dispatch is to be published: where it is published already, when it is to be again unless somebody reports on it. Within
+one thread and recipient only the earliest open dispatch is ever due, so a later one waits for its outcome. An outcome
+may come twice, late, or before the relay has marked the publication: each case is one branch of ``_change``.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from schemas.ids import AgreementId, AlertId, DeliveryId, ParticipantId, home_of
 from schemas.parcels import Deferred, Delivered, OutcomeReport, Refused
 from schemas.timestamps import utc_text_of_ms
 
+HELD: Final = "held"
 PENDING: Final = "pending"
 PUBLISHED: Final = "published"
 DELIVERED: Final = "delivered"

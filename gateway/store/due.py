@@ -65,11 +65,11 @@ async def pending_routes(connection: AsyncConnection) -> Sequence[Route]:
 
 
 async def routes_since(connection: AsyncConnection, size: int) -> Sequence[Route]:
-    """Return every route of the alerts that were accepted since the log had a size."""
+    """Return every route of the alerts that were accepted, or the last consent to which was given, since a size."""
     rows = await connection.execute(
         select(dispatches.c.recipient, dispatches.c.lane)
         .join(log_entries, log_entries.c.alert_id == dispatches.c.alert_id)
-        .where(log_entries.c.log_index >= size, log_entries.c.kind == Kind.ACCEPTED.value)
+        .where(log_entries.c.log_index >= size, log_entries.c.kind.in_(_LETTING_GO))
         .distinct()
     )
     return [_route(row.recipient, row.lane) for row in rows]
@@ -127,6 +127,7 @@ async def is_any_unanswered(connection: AsyncConnection, *, now_ms: int) -> bool
 
 
 _ASKED_AT_ONCE: Final = 500
+_LETTING_GO: Final = (Kind.ACCEPTED.value, Kind.CONSENT_GIVEN.value)
 
 
 def _due_on(route: Route, *, now_ms: int) -> Sequence[ColumnElement[bool]]:

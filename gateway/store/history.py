@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.examining import StoredAlert
 from gateway.store.engine import Store
-from gateway.store.reading import Reader, visible
+from gateway.store.reader import Reader
+from gateway.store.reading import visible
 from gateway.store.tables import alerts, dispatches
 from schemas.decisions import ClauseRef
 from schemas.ids import AgreementId, AlertId, ParticipantId, home_of, uuid7
@@ -71,7 +72,9 @@ async def _page(connection: AsyncConnection, stretch: Stretch, after: str) -> li
 async def _sent(connection: AsyncConnection, threads: set[str]) -> dict[str, list[Row[Any]]]:
     """Return the dispatches of some threads, in the order of the log."""
     rows = await connection.execute(
-        select(*_DISPATCH).where(dispatches.c.thread.in_(sorted(threads))).order_by(dispatches.c.log_index)
+        select(*_DISPATCH)
+        .where(dispatches.c.thread.in_(sorted(threads)), dispatches.c.released.is_not(None))
+        .order_by(dispatches.c.log_index)
     )
     sent: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in rows:
@@ -87,7 +90,7 @@ def _stored(row: Row[Any], sent: Sequence[Row[Any]], reader: Reader | None) -> S
         reached={
             ParticipantId(each.recipient): ClauseRef(AgreementId(each.agreement), each.version, each.clause)
             for each in sent
-            if each.log_index < row.log_index
+            if each.released < row.log_index
         },
         whole=reader is None or _sees_all(reader, ParticipantId(row.sender)),
     )
@@ -114,7 +117,7 @@ _ALERT: Final[Sequence[Column[Any]]] = (
 )
 _DISPATCH: Final[Sequence[Column[Any]]] = (
     dispatches.c.thread,
-    dispatches.c.log_index,
+    dispatches.c.released,
     dispatches.c.recipient,
     dispatches.c.agreement,
     dispatches.c.version,

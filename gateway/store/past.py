@@ -54,7 +54,7 @@ async def read_past_decision(connection: AsyncConnection, alert_id: AlertId) -> 
         match entry.kind:
             case Kind.ACCEPTED:
                 accepted = content
-            case Kind.ROUTED:
+            case Kind.ROUTED | Kind.CONSENT_REQUESTED:
                 permits[ParticipantId(content["recipient"])] = content
             case Kind.WITHHELD:
                 denials = {ParticipantId(each["recipient"]): each for each in content["withheld"]}

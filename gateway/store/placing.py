@@ -15,8 +15,10 @@ import orjson
 from audit.entry import Draft, Kind
 from gateway.receipts import Promise
 from gateway.store.committer import Batch
-from gateway.store.decisions import denial_content, reason_content
-from gateway.store.dispatches import PENDING
+from gateway.store.consents import Question, question_content, questions_of
+from gateway.store.decisions import denial_content, permit_content
+from gateway.store.dispatches import HELD, PENDING
+from gateway.store.sources import NO_SOURCES, Sources
 from gateway.store.terms import terms_content, terms_text
 from gateway.store.threads import Thread
 from schemas.alerts.header import Alert
@@ -64,9 +66,9 @@ class Acceptance:
     """All that is known of an alert before it is stored.
 
     ``references`` are the identifiers of the sender's own alerts that it is about, ``thread`` what was known of their
-    chain when it was decided, None where it begins one. ``deadline_ms`` is when its dispatches end, in milliseconds
-    since the Unix epoch, ``traceparent`` the request's trace context, or "". ``basis`` is None where the
-    permits were given, not decided.
+    chain when it was decided, None where it begins one, ``sources`` what it passes on of others'. ``deadline_ms`` is
+    when its dispatches end, in milliseconds since the Unix epoch, ``traceparent`` the request's trace context, or "".
+    ``basis`` is None where the permits were given, not decided.
     """
 
     alert: Alert
@@ -82,6 +84,7 @@ class Acceptance:
     warnings: tuple[str, ...] = ()
     traceparent: str = ""
     basis: Basis | None = None
+    sources: Sources = NO_SOURCES
 
     @property
     def name(self) -> tuple[str, str]:
@@ -106,13 +109,22 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An acceptance with the names that its transaction gave it; ``routes`` has each permit's delivery."""
+    """An acceptance with the names that its transaction gave it; ``routes`` has each permit's delivery.
+
+    ``questions`` has, for each delivery that awaits consent, whom it is asked of.
+    """
 
     item: Acceptance
     alert_id: AlertId
     thread: AlertId
     log_index: int
     routes: tuple[tuple[DeliveryId, Permit], ...]
+    questions: Mapping[DeliveryId, tuple[Question, ...]]
+
+    @property
+    def released(self) -> Iterable[Permit]:
+        """Those who receive it without anybody's consent."""
+        return [permit for delivery_id, permit in self.routes if delivery_id not in self.questions]
 
     @property
     def promise(self) -> Promise:
@@ -139,8 +151,9 @@ def answer_body(placed: Placed, receipt: str) -> bytes:
                 "clause": permit.under.clause,
                 "lane": permit.lane,
                 **({} if permit.terms == NO_TERMS else {"terms": terms_content(permit.terms)}),
+                **_awaited(placed.questions.get(delivery_id, ())),
             }
-            for _, permit in placed.routes
+            for delivery_id, permit in placed.routes
         ],
     }
     if placed.item.warnings:
@@ -148,18 +161,36 @@ def answer_body(placed: Placed, receipt: str) -> bytes:
     return orjson.dumps(document)
 
 
+def _awaited(questions: Sequence[Question]) -> dict[str, Any]:
+    """Return the member that says whose consent a copy awaits; none where nobody is asked."""
+    return {"awaits": [question_content(each) for each in questions]} if questions else {}
+
+
 def place(batch: Batch, item: Acceptance) -> Placed:
     """Append an acceptance's entries, and return it with its place in the log."""
     alert_id = AlertId(uuid7(at=batch.now, randomness=batch.randomness(10)))
     thread = alert_id if item.thread is None else item.thread.first
-    permits, denials = item.permits, item.denials
-    log_index = batch.log.append(_accepted_entry(item, alert_id, thread, permits))
-    routes = tuple((DeliveryId(uuid7(at=batch.now, randomness=batch.randomness(10))), permit) for permit in permits)
-    placed = Placed(item, alert_id, thread, log_index, routes)
+    routes = tuple(
+        (DeliveryId(uuid7(at=batch.now, randomness=batch.randomness(10))), permit) for permit in item.permits
+    )
+    questions = {
+        delivery_id: questions_of(batch, permit, deadline_ms=item.deadline_of(permit, now_ms=batch.now_ms))
+        for delivery_id, permit in routes
+        if permit.terms.consent_by
+    }
+    told = [permit for delivery_id, permit in routes if delivery_id not in questions]
+    log_index = batch.log.append(_accepted_entry(item, alert_id, thread, told))
+    placed = Placed(item, alert_id, thread, log_index, routes, questions)
     for delivery_id, permit in routes:
-        batch.log.append(_routed_entry(placed, delivery_id, permit))
-    if denials:
-        batch.log.append(_withheld_entry(placed, denials))
+        asked = questions.get(delivery_id)
+        entry = (
+            _requested_entry(placed, delivery_id, permit, asked)
+            if asked
+            else _routed_entry(placed, delivery_id, permit)
+        )
+        batch.log.append(entry)
+    if item.denials:
+        batch.log.append(_withheld_entry(placed, item.denials))
     return placed
 
 
@@ -195,20 +226,25 @@ def _routed_entry(placed: Placed, delivery_id: DeliveryId, permit: Permit) -> Dr
         agreement=permit.under.agreement,
         content={
             "delivery_id": delivery_id,
-            **routed_content(permit),
+            **permit_content(permit),
         },
     )
 
 
-def routed_content(permit: Permit) -> dict[str, Any]:
-    """Return a permit as its entry holds it, beside the name of its delivery."""
-    return {
-        "recipient": permit.recipient,
-        "clause": str(permit.under),
-        "lane": permit.lane.value,
-        "reason": reason_content(permit.reason),
-        **({} if permit.terms == NO_TERMS else {"terms": terms_content(permit.terms)}),
-    }
+def _requested_entry(placed: Placed, delivery_id: DeliveryId, permit: Permit, asked: Sequence[Question]) -> Draft:
+    """Return the entry of a copy that awaits consent; its recipient's jurisdiction is no party to it yet."""
+    return Draft(
+        kind=Kind.CONSENT_REQUESTED,
+        actor=placed.item.alert.sender,
+        jurisdictions=(placed.item.home, *(each.home for each in asked)),
+        alert_id=placed.alert_id,
+        agreement=permit.under.agreement,
+        content={
+            "delivery_id": delivery_id,
+            **permit_content(permit),
+            "requests": [question_content(each) for each in asked],
+        },
+    )
 
 
 def _withheld_entry(placed: Placed, denials: Sequence[Deny]) -> Draft:
@@ -244,6 +280,7 @@ def alert_row(placed: Placed, answer: bytes, *, now_ms: int) -> tuple[Any, ...]:
 def dispatch_rows(placed: Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]:
     """Yield the rows of ``dispatches``, in the order of its columns."""
     for delivery_id, permit in placed.routes:
+        held, owed = delivery_id in placed.questions, permit.terms.acknowledge_within
         yield (
             delivery_id,
             placed.alert_id,
@@ -254,7 +291,7 @@ def dispatch_rows(placed: Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]:
             permit.under.agreement,
             permit.under.version,
             permit.under.clause,
-            PENDING,
+            HELD if held else PENDING,
             0,
             now_ms,
             placed.item.deadline_of(permit, now_ms=now_ms),
@@ -262,4 +299,26 @@ def dispatch_rows(placed: Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]:
             None,
             placed.item.traceparent or None,
             terms_text(permit.terms),
+            None if held else placed.log_index,
+            None if owed is None else now_ms + owed * 1000,
         )
+
+
+def question_rows(placed: Placed) -> Iterable[dict[str, Any]]:
+    """Yield the rows of ``consent_requests``."""
+    for delivery_id, questions in placed.questions.items():
+        for each in questions:
+            yield {
+                "consent_id": each.consent_id,
+                "delivery_id": delivery_id,
+                "alert_id": placed.alert_id,
+                "asked": each.asked,
+                "deadline_ms": each.deadline_ms,
+                "log_index": placed.log_index,
+            }
+
+
+def citation_rows(placed: Placed) -> Iterable[dict[str, Any]]:
+    """Yield the rows of ``citations``."""
+    for sender, identifier in placed.item.sources.cited:
+        yield {"alert_id": placed.alert_id, "sender": sender, "identifier": identifier}

@@ -7,7 +7,6 @@ are the same: no row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -17,20 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit.entry import Kind
 from audit.tables import log_entries
 from gateway.store.decisions import in_words
-from gateway.store.dispatches import OPEN
+from gateway.store.dispatches import HELD, OPEN
+from gateway.store.questions import questions_about
+from gateway.store.reader import Reader
 from gateway.store.tables import acknowledgements, alerts, dispatches
 from gateway.store.terms import terms_document, terms_of_content
-from schemas.ids import AlertId, JurisdictionCode, ParticipantId, home_of
+from schemas.ids import AlertId, ParticipantId, home_of
 from schemas.timestamps import utc_text_of_ms
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who asks: a participant, its jurisdiction, and whether it audits for that jurisdiction."""
-
-    participant: ParticipantId
-    jurisdiction: JurisdictionCode
-    auditor: bool
 
 
 async def read_alert(connection: AsyncConnection, reader: Reader, *, alert_id: AlertId) -> dict[str, Any] | None:
@@ -95,25 +87,27 @@ def visible(reader: Reader) -> ColumnElement[bool]:
     if reader.auditor:
         mine = or_(mine, dispatches.c.recipient.startswith(home, autoescape=True))
         audited = alerts.c.sender.startswith(home, autoescape=True)
-    reached = exists().where(dispatches.c.alert_id == alerts.c.alert_id, mine)
+    reached = exists().where(dispatches.c.alert_id == alerts.c.alert_id, dispatches.c.released.is_not(None), mine)
     return or_(alerts.c.sender == reader.participant, audited, reached)
 
 
 def _concerns(reader: Reader, recipient: str) -> bool:
+    """Say whether a reader speaks for a recipient."""
     if recipient == reader.participant:
         return True
     return reader.auditor and home_of(ParticipantId(recipient)) == reader.jurisdiction
 
 
 def _state(deliveries: list[dict[str, Any]]) -> str:
-    """Return ``in-progress`` while a delivery is open, ``settled`` else."""
-    return "in-progress" if any(delivery["state"] in OPEN for delivery in deliveries) else "settled"
+    """Return ``in-progress`` while a delivery is open or held, ``settled`` else."""
+    return "in-progress" if any(delivery["state"] in (HELD, *OPEN) for delivery in deliveries) else "settled"
 
 
 async def _deliveries(
     connection: AsyncConnection, alert: Row[Any], entries: Sequence[Row[Any]], reader: Reader, *, sees_all: bool
 ) -> list[dict[str, Any]]:
     withheld = _withheld(entries)
+    questions = await questions_about(connection, alert.alert_id) if sees_all else {}
     rows = await connection.execute(
         select(dispatches).where(dispatches.c.alert_id == alert.alert_id).order_by(dispatches.c.recipient)
     )
@@ -140,10 +134,11 @@ async def _deliveries(
             "settled": None if row.settled_ms is None else utc_text_of_ms(row.settled_ms),
             "deadline": utc_text_of_ms(row.deadline_ms),
             "acknowledgements": words.get(row.delivery_id, []),
+            **({"consents": questions[row.delivery_id]} if row.delivery_id in questions else {}),
             **withheld.get(row.delivery_id, {}),
         }
         for row in rows
-        if sees_all or _concerns(reader, row.recipient)
+        if sees_all or (row.released is not None and _concerns(reader, row.recipient))
     ]
 
 
@@ -158,7 +153,7 @@ def _withheld(entries: Sequence[Row[Any]]) -> dict[str, dict[str, Any]]:
 
 
 async def _decision_entries(connection: AsyncConnection, alert: Row[Any]) -> list[Row[Any]]:
-    kinds = [str(kind) for kind in (Kind.ACCEPTED, Kind.ROUTED, Kind.WITHHELD)]
+    kinds = [str(kind) for kind in (Kind.ACCEPTED, Kind.CONSENT_REQUESTED, Kind.ROUTED, Kind.WITHHELD)]
     rows = await connection.execute(
         select(log_entries)
         .where(log_entries.c.alert_id == alert.alert_id, log_entries.c.kind.in_(kinds))
@@ -168,20 +163,21 @@ async def _decision_entries(connection: AsyncConnection, alert: Row[Any]) -> lis
 
 
 def _decisions(entries: list[Row[Any]], reader: Reader, *, sees_all: bool) -> list[dict[str, Any]]:
-    decisions = []
+    """Return each recipient's decision; of one that awaited consent and got it, what came of it."""
+    permits: dict[str, dict[str, Any]] = {}
+    decisions: list[dict[str, Any]] = []
     for entry in entries:
         content = orjson.loads(entry.content)["content"]
-        if entry.kind == Kind.ROUTED and (sees_all or _concerns(reader, content["recipient"])):
-            decisions.append(
-                {
-                    "participant": content["recipient"],
-                    "decision": "permit",
-                    "under": content["clause"],
-                    "lane": content["lane"],
-                    **(terms_document(terms_of_content(content["terms"])) if "terms" in content else {}),
-                    "reason": in_words(content["reason"]),
-                }
-            )
+        asking = entry.kind == Kind.CONSENT_REQUESTED and sees_all
+        if asking or (entry.kind == Kind.ROUTED and (sees_all or _concerns(reader, content["recipient"]))):
+            permits[content["recipient"]] = {
+                "participant": content["recipient"],
+                "decision": "permit",
+                "under": content["clause"],
+                "lane": content["lane"],
+                **(terms_document(terms_of_content(content["terms"])) if "terms" in content else {}),
+                "reason": in_words(content["reason"]),
+            }
         elif entry.kind == Kind.WITHHELD and sees_all and "delivery_id" not in content:
             decisions.extend(
                 {
@@ -195,7 +191,7 @@ def _decisions(entries: list[Row[Any]], reader: Reader, *, sees_all: bool) -> li
                 }
                 for denial in content["withheld"]
             )
-    return sorted(decisions, key=lambda decision: str(decision["participant"]))
+    return sorted((*permits.values(), *decisions), key=lambda decision: str(decision["participant"]))
 
 
 def _log_entry(entries: list[Row[Any]]) -> dict[str, Any]:

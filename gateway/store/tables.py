@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from audit.tables import LogIndex, metadata
@@ -142,13 +143,58 @@ dispatches = Table(
     Column("detail", String(200)),
     Column("traceparent", String(55)),
     Column("terms", Text),
+    Column("released", BigInteger),
+    Column("owed_ms", BigInteger),
     Index("ix_dispatches_alert", "alert_id"),
     Index("ix_dispatches_route", "recipient", "lane", "state", "due_ms", "log_index"),
     Index("ix_dispatches_deadline", "state", "deadline_ms"),
     Index("ix_dispatches_thread", "thread", "recipient", "log_index"),
+    Index(
+        "ix_dispatches_owed",
+        "owed_ms",
+        sqlite_where=text("owed_ms IS NOT NULL"),
+        postgresql_where=text("owed_ms IS NOT NULL"),
+    ),
 )
 """One recipient's copy on its way: see ``gateway.store.dispatches`` for its states, ``gateway.store.terms`` for those
-of its permit."""
+of its permit.
+
+``released`` is the index of the entry that let it go, the alert's own or the consent that came last; None of one that
+awaits consent or ended so, of which its recipient must not learn. ``owed_ms`` is by when its recipient must acknowledge
+it; None where it need not, where it did, and where the log says that it did not.
+"""
+
+consent_requests = Table(
+    "consent_requests",
+    metadata,
+    Column("consent_id", String(36), primary_key=True),
+    Column("delivery_id", String(36), nullable=False, index=True),
+    Column("alert_id", String(36), nullable=False),
+    Column("asked", String(70), nullable=False, index=True),
+    Column("deadline_ms", BigInteger, nullable=False),
+    Column("log_index", BigInteger, nullable=False),
+)
+"""Who is asked for consent to a dispatch, a participant or a jurisdiction, and by when. It is open while the dispatch
+is held and it has no answer."""
+
+consent_answers = Table(
+    "consent_answers",
+    metadata,
+    Column("consent_id", String(36), primary_key=True),
+    Column("decision", String(7), nullable=False),
+    Column("compact", LargeBinary, nullable=False),
+    Column("log_index", BigInteger, nullable=False),
+)
+"""What those said who were asked, as signed: ``given`` or ``refused``. The first answer stands."""
+
+citations = Table(
+    "citations",
+    metadata,
+    Column("alert_id", String(36), primary_key=True),
+    Column("sender", String(70), primary_key=True),
+    Column("identifier", String(256), primary_key=True),
+)
+"""Which alerts of other senders an alert passes on: those that it names, and those that its own earlier ones did."""
 
 acknowledgements = Table(
     "acknowledgements",

@@ -15,7 +15,10 @@ from schemas.ids import AgreementId, AlertId, ParticipantId
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """The first alert's id, and for each participant that the thread reached the clause that last let it through."""
+    """The first alert's id, and for each participant that the thread reached the clause that last let it through.
+
+    What is held reaches nobody until it is released.
+    """
 
     first: AlertId
     reached: dict[ParticipantId, ClauseRef]
@@ -40,10 +43,10 @@ async def find_thread(
         return None
     sent = (
         select(dispatches.c.recipient, dispatches.c.agreement, dispatches.c.version, dispatches.c.clause)
-        .where(dispatches.c.thread.in_(threads))
+        .where(dispatches.c.thread.in_(threads), dispatches.c.released.is_not(None))
         .order_by(dispatches.c.log_index)
     )
-    rows = await connection.execute(sent if before is None else sent.where(dispatches.c.log_index < before))
+    rows = await connection.execute(sent if before is None else sent.where(dispatches.c.released < before))
     return Thread(
         first=AlertId(threads[0]),
         reached={

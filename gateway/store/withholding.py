@@ -1,8 +1,8 @@
-"""Ending what was routed under an agreement that has lapsed since, with the clause and the reason as evidence."""
+"""Ending what has not gone out and may not any more, with the clause and the reason as evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit.entry import Draft, Kind
 from gateway.store.committer import Batch
 from gateway.store.decisions import denial_content
-from gateway.store.dispatches import PENDING, SETTLE, WITHHELD, Settled, route_of, rows_of, with_freed
+from gateway.store.dispatches import HELD, PENDING, SETTLE, WITHHELD, Settled, route_of, rows_of, with_freed
 from gateway.store.tables import alerts, dispatches
 from schemas.decisions import ClauseRef, Deny, Reason
 from schemas.ids import AgreementId, AlertId, DeliveryId, ParticipantId, home_of
@@ -42,11 +42,12 @@ def way_of(row: Row[Any]) -> Way:
 
 
 async def waiting_ways(connection: AsyncConnection) -> Sequence[Way]:
-    """Return every way on which something is pending."""
+    """Return every way on which something is pending or held."""
     rows: Sequence[Row[Any]] = (await connection.execute(_WAYS)).all()
     return [way_of(row) for row in rows]
 
 
+_WAITING: Final = (PENDING, HELD)
 _WAYS: Final[Select[Any]] = (
     select(
         dispatches.c.agreement,
@@ -56,19 +57,19 @@ _WAYS: Final[Select[Any]] = (
         alerts.c.sender,
     )
     .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
-    .where(dispatches.c.state == PENDING)
+    .where(dispatches.c.state.in_(_WAITING))
     .distinct()
 )
 
 
 async def waiting_on(connection: AsyncConnection, way: Way, *, limit: int) -> Sequence[DeliveryId]:
-    """Return dispatches that are pending on a way, the earliest first."""
+    """Return dispatches that are pending or held on a way, the earliest first."""
     found = await connection.scalars(
         select(dispatches.c.delivery_id)
         .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
         .where(
             dispatches.c.recipient == way.recipient,
-            dispatches.c.state == PENDING,
+            dispatches.c.state.in_(_WAITING),
             dispatches.c.agreement == way.under.agreement,
             dispatches.c.version == way.under.version,
             dispatches.c.clause == way.under.clause,
@@ -81,44 +82,55 @@ async def waiting_on(connection: AsyncConnection, way: Way, *, limit: int) -> Se
 
 
 class WithholdingWriter:
-    """Ends dispatches that are pending; what is on the bus already is its adapter's to report on."""
+    """Ends dispatches that have not gone out; what is on the bus already is its adapter's to report on."""
 
     async def write(self, batch: Batch, items: Sequence[Lapsed]) -> Sequence[Settled | None]:
-        """Return what became of each dispatch; None where it is not pending any more."""
+        """Return what became of each dispatch; None where it is neither pending nor held any more."""
         rows = await rows_of(batch.connection, {item.delivery_id for item in items})
         results: list[Settled | None] = []
-        changes: list[dict[str, Any]] = []
+        ending: list[tuple[dict[str, Any], Reason]] = []
         for item in items:
             row = rows.get(item.delivery_id)
-            if row is None or row["state"] != PENDING:
+            if row is None or row["state"] not in _WAITING:
                 results.append(None)
                 continue
+            ending.append((row, item.reason))
             row["state"] = WITHHELD
             results.append(Settled(item.delivery_id, route_of(row), WITHHELD, changed=True))
-            batch.log.append(_entry(row, item.reason))
-            changes.append(
+        await end_withheld(batch, ending)
+        return await with_freed(batch.connection, rows, results)
+
+
+async def end_withheld(batch: Batch, ending: Sequence[tuple[Mapping[str, Any], Reason]]) -> None:
+    """End dispatches, as ``rows_of`` reads them, for a reason each: an entry and the new state."""
+    for row, reason in ending:
+        batch.log.append(_entry(row, reason))
+    if ending:
+        await batch.connection.execute(
+            SETTLE,
+            [
                 {
-                    "of": item.delivery_id,
+                    "of": row["delivery_id"],
                     "new_state": WITHHELD,
                     "new_attempts": row["attempts"],
                     "new_due_ms": row["due_ms"],
                     "new_settled_ms": batch.now_ms,
-                    "new_detail": item.reason.code,
+                    "new_detail": reason.code,
                 }
-            )
-        if changes:
-            await batch.connection.execute(SETTLE, changes)
-        return await with_freed(batch.connection, rows, results)
+                for row, reason in ending
+            ],
+        )
 
 
-def _entry(row: dict[str, Any], reason: Reason) -> Draft:
+def _entry(row: Mapping[str, Any], reason: Reason) -> Draft:
     sender, recipient = ParticipantId(row["sender"]), ParticipantId(row["recipient"])
     under = ClauseRef(AgreementId(row["agreement"]), row["version"], row["clause"])
     denial = Deny(recipient, home_of(recipient), reason, ((under, reason),))
+    knowing = () if row["released"] is None else (home_of(recipient),)
     return Draft(
         kind=Kind.WITHHELD,
         actor=sender,
-        jurisdictions=(home_of(sender), home_of(recipient)),
+        jurisdictions=(home_of(sender), *knowing),
         alert_id=AlertId(row["alert_id"]),
         agreement=under.agreement,
         content={

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from lacolle.client.answers import Accepted, Acknowledged, Decision, Delivery, Participant, Preview, Recipient, Status
+from lacolle.client.answers import (
+    Accepted,
+    Acknowledged,
+    ConsentAnswered,
+    Decision,
+    Delivery,
+    Participant,
+    Preview,
+    Question,
+    Recipient,
+    Status,
+)
 from lacolle.client.client import Client
 
 __all__ = [
     "Accepted",
     "Acknowledged",
     "Client",
+    "ConsentAnswered",
     "Decision",
     "Delivery",
     "Participant",
     "Preview",
+    "Question",
     "Recipient",
     "Status",
 ]

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lacolle.errors import UnexpectedAnswerError
 from schemas.bilingual import Bilingual
+from schemas.consents import Answer
 from schemas.decisions import Lane
 from schemas.evidence import AcknowledgementStatus, Receipt
-from schemas.ids import AlertIdField, DeliveryIdField, ParticipantField
+from schemas.ids import AlertIdField, ConsentIdField, DeliveryIdField, ParticipantField
 
 
 class _Answer(BaseModel):
@@ -32,13 +33,69 @@ class Words(_Answer):
         return Bilingual(fr=self.fr, en=self.en)
 
 
+class Awaited(_Answer):
+    """Whose consent a copy awaits, a participant's or a jurisdiction's, and until when (RFC 3339, UTC)."""
+
+    consent_id: ConsentIdField
+    asked: str
+    deadline: str
+
+
 class Recipient(_Answer):
-    """Whom an accepted alert goes to, and under which clause of which version of which agreement."""
+    """Whom an accepted alert goes to, and under which clause of which version of which agreement.
+
+    ``awaits`` are those who must consent before it does.
+    """
 
     participant: ParticipantField
     agreement: str
     clause: str
     lane: Lane
+    awaits: tuple[Awaited, ...] = ()
+
+
+class AskedConsent(Awaited):
+    """Where a question of consent stands: ``open``, ``given``, ``refused`` or ``closed``.
+
+    ``signed`` is the answer as the compact JWS it was given in.
+    """
+
+    state: str
+    signed: str | None = None
+
+
+class Question(AskedConsent):
+    """A question of consent, with what it is about: this alert, as these bytes, for this recipient under this clause.
+
+    ``passes_on`` are the identifiers of those alerts of whoever is asked that this one passes on.
+    """
+
+    alert_id: AlertIdField
+    digest: str
+    sender: ParticipantField
+    identifier: str
+    type: str
+    status: str
+    msgType: str  # noqa: N815 - CAP's name
+    received: str
+    passes_on: tuple[str, ...] = ()
+    recipient: ParticipantField
+    agreement: str
+    clause: str
+
+
+class Questions(_Answer):
+    """What its reader is asked to consent to, whatever ends first coming first."""
+
+    consents: tuple[Question, ...]
+
+
+class ConsentAnswered(_Answer):
+    """Where the exchange logged an answer."""
+
+    consent_id: ConsentIdField
+    decision: Answer
+    log_index: int
 
 
 class AcceptedAnswer(_Answer):
@@ -127,6 +184,7 @@ class Delivery(_Answer):
     deadline: str
     reason: Words | None = None
     acknowledgements: tuple[RecordedAcknowledgement, ...] = ()
+    consents: tuple[AskedConsent, ...] = ()
 
 
 class Status(_Answer):

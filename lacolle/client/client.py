@@ -17,9 +17,12 @@ from lacolle.client.answers import (
     AgreementList,
     AgreementShown,
     AgreementSummary,
+    ConsentAnswered,
     Participant,
     Participants,
     Preview,
+    Question,
+    Questions,
     Status,
     read_answer,
 )
@@ -30,6 +33,7 @@ from lacolle.client.documents import (
     acknowledgement,
     cancellation_of,
     signed_acknowledgement,
+    signed_consent,
     update_of,
 )
 from lacolle.client.problems import problem_in
@@ -40,6 +44,7 @@ from lacolle.client.trust import ExchangeKeys, verify_receipt
 from lacolle.errors import ProblemError
 from lacolle.keyfiles import load_key_file
 from schemas.bilingual import Language
+from schemas.consents import Answer
 from schemas.evidence import AcknowledgementStatus
 from schemas.ids import KeyId, ParticipantId
 from schemas.signing.keys import PublicKey, SigningKey
@@ -262,6 +267,29 @@ class Client:
         signed = signed_acknowledgement(word, key=self._key, now=now)
         path = f"/v1/alerts/{alert_id}/acknowledgements"
         return read_answer(self._caller.answer(lambda: Call("POST", path, content=signed, headers=_JOSE)), Acknowledged)
+
+    def consents(self, *, every: bool = False) -> tuple[Question, ...]:
+        """Return what this participant is asked to consent to, and, where it audits, what its jurisdiction is.
+
+        They are those that can be answered now, or, with ``every``, all of them.
+        """
+        return self._read("/v1/consents", {"all": "true"} if every else {}, Questions).consents
+
+    def consent(self, consent_id: str) -> Question:
+        """Return one question of consent: to whoever is asked, and to the sender of the alert."""
+        return self._read(f"/v1/consents/{consent_id}", {}, Question)
+
+    def answer_consent(
+        self, question: Question, decision: Answer | str, *, authority: SigningKey | None = None
+    ) -> ConsentAnswered:
+        """Give or refuse consent, signed by this participant, or by the ``authority`` of the jurisdiction asked.
+
+        Raises ``ValueError`` for a decision that there is not, and what every call raises.
+        """
+        key = self._key if authority is None else authority
+        signed = signed_consent(question, Answer(decision), key=key, now=self._surroundings.now())
+        call = Call("POST", f"/v1/consents/{question.consent_id}", content=signed, headers=_JOSE)
+        return read_answer(self._caller.answer(lambda: call), ConsentAnswered)
 
     def close(self) -> None:
         """Release every connection. Idempotent."""

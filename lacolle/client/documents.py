@@ -7,13 +7,15 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from lacolle.client.answers import Question
 from lacolle.errors import InvalidAcknowledgementError
 from schemas.alerts.catalogue import parse_alert
+from schemas.consents import Answer, Consent
 from schemas.evidence import Acknowledgement
 from schemas.faults import first_fault
 from schemas.ids import ParticipantId
 from schemas.signing.canonical import canonical_bytes, canonical_plain_bytes
-from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, sign_compact
+from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, CONSENT, sign_compact
 from schemas.signing.keys import SigningKey
 from schemas.signing.strict_json import JsonValue
 from schemas.timestamps import utc_text
@@ -56,6 +58,23 @@ def signed_acknowledgement(word: Acknowledgement, *, key: SigningKey, now: datet
     """Return a recipient's word about a delivery, signed at ``now``; an absent note is left out."""
     payload = canonical_plain_bytes(word.model_dump(mode="json", exclude_none=True))
     return sign_compact(payload, key=key, profile=ACKNOWLEDGEMENT, iat=int(now.timestamp()))
+
+
+def signed_consent(question: Question, decision: Answer, *, key: SigningKey, now: datetime) -> bytes:
+    """Return the answer of whoever is asked, given at ``now`` and signed with its own key or its authority's."""
+    word = Consent.model_validate(
+        {
+            "consent_id": question.consent_id,
+            "alert_id": question.alert_id,
+            "digest": question.digest,
+            "recipient": question.recipient,
+            "by": question.asked,
+            "decision": decision,
+            "at": utc_text(now),
+        }
+    )
+    payload = canonical_plain_bytes(word.model_dump(mode="json"))
+    return sign_compact(payload, key=key, profile=CONSENT, iat=int(now.timestamp()))
 
 
 def update_of(original: AlertDocument, alert: AlertDocument) -> dict[str, JsonValue]:

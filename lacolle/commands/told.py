@@ -17,6 +17,12 @@ _LANES: Final = {
     Lane.URGENT: Bilingual(fr="urgente", en="urgent"),
     Lane.ROUTINE: Bilingual(fr="ordinaire", en="routine"),
 }
+CONSENT_STATES: Final = {
+    "open": Bilingual(fr="demandé", en="asked for"),
+    "given": Bilingual(fr="donné", en="given"),
+    "refused": Bilingual(fr="refusé", en="refused"),
+    "closed": Bilingual(fr="n'est plus demandé", en="not asked for any more"),
+}
 WARNINGS: Final = {
     "unknown-reference": Bilingual(
         fr="Avertissement : la plateforme ne connaît pas l'alerte que celle-ci met à jour; elle ouvre donc un fil.",
@@ -68,7 +74,8 @@ def accepted(told: Accepted) -> Lines:
             fr="Aucun destinataire : aucune entente ne le permet. « lacolle preview » dit pourquoi.",
             en="No recipients: no agreement lets it pass. “lacolle preview” says why.",
         )
-    yield from (_recipient(recipient) for recipient in told.recipients)
+    for recipient in told.recipients:
+        yield from _recipient(recipient)
 
 
 Sent = Sequence[tuple[Path, Accepted | ProblemError]]
@@ -143,13 +150,18 @@ def acknowledged(told: Acknowledged) -> Lines:
     )
 
 
-def _recipient(recipient: Recipient) -> Bilingual:
+def _recipient(recipient: Recipient) -> Lines:
     lane = _LANES[recipient.lane]
     clause = f"{recipient.agreement}#{recipient.clause}"
-    return Bilingual(
+    yield Bilingual(
         fr=f"  → {recipient.participant} (voie {lane.fr}), selon {clause}",
         en=f"  → {recipient.participant} ({lane.en} lane), under {clause}",
     )
+    for each in recipient.awaits:
+        yield Bilingual(
+            fr=f"      attend le consentement de {each.asked}, au plus tard le {each.deadline}",
+            en=f"      awaits the consent of {each.asked}, by {each.deadline} at the latest",
+        )
 
 
 def _decision(decision: Decision) -> Lines:
@@ -171,6 +183,12 @@ def _delivery(delivery: Delivery) -> Lines:
         fr=f"  → {delivery.participant} : {state}, tentatives : {delivery.attempts} ({delivery.delivery_id})",
         en=f"  → {delivery.participant}: {state}, attempts: {delivery.attempts} ({delivery.delivery_id})",
     )
+    for asked in delivery.consents:
+        words = CONSENT_STATES.get(asked.state, Bilingual(fr=asked.state, en=asked.state))
+        yield Bilingual(
+            fr=f"      consentement de {asked.asked} : {words.fr} ({asked.consent_id})",
+            en=f"      consent of {asked.asked}: {words.en} ({asked.consent_id})",
+        )
     for word in delivery.acknowledgements:
         yield Bilingual(
             fr=f"      accusé « {word.status} » le {word.at}", en=f"      acknowledged “{word.status}” {word.at}"

@@ -65,6 +65,7 @@ WITHHOLDING: Final = JwsProfile(("withholding-manifest+jws",), _BASE, max_payloa
 """What the exchange left out of an SD-JWT for one recipient."""
 RECEIPT: Final = JwsProfile(("receipt+jws",), _BASE)
 ACKNOWLEDGEMENT: Final = JwsProfile(("acknowledgement+jws",), _DATED)
+CONSENT: Final = JwsProfile(("consent+jws",), _DATED, max_payload=4_096)
 STATEMENT: Final = JwsProfile(("authority-statement+jws",), _DATED)
 AGREEMENT: Final = JwsProfile(("agreement+jws",), _DATED, max_payload=1_048_576)
 AGREEMENT_STEP: Final = JwsProfile(("agreement-step+jws",), _DATED, max_payload=16_384)

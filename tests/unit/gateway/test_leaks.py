@@ -39,6 +39,8 @@ from tests.unit.schemas.withholding.documents import ALERT_ID, Json
 from tests.unit.schemas.withholding.test_properties import leaks, lost_values, shown, worlds
 
 MADE = re.compile("pseudonym:[A-Za-z0-9_-]{22}")
+EXCHANGES_OWN = {"ce_manifest", "ce_id", "ce_subject", "ce_time", "ce_deadline", "traceparent"}
+"""Headers of digests, ids and instants that the exchange makes: any short run of digits may stand there by chance."""
 TIMES = re.compile(r"\d{4}-\d\d-\d\dt[\d:.]{5,12}(z|[-+]\d\d:\d\d)")
 
 
@@ -140,7 +142,7 @@ def test_nothing_withheld_leaves_the_exchange(
             assert read_outcome(record).outcome == Refused("copy: cannot be made")
             assert not leaks(document, withheld, record.value.decode().lower())
             continue
-        headers = " ".join(value.decode() for name, value in record.headers if name != "ce_manifest").lower()
+        headers = " ".join(value.decode() for name, value in record.headers if name not in EXCHANGES_OWN).lower()
         assert not [each for each in lost if each.lower() in headers]
         parcel = read_parcel(record)
         assert leaks(document, withheld, TIMES.sub("", MADE.sub("", read_off(parcel)))) == []

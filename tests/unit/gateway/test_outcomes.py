@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -14,11 +14,15 @@ from bus.topics import OUTCOMES
 from gateway.backoff import Backoff
 from gateway.deadlines import DeadlineWatch
 from gateway.outcomes import GATHER, GROUP, OutcomeRecorder
+from gateway.store.acknowledgements import AcknowledgementWriter, SignedAcknowledgement
 from gateway.store.committer import Batch
 from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, OutcomeWriter, Settled
+from schemas.decisions import Terms
+from schemas.evidence import Acknowledgement
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, OutcomeReport
-from tests.unit.gateway.ground import NYSP, ORIGIN, START, VSP, Ground, acceptance, accepted, permit
+from schemas.timestamps import utc_text
+from tests.unit.gateway.ground import KID, NYSP, ORIGIN, START, VSP, Ground, acceptance, accepted, permit
 
 
 class Recording:
@@ -213,11 +217,27 @@ async def test_a_report_is_done_only_when_it_is_stored(ground: Ground) -> None:
     await bus.close()
 
 
+def watching(
+    ground: Ground,
+    *,
+    on_ended: Callable[[Settled], None] = lambda _settled: None,
+    on_unacknowledged: Callable[[ParticipantId], None] = lambda _participant: None,
+) -> DeadlineWatch:
+    """Return the watch over a ground's deadlines."""
+    return DeadlineWatch(
+        store=ground.store,
+        committer=ground.committer,
+        clock=ground.clock,
+        on_ended=on_ended,
+        on_unacknowledged=on_unacknowledged,
+    )
+
+
 async def test_the_watch_ends_what_is_overdue_and_nothing_else(ground: Ground) -> None:
     """Each dispatch past its deadline expires once, and is told of; the others stay as they are."""
     await accepted(ground, acceptance("A-1", permit(NYSP), permit(VSP), lasts=10), acceptance("A-2", permit(NYSP)))
     expired: list[Settled] = []
-    watch = DeadlineWatch(store=ground.store, committer=ground.committer, clock=ground.clock, on_expired=expired.append)
+    watch = watching(ground, on_ended=expired.append)
     assert await watch.look() == 0
     ground.clock.advance(10)
     assert await watch.look() == 2
@@ -232,11 +252,69 @@ async def test_a_running_watch_looks_by_itself(ground: Ground) -> None:
     await accepted(ground, acceptance("A-1", permit(NYSP), lasts=1))
     ground.clock.advance(1)
     told: asyncio.Queue[Settled] = asyncio.Queue()
-    watch = DeadlineWatch(
-        store=ground.store, committer=ground.committer, clock=ground.clock, on_expired=told.put_nowait
-    )
+    watch = watching(ground, on_ended=told.put_nowait)
     running = asyncio.create_task(watch.run())
     async with asyncio.timeout(5):
         assert (await told.get()).state == EXPIRED
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+OWED = Terms(acknowledge_within=60)
+
+
+async def test_an_acknowledgement_that_is_late_is_said_once(ground: Ground) -> None:
+    """At its deadline, not before, the log says that it did not come; the sender's and recipient's homes are told."""
+    await accepted(ground, acceptance("A-1", replace(permit(NYSP), terms=OWED), permit(VSP)))
+    late: list[ParticipantId] = []
+    watch = watching(ground, on_unacknowledged=late.append)
+    ground.clock.advance(59.9)
+    assert await watch.look() == 0
+    ground.clock.advance(0.1)
+    assert await watch.look() == 1
+    assert await watch.look() == 0
+    assert late == [NYSP]
+    entry = (await ground.entries())[-1]
+    assert (entry["kind"], entry["jurisdictions"]) == ("acknowledgement-overdue", ["CA-QC", "US-NY"])
+    assert entry["content"]["deadline"] == "2026-11-22T12:01:00.000Z"
+    assert {row.state for row in await ground.dispatches()} == {PENDING}
+
+
+async def test_what_was_acknowledged_is_not_overdue(ground: Ground) -> None:
+    """An acknowledgement in time settles what was owed; one that comes late is logged all the same."""
+    alert_ids = await accepted(
+        ground, *(acceptance(name, replace(permit(NYSP), terms=OWED)) for name in ("A-1", "A-2"))
+    )
+    early, tardy = [row.delivery_id for row in await ground.dispatches()]
+    watch = watching(ground)
+    await acknowledge(ground, alert_ids[0], early)
+    ground.clock.advance(60)
+    assert await watch.look() == 1
+    assert (await ground.entries())[-1]["content"]["delivery_id"] == tardy
+    await acknowledge(ground, alert_ids[1], tardy)
+    assert (await ground.kinds())[-2:] == ["acknowledgement-overdue", "acknowledged"]
+    assert await watch.look() == 0
+
+
+async def test_nothing_is_owed_for_what_was_never_to_be_had(ground: Ground) -> None:
+    """A delivery that expired says by itself that nobody will acknowledge it."""
+    await accepted(ground, acceptance("A-1", replace(permit(NYSP), terms=OWED), lasts=30))
+    watch = watching(ground)
+    ground.clock.advance(60)
+    assert await watch.look() == 1
+    assert "acknowledgement-overdue" not in await ground.kinds()
+
+
+async def acknowledge(ground: Ground, alert_id: AlertId, delivery_id: str) -> None:
+    """Store New York's word that it received an alert."""
+    word = Acknowledgement.model_validate(
+        {
+            "alert_id": alert_id,
+            "delivery_id": delivery_id,
+            "participant": NYSP,
+            "status": "received",
+            "at": utc_text(ground.clock.now),
+        }
+    )
+    signed = SignedAcknowledgement(word, KID, b"compact", bytes(32))
+    await ground.committer.submit(AcknowledgementWriter(), signed)

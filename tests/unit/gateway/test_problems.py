@@ -35,6 +35,7 @@ ANY_ERROR: tuple[errors.GatewayError, ...] = (
     errors.InvalidQueryError(REASON),
     errors.StatementRefusedError(REASON),
     errors.AgreementRefusedError(REASON),
+    errors.ConsentClosedError(),
     errors.UnsoundAgreementError((("/valid/until", REASON),)),
     errors.DraftRefusedError(REASON),
     errors.SimulationBusyError(),

@@ -13,7 +13,8 @@ from audit.entry import commitment
 from gateway.backoff import Backoff
 from gateway.store.acknowledgements import AcknowledgementWriter, SignedAcknowledgement
 from gateway.store.dispatches import OutcomeWriter
-from gateway.store.reading import Reader, first_answer, read_alert, read_alert_by_name
+from gateway.store.reader import Reader
+from gateway.store.reading import first_answer, read_alert, read_alert_by_name
 from schemas.decisions import Deny
 from schemas.evidence import Acknowledgement, AcknowledgementStatus
 from schemas.ids import AlertId, DeliveryId, JurisdictionCode, ParticipantId, home_of

@@ -21,7 +21,7 @@ from gateway.clock import system_clock
 from gateway.simulating import simulate_past
 from gateway.store import history
 from gateway.store.history import Stretch, count_alerts
-from gateway.store.reading import Reader
+from gateway.store.reader import Reader
 from lacolle.cli import application
 from lacolle.samples import SAMPLES, World
 from schemas.ids import JurisdictionCode, ParticipantId

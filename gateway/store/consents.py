@@ -1,0 +1,275 @@
+"""Consent before release: who is asked, what was answered, and what becomes of the dispatch that waits for it.
+
+    held ──every answer is "given"──> pending, with a `routed` entry, which is the first that its recipient may see
+    held ──one answer is "refused"──> withheld
+    held ──the time to answer is over──> withheld
+    held ──a later alert of its thread is accepted──> withheld: what that one says is asked about anew
+
+A question is open while its dispatch is held and it has no answer; questions and answers are rows that never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Row, bindparam, exists, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agreements import reasons
+from audit.entry import Draft, Kind
+from gateway.errors import ConsentClosedError
+from gateway.store.committer import Batch
+from gateway.store.decisions import permit_content
+from gateway.store.dispatches import HELD, PENDING, WITHHELD, Route, Settled, route_of, rows_of
+from gateway.store.tables import consent_answers, consent_requests, dispatches
+from gateway.store.terms import read_terms
+from gateway.store.withholding import end_withheld
+from schemas.consents import Answer, Consent
+from schemas.decisions import ClauseRef, Lane, Permit
+from schemas.ids import (
+    AgreementId,
+    AlertId,
+    ConsentId,
+    DeliveryId,
+    JurisdictionCode,
+    KeyId,
+    ParticipantId,
+    home_of,
+    uuid7,
+)
+from schemas.timestamps import utc_text_of_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whom a release is asked of, a participant or a jurisdiction, and by when, in ms since the Unix epoch."""
+
+    consent_id: ConsentId
+    asked: str
+    deadline_ms: int
+
+    @property
+    def home(self) -> JurisdictionCode:
+        """Whose word it is."""
+        return home_of_asked(self.asked)
+
+
+def home_of_asked(asked: str) -> JurisdictionCode:
+    """Return the jurisdiction of a participant that is asked, or the one that is asked itself."""
+    return home_of(ParticipantId(asked)) if "." in asked else JurisdictionCode(asked)
+
+
+def questions_of(batch: Batch, permit: Permit, *, deadline_ms: int) -> tuple[Question, ...]:
+    """Return what is to be asked before a permit's copy, due by ``deadline_ms``, may go out; nothing for most."""
+    terms = permit.terms
+    if not terms.consent_by:
+        return ()
+    within = terms.consent_within
+    until = deadline_ms if within is None else min(deadline_ms, batch.now_ms + within * 1000)
+    return tuple(
+        Question(ConsentId(uuid7(at=batch.now, randomness=batch.randomness(10))), asked, until)
+        for asked in terms.consent_by
+    )
+
+
+def question_content(question: Question) -> dict[str, str]:
+    """Return a question as an entry and an answer hold it."""
+    return {
+        "consent_id": question.consent_id,
+        "asked": question.asked,
+        "deadline": utc_text_of_ms(question.deadline_ms),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SignedConsent:
+    """An answer whose signature was verified, and the JWS it came in."""
+
+    consent: Consent
+    kid: KeyId
+    compact: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Where an answer stands in the log; ``replayed`` where the same one stood there before."""
+
+    log_index: int
+    replayed: bool
+
+
+class ConsentWriter:
+    """Stores answers, and lets go or ends what waited for them."""
+
+    def __init__(self, *, on_routed: Callable[[Iterable[Route]], None]) -> None:
+        self._on_routed = on_routed
+
+    async def write(self, batch: Batch, items: Sequence[SignedConsent]) -> Sequence[Answered | ConsentClosedError]:
+        """Return the place of each answer, or that nobody is asked any more."""
+        return [await self._write_one(batch, item) for item in items]
+
+    async def _write_one(self, batch: Batch, item: SignedConsent) -> Answered | ConsentClosedError:
+        consent, connection = item.consent, batch.connection
+        known = (
+            await connection.execute(select(consent_answers).where(consent_answers.c.consent_id == consent.consent_id))
+        ).one_or_none()
+        if known is not None:
+            same = known.decision == consent.decision.value
+            return Answered(known.log_index, replayed=True) if same else ConsentClosedError()
+        question = (
+            await connection.execute(
+                select(consent_requests).where(consent_requests.c.consent_id == consent.consent_id)
+            )
+        ).one()
+        row = (await rows_of(connection, {DeliveryId(question.delivery_id)}))[question.delivery_id]
+        if row["state"] != HELD or question.deadline_ms <= batch.now_ms:
+            return ConsentClosedError()
+        index = batch.log.append(_answer_entry(row, item))
+        answer = {
+            "consent_id": consent.consent_id,
+            "decision": consent.decision.value,
+            "compact": item.compact,
+            "log_index": index,
+        }
+        await connection.execute(insert(consent_answers), [answer])
+        match consent.decision:
+            case Answer.REFUSED:
+                await end_withheld(batch, [(row, reasons.consent_refused(_clause_of(row), consent.by))])
+            case Answer.GIVEN:
+                if not await _unanswered(connection, row["delivery_id"]):
+                    await self._release(batch, row)
+        return Answered(index, replayed=False)
+
+    async def _release(self, batch: Batch, row: Mapping[str, Any]) -> None:
+        """Let a dispatch go: everyone has consented."""
+        recipient, terms, under = ParticipantId(row["recipient"]), read_terms(row["terms"]), _clause_of(row)
+        reason = reasons.consented(under, terms.consent_by)
+        permit = Permit(recipient, home_of(recipient), under, Lane(row["lane"]), reason, terms)
+        sender = ParticipantId(row["sender"])
+        entry = Draft(
+            kind=Kind.ROUTED,
+            actor=sender,
+            jurisdictions=(home_of(sender), permit.jurisdiction),
+            alert_id=AlertId(row["alert_id"]),
+            agreement=under.agreement,
+            content={"delivery_id": row["delivery_id"], **permit_content(permit)},
+        )
+        released = {"of": row["delivery_id"], "since": batch.now_ms, "by": batch.log.append(entry)}
+        await batch.connection.execute(_RELEASE, [released])
+        batch.after_commit.append(lambda: self._on_routed([route_of(row)]))
+
+
+class LapseWriter:
+    """Ends what waited for consent for longer than it may."""
+
+    async def write(self, batch: Batch, items: Sequence[DeliveryId]) -> Sequence[Settled | None]:
+        """Return what became of each dispatch; None where it is not held any more, or its time has yet to come."""
+        rows = await rows_of(batch.connection, set(items))
+        return [await self._lapse(batch, rows[item]) if item in rows else None for item in items]
+
+    async def _lapse(self, batch: Batch, row: dict[str, Any]) -> Settled | None:
+        if row["state"] != HELD:
+            return None
+        silent = await _unanswered(batch.connection, row["delivery_id"])
+        late = [each for each in silent if each.deadline_ms <= batch.now_ms]
+        if not late:
+            return None
+        names, deadline = tuple(each.asked for each in late), utc_text_of_ms(late[0].deadline_ms)
+        batch.log.append(_lapse_entry(row, names, deadline))
+        await end_withheld(batch, [(row, reasons.consent_lapsed(_clause_of(row), names, deadline))])
+        row["state"] = WITHHELD
+        return Settled(DeliveryId(row["delivery_id"]), route_of(row), WITHHELD, changed=True)
+
+
+async def lapsed(connection: AsyncConnection, *, now_ms: int, limit: int) -> Sequence[DeliveryId]:
+    """Return held dispatches that have an open question whose time is over."""
+    found = await connection.scalars(
+        select(dispatches.c.delivery_id)
+        .where(
+            dispatches.c.state == HELD,
+            exists().where(
+                consent_requests.c.delivery_id == dispatches.c.delivery_id,
+                consent_requests.c.deadline_ms <= now_ms,
+                ~exists().where(consent_answers.c.consent_id == consent_requests.c.consent_id),
+            ),
+        )
+        .limit(limit)
+    )
+    return [DeliveryId(each) for each in found]
+
+
+async def overtake(batch: Batch, threads: Mapping[AlertId, str]) -> None:
+    """End what is held of some threads; ``threads`` names the later alert of each, by its identifier."""
+    held = await batch.connection.scalars(_HELD_OF, {"wanted": sorted(threads)})
+    rows = await rows_of(batch.connection, {DeliveryId(each) for each in held})
+    ending = sorted(rows.values(), key=lambda row: str(row["delivery_id"]))
+    await end_withheld(batch, [(row, reasons.overtaken(threads[AlertId(row["thread"])])) for row in ending])
+
+
+async def _unanswered(connection: AsyncConnection, delivery_id: str) -> Sequence[Row[Any]]:
+    """Return the questions about a dispatch that have no answer."""
+    rows = await connection.execute(
+        select(consent_requests)
+        .where(
+            consent_requests.c.delivery_id == delivery_id,
+            ~exists().where(consent_answers.c.consent_id == consent_requests.c.consent_id),
+        )
+        .order_by(consent_requests.c.asked)
+    )
+    return rows.all()
+
+
+def _answer_entry(row: Mapping[str, Any], item: SignedConsent) -> Draft:
+    consent = item.consent
+    given = consent.decision is Answer.GIVEN
+    return Draft(
+        kind=Kind.CONSENT_GIVEN if given else Kind.CONSENT_REFUSED,
+        actor=ParticipantId(consent.by) if "." in consent.by else None,
+        jurisdictions=(home_of(ParticipantId(row["sender"])), home_of_asked(consent.by)),
+        alert_id=AlertId(row["alert_id"]),
+        agreement=AgreementId(row["agreement"]),
+        content={
+            "consent_id": consent.consent_id,
+            "delivery_id": row["delivery_id"],
+            "recipient": row["recipient"],
+            "clause": str(_clause_of(row)),
+            "by": consent.by,
+            "kid": item.kid,
+            "at": consent.at,
+            "digest": f"sha-256:{item.digest.hex()}",
+        },
+    )
+
+
+def _lapse_entry(row: Mapping[str, Any], names: Collection[str], deadline: str) -> Draft:
+    return Draft(
+        kind=Kind.CONSENT_LAPSED,
+        actor=None,
+        jurisdictions=(home_of(ParticipantId(row["sender"])), *(home_of_asked(name) for name in names)),
+        alert_id=AlertId(row["alert_id"]),
+        agreement=AgreementId(row["agreement"]),
+        content={
+            "delivery_id": row["delivery_id"],
+            "recipient": row["recipient"],
+            "clause": str(_clause_of(row)),
+            "by": list(names),
+            "deadline": deadline,
+        },
+    )
+
+
+def _clause_of(row: Mapping[str, Any]) -> ClauseRef:
+    return ClauseRef(AgreementId(row["agreement"]), row["version"], row["clause"])
+
+
+_RELEASE: Final = (
+    update(dispatches)
+    .where(dispatches.c.delivery_id == bindparam("of"), dispatches.c.state == HELD)
+    .values(state=PENDING, due_ms=bindparam("since"), released=bindparam("by"))
+)
+_HELD_OF: Final = select(dispatches.c.delivery_id).where(
+    dispatches.c.state == HELD, dispatches.c.thread.in_(bindparam("wanted", expanding=True))
+)
