@@ -63,6 +63,19 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
         (*_SIGNED, errors.NotFoundError, errors.AlertRefusedError, errors.RateLimitedError, *_STORED),
         signed="acknowledgement+jws",
     ),
+    ("get", "/v1/consents"): Terms((errors.InvalidQueryError,), scope=_READ),
+    ("get", "/v1/consents/{consent_id}"): Terms((errors.NotFoundError,), scope=_READ),
+    ("post", "/v1/consents/{consent_id}"): Terms(
+        (
+            *_SIGNED,
+            errors.NotFoundError,
+            errors.AlertRefusedError,
+            errors.ConsentClosedError,
+            errors.RateLimitedError,
+            *_STORED,
+        ),
+        signed="consent+jws",
+    ),
     ("post", "/v1/statements"): Terms(
         (*_BODY, errors.StatementRefusedError, errors.RateLimitedError, *_STORED), signed="authority-statement+jws"
     ),

@@ -142,7 +142,7 @@ async def _send(demo: RunningDemo, step: Step, alert: Document, *, on_change: Ca
 
 
 async def follow(client: Client, accepted: Accepted, on_change: Callable[[Status], None]) -> Sent:
-    """Read an alert back until each delivery has ended and each partner that took it has acknowledged."""
+    """Read an alert back until each delivery has ended, or is held, and each partner that took it has acknowledged."""
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE
     while True:
@@ -156,7 +156,7 @@ async def follow(client: Client, accepted: Accepted, on_change: Callable[[Status
 
 
 def _answered(state: str, acknowledgements: tuple[object, ...]) -> bool:
-    return state in ("refused", "expired", "withheld") or (state == "delivered" and bool(acknowledgements))
+    return state in ("held", "refused", "expired", "withheld") or (state == "delivered" and bool(acknowledgements))
 
 
 async def _send_folder(demo: RunningDemo, tally: Tally, view: View, files: Sequence[CapFile]) -> None:

@@ -81,7 +81,8 @@ def _receipt_faults(accepted: Accepted, entry: LoggedEntry | None) -> Iterable[s
 
 
 def _delivery_faults(sent: Sent, partners: Iterable[PartnerEndpoint]) -> Iterable[str]:
-    named = {recipient.participant for recipient in sent.accepted.recipients}
+    unreleased = {each.participant for each in sent.status.deliveries if each.consents and each.state != "delivered"}
+    named = {recipient.participant for recipient in sent.accepted.recipients} - unreleased
     open_still = [each for each in sent.status.deliveries if each.state in ("pending", "published")]
     for delivery in open_still:
         yield f"{sent.accepted.alert_id}: the delivery to {delivery.participant} is {delivery.state}"

@@ -18,6 +18,7 @@ from agreements.obligations import FieldPath
 from lacolle.errors import ConfigurationError
 from lacolle.samples import SAMPLES, everyone
 from schemas.bilingual import Bilingual
+from schemas.consents import Answer
 from schemas.faults import BrokenRuleError
 from schemas.fields import Name, Part
 from schemas.ids import ParticipantField
@@ -72,13 +73,15 @@ class ScenarioAlert(Part):
     """One alert: a sample, changed, and what each participant but its sender gets.
 
     ``changes`` name members of the header, dotted for those inside (``handling.tlp``); in a list they hold for each
-    item. ``language`` leaves only the info blocks in that language.
+    item. ``language`` leaves only the info blocks in that language. ``consents`` are the answers of those who are asked
+    to consent; whoever is not named stays silent.
     """
 
     caption: Name
     sample: _Slug
     language: Literal["fr", "en"] | None = None
     changes: Mapping[str, JsonValue] = Field(default_factory=dict)
+    consents: Mapping[ParticipantField, Annotated[Answer, Field(strict=False)]] = Field(default_factory=dict)
     expect: Annotated[Mapping[ParticipantField, Expected], Field(min_length=1)]
 
     @property
@@ -184,8 +187,9 @@ def _unknown(scenario: Scenario, located: LocatedDocument) -> tuple[YamlError, .
     for member, alert in (("passes", scenario.passes), ("stops", scenario.stops)):
         if alert.sample not in alert_files():
             errors.append(located.error((member, "sample"), _UNKNOWN))
-        strangers = alert.expect.keys() - set(scenario.participants)
-        errors += [located.error((member, "expect", name), _STRANGER) for name in sorted(strangers)]
+        for mapping, names in (("expect", alert.expect.keys()), ("consents", alert.consents.keys())):
+            strangers = names - set(scenario.participants)
+            errors += [located.error((member, mapping, name), _STRANGER) for name in sorted(strangers)]
     return tuple(errors)
 
 

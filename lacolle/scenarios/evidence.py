@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from agreements.explain import explain
 from gateway.store.decisions import read_reason
@@ -16,9 +16,6 @@ from schemas.signing.keys import PublicKey
 from schemas.signing.strict_json import JsonValue, parse_json
 from schemas.withholding.copies import CopyForm, form_of, verify_derived
 from schemas.withholding.manifest import Withheld
-
-_AWAITING: Final = "consent"
-"""What stands in the code of a reason that says that somebody must agree first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +30,7 @@ def denial(content: Mapping[str, Any]) -> Outcome:
     """Return the outcome of a denial as the log keeps it; of several clauses the one that came closest speaks."""
     considered = content["considered"]
     reason = read_reason(considered[0]["reason"] if considered else content["reason"])
-    effect = Effect.HELD if _AWAITING in reason.code else Effect.DENIED
-    return Outcome(effect, reason.code, explain(reason))
+    return Outcome(Effect.DENIED, reason.code, explain(reason))
 
 
 def permit(content: Mapping[str, Any], held: Held | None, exchange: PublicKey) -> Outcome:

@@ -12,6 +12,7 @@ import orjson
 
 from audit.entry import Kind, read_entry
 from audit.queries import entries_of_alert
+from lacolle.client import Client
 from lacolle.client.documents import signed_alert
 from lacolle.demo.exchange import RunningDemo, running_demo
 from lacolle.demo.hosting import Host
@@ -23,6 +24,7 @@ from lacolle.scenarios.evidence import Held, denial, permit
 from lacolle.scenarios.outcomes import Outcome, differences
 from lacolle.scenarios.staging import alert_of, cast_of
 from schemas.bilingual import Bilingual
+from schemas.consents import Answer
 from schemas.ids import AlertId, ParticipantId, home_of
 
 
@@ -72,10 +74,19 @@ async def _play(demo: RunningDemo, part: str, alert: ScenarioAlert, number: int)
     # a plain submission: pseudonyms, years and regions can stand in a copy that the exchange signs, and in no other
     submission = signed_alert(document, key=demo.world.members[sender].keys[0], now=now)
     accepted = await asyncio.to_thread(client.send, submission)
+    for participant, answer in alert.consents.items():
+        await asyncio.to_thread(_consent, demo.clients[participant], accepted.alert_id, answer)
     sent = await follow(client, accepted, lambda _status: None)
     outcomes = await _outcomes(demo, sent, sender)
     found = tuple(differences(alert, document, outcomes))
     return Played(part, alert, document, accepted.alert_id, outcomes, found)
+
+
+def _consent(client: Client, alert_id: str, answer: Answer) -> None:
+    """Answer everything that a participant is asked about an alert."""
+    for question in client.consents():
+        if question.alert_id == alert_id:
+            client.answer_consent(question, answer)
 
 
 async def _outcomes(demo: RunningDemo, sent: Sent, sender: ParticipantId) -> dict[ParticipantId, Outcome]:
@@ -91,7 +102,7 @@ async def _outcomes(demo: RunningDemo, sent: Sent, sender: ParticipantId) -> dic
     for entry in entries:
         logged = read_entry(entry.canonical)
         content = orjson.loads(orjson.dumps(logged.content))
-        if logged.kind is Kind.ROUTED:
+        if logged.kind in (Kind.CONSENT_REQUESTED, Kind.ROUTED):  # the latter comes after the former, if it does
             recipient = ParticipantId(content["recipient"])
             outcomes[recipient] = permit(content, _held(demo, recipient, alert_id), demo.folder.keys.transport.public)
         elif logged.kind is Kind.WITHHELD:

@@ -33,6 +33,7 @@ from tests.patience import PATIENCE
 ON_BOTH: Final = (
     "test_acknowledgements",
     "test_batch",
+    "test_consents",
     "test_decisions",
     "test_log",
     "test_malformed",

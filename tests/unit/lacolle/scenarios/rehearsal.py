@@ -20,6 +20,7 @@ from lacolle.scenarios.evidence import Held, denial, permit
 from lacolle.scenarios.outcomes import Outcome
 from lacolle.scenarios.staging import alert_of, cast_of
 from schemas.alerts.catalogue import parse_alert
+from schemas.consents import Answer
 from schemas.decisions import Permit
 from schemas.ids import AlertId, JurisdictionCode, KeyId, ParticipantId, home_of
 from schemas.registry import Jurisdiction
@@ -56,7 +57,10 @@ class Rehearsal:
                     "terms": terms_content(decision.terms),
                 }
                 copy = self._copies.of(submission, alert_id=ALERT_ID, alert_type=parsed.type, terms=decision.terms)
-                held = None if decision.terms.consent_by else Held(copy.content_type, copy.body)
+                agreed = all(
+                    alert.consents.get(ParticipantId(each)) is Answer.GIVEN for each in decision.terms.consent_by
+                )
+                held = Held(copy.content_type, copy.body) if agreed else None
                 outcomes[decision.recipient] = permit(content, held, self._exchange.public)
             else:
                 outcomes[decision.recipient] = denial(denial_content(decision))
