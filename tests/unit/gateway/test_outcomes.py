@@ -18,6 +18,7 @@ from gateway.store.committer import Batch
 from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, OutcomeWriter, Settled
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, OutcomeReport
+from tests.patience import GIVES_UP_AFTER
 from tests.unit.gateway.ground import NYSP, ORIGIN, START, VSP, Ground, acceptance, accepted, permit
 
 
@@ -40,7 +41,7 @@ class Recording:
 
     async def next(self) -> Settled:
         """Return what the recorder tells next."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(GIVES_UP_AFTER):
             return await self.told.get()
 
 
@@ -85,7 +86,7 @@ async def test_a_stopped_recorder_records_what_is_on_the_bus(ground: Ground) -> 
     running = asyncio.create_task(opened.recorder.run())
     await asyncio.sleep(0)
     opened.recorder.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         await running
     assert {row.state for row in await ground.dispatches()} == {DELIVERED}
     await bus.close()
@@ -207,7 +208,7 @@ async def test_a_report_is_done_only_when_it_is_stored(ground: Ground) -> None:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     subscription = await bus.subscribe([OUTCOMES], group=GROUP)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         received = await subscription.receive()
     assert received.record == write_outcome(report, origin=ORIGIN)
     await bus.close()
@@ -236,7 +237,7 @@ async def test_a_running_watch_looks_by_itself(ground: Ground) -> None:
         store=ground.store, committer=ground.committer, clock=ground.clock, on_expired=told.put_nowait
     )
     running = asyncio.create_task(watch.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         assert (await told.get()).state == EXPIRED
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
