@@ -19,7 +19,7 @@ up: $(VENV)/.dev ## the same in its roles, on PostgreSQL and Kafka, without Dock
 	@$(BIN)/lacolle up $(ARGS)
 
 test: check ## everything: format, lint, types, import contracts, all tests
-	@$(BIN)/python -m pytest -n auto --dist worksteal -q $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal -q $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types and import contracts, without the tests
 	@$(BIN)/ruff format --check --quiet $(CODE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import warnings
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = ("tests.servers.postgres", "tests.servers.kafka", "tests.servers.guarded")
@@ -19,3 +20,8 @@ def pytest_runtest_logfinish(nodeid: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, for the rest to be done meanwhile: a worker that is late is waited for."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -9,3 +9,6 @@ from typing import Final
 
 PATIENCE: Final = 8.0
 """How many times as long as a quiet machine needs a test waits before it gives up."""
+
+GIVES_UP_AFTER: Final = 60.0
+"""Seconds that a test waits for what a quiet machine does in a moment, and which nothing else would end."""

@@ -10,8 +10,6 @@ import secrets
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,8 +24,10 @@ from lacolle.certificates import LocalAuthority
 from lacolle.samples import World, WorldOptions, build_world
 from schemas.ids import ParticipantId
 from tests.acceptance.agency import Agencies, Agency
+from tests.acceptance.commands import shared_forks
 from tests.acceptance.databases import exchange_database, store_environment
 from tests.acceptance.log_reader import LogReader, read_log_key
+from tests.acceptance.role_fork import ForkedProcess
 from tests.patience import PATIENCE
 
 ON_BOTH: Final = (
@@ -76,21 +76,22 @@ class ServerProcess:
     log_file: Path
     database: str | None = None
     trust: ssl.SSLContext = _NO_AUTHORITIES
-    process: subprocess.Popen[bytes] | None = field(default=None)
+    process: ForkedProcess | None = field(default=None)
 
     def start(self) -> None:
         """Start the server and return once it is ready; fail with its log where it ends instead."""
-        command = [sys.executable, "-m", "lacolle", "serve", str(self.world.folder), "--insecure-http"]
         store = {} if self.database is None else store_environment(self.world.folder, self.database)
-        environment = {**os.environ, **store}
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        self.process = shared_forks().start(
+            ["serve", str(self.world.folder), "--insecure-http"],
+            log=self.log_file,
+            environment={**os.environ, **store},
+        )
         until = time.monotonic() + STARTS_WITHIN
         while not self._ready():
             if self.process.poll() is not None or time.monotonic() > until:
                 self.kill()
                 pytest.fail(f"the server did not start:\n{self.log_file.read_text()[-4000:]}")
-            time.sleep(0.1)  # asking costs more than the answer
+            time.sleep(0.05)  # asking costs more than the answer
 
     def kill(self) -> None:
         """End the server with SIGKILL."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,14 @@ from tests.patience import PATIENCE
 
 SETTLES_WITHIN: Final = 60.0 * PATIENCE
 _CHECKPOINTS_EVERY: Final = 0.1
-_LOOK: Final = 0.05
+_LOOK: Final = 0.02
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds that nobody tells of; as long as a loaded machine may need."""
+    async with asyncio.timeout(SETTLES_WITHIN):
+        while not holds():  # noqa: ASYNC110 - agencies and partners tell nobody, and need not
+            await asyncio.sleep(_LOOK)
 
 
 @dataclass
@@ -80,10 +87,18 @@ class Promises:
             watching.cancel()
         await self.everybody[0].finish()
 
+    async def answers(self, count: int) -> None:
+        """Wait until so many more alerts have a receipt."""
+        wanted = self.answered + count
+        await until(lambda: self.answered >= wanted)
+
+    async def refusals(self, count: int) -> None:
+        """Wait until everybody was asked so many more times to try again."""
+        wanted = [each.put_off + count for each in self.everybody]
+        await until(lambda: all(each.put_off >= least for each, least in zip(self.everybody, wanted, strict=True)))
+
     async def _threads_of_every_kind(self) -> None:
-        async with asyncio.timeout(SETTLES_WITHIN):
-            while crash_oracle.untried(self.submissions):  # noqa: ASYNC110 - agencies tell nobody, and need not
-                await asyncio.sleep(_LOOK)
+        await until(lambda: not crash_oracle.untried(self.submissions))
 
     async def _watch_checkpoints(self) -> None:
         """Keep every checkpoint that can be seen, until cancelled."""

@@ -26,15 +26,14 @@ from schemas.ids import DeliveryId, ParticipantId
 from tests.acceptance.conftest import free_port
 from tests.acceptance.crash_agencies import Agencies, Submission
 from tests.acceptance.crash_partners import Partners, open_partners
-from tests.acceptance.crash_promises import SETTLES_WITHIN, Promises
+from tests.acceptance.crash_promises import SETTLES_WITHIN, Promises, until
 from tests.acceptance.databases import Place
-from tests.acceptance.role_fork import Forks
 from tests.acceptance.roles import RoleProcess, create_topics, engine_settings, telling
 
 CONNECTIONS: Final = 4
 """How many connections post to each gateway."""
 PAUSE: Final = 0.08
-DRAINED: Final = 1.5
+DRAINED: Final = 2.5
 """Seconds without a delivery after which none is in hand any more."""
 UNAVAILABLE: Final = 503
 REPLICATED: Final = {"partitions": 3, "replication": 3, "min_insync": 2}
@@ -96,17 +95,12 @@ class FaultStage:
 
     async def answers(self, count: int) -> None:
         """Wait until so many more alerts have a receipt."""
-        wanted = self.promises.answered + count
-        async with asyncio.timeout(SETTLES_WITHIN):
-            while self.promises.answered < wanted:  # noqa: ASYNC110 - the agencies tell nobody, and need not for one wait
-                await asyncio.sleep(0.02)
+        await self.promises.answers(count)
 
     async def deliveries(self, count: int) -> None:
         """Wait until so many more messages have arrived at partners."""
         wanted = len(self.partners.arrivals) + count
-        async with asyncio.timeout(SETTLES_WITHIN):
-            while len(self.partners.arrivals) < wanted:  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.02)
+        await until(lambda: len(self.partners.arrivals) >= wanted)
 
     async def drained(self) -> int:
         """Wait until nothing has arrived at partners for a moment, and return how much has."""
@@ -169,9 +163,8 @@ async def open_stage(
         )
         world = build_world(directory / "world", options)
         await asyncio.to_thread(create_topics, world, *cluster.bootstrap, folder=directory, topics=topics)
-        forks = stack.enter_context(Forks())
         promises = Promises(world, place.database, partners, _everybody(world))
-        found = FaultStage(promises, place, cluster, _roles(directory, world, forks))
+        found = FaultStage(promises, place, cluster, _roles(directory, world))
         for role in found.roles:
             stack.callback(role.kill)
         stack.enter_context(telling(*found.roles))
@@ -182,10 +175,10 @@ async def open_stage(
         yield found
 
 
-def _roles(directory: Path, world: World, forks: Forks) -> tuple[RoleProcess, ...]:
+def _roles(directory: Path, world: World) -> tuple[RoleProcess, ...]:
     def role(name: str, *command: str, **environment: str) -> RoleProcess:
         log = directory / f"{name}.log"
-        return RoleProcess(command, world.folder, log, port=free_port(), environment=environment, forks=forks)
+        return RoleProcess(command, world.folder, log, port=free_port(), environment=environment)
 
     return (
         role("gateway-1", "gateway", "--workers", "2", "--insecure-http"),

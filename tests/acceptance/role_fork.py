@@ -1,9 +1,10 @@
 """Starts commands quickly and often: imports the product once, then forks a process for each.
 
 ``python -m tests.acceptance.role_fork`` reads a JSON object a line and answers each with a number. ``{"start": [...],
-"log": "FILE", "environment": {...}}`` runs that ``lacolle`` command in memory, files and sockets of its own, and is
-answered with its process's id; ``{"poll": PID}`` is answered with how the process ended, as ``subprocess`` counts it,
-or with null. What still runs at the end of the input is killed. That nothing has to be imported saves most of a start.
+"log": "FILE", "errors": "FILE", "environment": {...}}`` runs that ``lacolle`` command in memory, files and sockets of
+its own, and is answered with its process's id; ``{"poll": PID}`` is answered with how the process ended, as
+``subprocess`` counts it, or with null. What still runs at the end of the input is killed. That nothing has to be
+imported saves most of a start.
 """
 
 from __future__ import annotations
@@ -70,6 +71,11 @@ class Forks:
 
     def __enter__(self) -> Self:
         """Start it."""
+        self.start_up()
+        return self
+
+    def start_up(self) -> None:
+        """Start it, for whoever ends it otherwise than with a block."""
         self._turn = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.acceptance.role_fork"],
@@ -79,24 +85,37 @@ class Forks:
             cwd=_ROOT,  # where the tests can be imported from, whatever the environment says
             env=self._environment,
         )
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
         """End it, and what it started."""
         self._process.communicate()
 
-    def start(self, command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> ForkedProcess:
-        """Start a command, its output going to the end of ``log``."""
-        pid = self.ask({"start": list(command), "log": str(log), "environment": dict(environment)})
+    def start(
+        self, command: Sequence[str], *, log: Path, environment: Mapping[str, str], errors: Path | None = None
+    ) -> ForkedProcess:
+        """Start a command, its output going to the end of ``log``, and its errors with it or to a file of their own."""
+        files = {"log": str(log), "errors": str(errors or log)}
+        pid = self.ask({"start": list(command), **files, "environment": dict(environment)})
         if pid is None:
             raise ValueError("no process was started")
         return ForkedProcess(self, pid)
 
-    def run(self, command: Sequence[str], *, log: Path, environment: Mapping[str, str], within: float) -> int:
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        within: float,
+        errors: Path | None = None,
+    ) -> int:
         """Run a command to its end and return its exit status. Raises ``subprocess.TimeoutExpired``."""
-        return self.start(command, log=log, environment=environment).wait(timeout=within)
+        return self.start(command, log=log, environment=environment, errors=errors).wait(timeout=within)
 
     def ask(self, order: Mapping[str, object]) -> int | None:
         """Return the answer to an order."""
@@ -124,7 +143,7 @@ def main() -> None:
 
 def _obey(order: dict[str, Any], running: set[int]) -> int | None:
     if "start" in order:
-        pid = os.fork() or _become(order["start"], order["log"], order["environment"])
+        pid = os.fork() or _become(order["start"], order["log"], order["errors"], order["environment"])
         running.add(pid)
         return pid
     ended, status = os.waitpid(order["poll"], os.WNOHANG)
@@ -134,12 +153,13 @@ def _obey(order: dict[str, Any], running: set[int]) -> int | None:
     return os.waitstatus_to_exitcode(status)
 
 
-def _become(command: list[str], log: str, environment: dict[str, str]) -> int:
+def _become(command: list[str], log: str, errors: str, environment: dict[str, str]) -> int:
     """Be the command; never returns."""
-    written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     silent = os.open(os.devnull, os.O_RDONLY)
-    for taken, place in ((silent, 0), (written, 1), (written, 2)):
+    written, complained = (os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) for file in (log, errors))
+    for taken, place in ((silent, 0), (written, 1), (complained, 2)):
         os.dup2(taken, place)
+        os.close(taken)
     os.environ.update(environment)
     sys.argv = ["lacolle", *command]
     status = 1

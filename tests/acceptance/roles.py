@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,9 +20,10 @@ from bus.kafka import KafkaBus, KafkaSettings, TopicSettings
 from bus.topics import OUTCOMES, dead_topic, parcels_topics
 from lacolle.samples import World
 from schemas.ids import ParticipantId
+from tests.acceptance.commands import shared_forks
 from tests.acceptance.conftest import free_port
 from tests.acceptance.databases import store_settings
-from tests.acceptance.role_fork import ForkedProcess, Forks
+from tests.acceptance.role_fork import ForkedProcess
 from tests.patience import PATIENCE
 
 STARTS_WITHIN = 30.0 * PATIENCE
@@ -36,7 +36,7 @@ TOPICS = {"partitions": 3, "replication": 1, "min_insync": 1}
 class RoleProcess:
     """One ``lacolle`` command that runs until it is told to stop; ``port`` is its operator's listener.
 
-    Where there are ``forks`` it is forked from what has imported the product, and takes a tenth of the time to start.
+    It is forked from what has imported the product, and takes a tenth of the time to start.
     """
 
     command: tuple[str, ...]
@@ -44,8 +44,7 @@ class RoleProcess:
     log_file: Path
     port: int = field(default_factory=free_port)
     environment: Mapping[str, str] = field(default_factory=dict)
-    forks: Forks | None = None
-    process: subprocess.Popen[bytes] | ForkedProcess | None = field(default=None)
+    process: ForkedProcess | None = field(default=None)
 
     def start(self) -> None:
         """Start it, and return once its operator would call it ready; fail with its log where it ends instead."""
@@ -60,16 +59,8 @@ class RoleProcess:
         """Start it, and return at once."""
         name, *options = self.command
         words = [name, str(self.folder), *options, "--operation-port", str(self.port)]
-        if self.forks is not None:
-            self.process = self.forks.start(words, log=self.log_file, environment=self.environment)
-            return
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "lacolle", *words],
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self.environment},
-            )
+        environment = {**os.environ, **self.environment}
+        self.process = shared_forks().start(words, log=self.log_file, environment=environment)
 
     @property
     def pid(self) -> int:

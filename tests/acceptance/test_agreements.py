@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -25,6 +22,7 @@ from lacolle.samples import WorldOptions, build_world
 from schemas.ids import JurisdictionCode, ParticipantId
 from tests.acceptance.agency import Agencies, members, problem_of, utc_now
 from tests.acceptance.alerts import public_warning
+from tests.acceptance.commands import lacolle
 from tests.acceptance.conftest import GENEROUS, ServerProcess, calling, free_port
 from tests.acceptance.databases import exchange_database
 from tests.acceptance.independent import Document, Key, b64, sealed
@@ -336,12 +334,11 @@ def test_what_was_altered_at_rest_is_not_in_force(stage: Stage, database: str | 
     assert "agreement_altered" in stage.server.log_file.read_text(encoding="utf-8")
 
 
-def lacolle(*arguments: object) -> Document:
+def told(*arguments: object) -> Document:
     """Run a command and return its JSON."""
-    command = [sys.executable, "-m", "lacolle", *map(str, arguments), "--json"]
-    ran = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
-    assert ran.returncode == 0, ran.stderr.decode()
-    answer = json.loads(ran.stdout)
+    ran = lacolle(*arguments, "--json", environment={"LC_ALL": "C.UTF-8"})
+    assert ran.status == 0, ran.err
+    answer = json.loads(ran.out)
     assert isinstance(answer, dict)
     return answer
 
@@ -355,24 +352,24 @@ def test_the_commands_of_an_authority(stage: Stage, tmp_path: Path) -> None:
     draft, once, twice = (tmp_path / name for name in ("draft.yaml", "once.json", "twice.json"))
     stage.serial += 1
     name = f"trial.{stage.serial}"
-    lacolle("agreement", "new", name, "--party", "CA-QC", "--party", "US-NY", "--out", draft)
+    told("agreement", "new", name, "--party", "CA-QC", "--party", "US-NY", "--out", draft)
     text = draft.read_text().replace("law-enforcement/stolen-vehicle/v1", "emergency-management/public-warning/v1")
     draft.write_text(text.replace("2027-01-01", "2026-01-01"))
-    assert lacolle("agreement", "lint", draft, "--exchange", world.folder)["findings"] == []
-    lacolle("agreement", "sign", draft, "--key", keys["CA-QC"], "--out", once, "--exchange", world.folder)
-    lacolle("agreement", "sign", once, "--key", keys["US-NY"], "--out", twice)
-    assert lacolle("agreement", "propose", twice, *url)["agreement"] == name
+    assert told("agreement", "lint", draft, "--exchange", world.folder)["findings"] == []
+    told("agreement", "sign", draft, "--key", keys["CA-QC"], "--out", once, "--exchange", world.folder)
+    told("agreement", "sign", once, "--key", keys["US-NY"], "--out", twice)
+    assert told("agreement", "propose", twice, *url)["agreement"] == name
     reader = ("--participant", MSP, "--key", world.members[ParticipantId(MSP)].key_files[0], *url)
     keyring = ("--exchange-keys", tmp_path / "exchange-keys.json")
     shown = ("agreement", "show", f"{name}/1", *reader, *keyring)
-    assert lacolle(*shown)["state"] == "in-force"
-    said = lacolle("agreement", "suspend", twice, "--key", keys["US-NY"], "--reason", "Essai.", "Trial.", *url)
+    assert told(*shown)["state"] == "in-force"
+    said = told("agreement", "suspend", twice, "--key", keys["US-NY"], "--reason", "Essai.", "Trial.", *url)
     assert (said["step"], said["party"]) == ("suspension", "US-NY")
-    told = lacolle(*shown)
-    assert (told["state"], told["statements"][0]["reason"]["fr"]) == ("suspended", "Essai.")
-    assert lacolle("agreement", "resume", twice, "--key", keys["CA-QC"], *url)["step"] == "resumption"
-    assert lacolle("agreement", "withdraw", draft, "--key", keys["CA-QC"], *url)["step"] == "withdrawal"
-    listed = lacolle("agreement", "show", *reader, *keyring)["agreements"]
+    then = told(*shown)
+    assert (then["state"], then["statements"][0]["reason"]["fr"]) == ("suspended", "Essai.")
+    assert told("agreement", "resume", twice, "--key", keys["CA-QC"], *url)["step"] == "resumption"
+    assert told("agreement", "withdraw", draft, "--key", keys["CA-QC"], *url)["step"] == "withdrawal"
+    listed = told("agreement", "show", *reader, *keyring)["agreements"]
     assert {"ended"} == {each["state"] for each in listed if each["id"] == name}
 
 
@@ -380,15 +377,14 @@ def test_what_does_not_lint_is_not_signed_by_the_command(stage: Stage, tmp_path:
     """``sign`` writes nothing for a document that names nobody, or is over, and says where."""
     key, out, draft = tmp_path / "key.jwk", tmp_path / "out.json", tmp_path / "draft.yaml"
     write_key_file(key, stage.server.world.authorities[JurisdictionCode("CA-QC")])
-    lacolle("agreement", "new", "trial.over", "--party", "CA-QC", "--party", "US-NY", "--out", draft)
+    told("agreement", "new", "trial.over", "--party", "CA-QC", "--party", "US-NY", "--out", draft)
     sound = draft.read_text()
     for unsound, more in (
         (sound.replace("2027-01-01", "2020-01-01").replace("2030-01-01", "2021-01-01"), ()),
         (sound.replace("to: [US-NY]", "to: [us-ny.nobody]"), ("--exchange", stage.server.world.folder)),
     ):
         draft.write_text(unsound)
-        command = [sys.executable, "-m", "lacolle", "agreement", "sign", draft, "--key", key, "--out", out, *more]
-        ran = subprocess.run(list(map(str, command)), capture_output=True, check=False)
-        assert ran.returncode == 1
-        assert ran.stderr.strip()
+        ran = lacolle("agreement", "sign", draft, "--key", key, "--out", out, *more)
+        assert ran.status == 1
+        assert ran.err.strip()
         assert not out.exists()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +16,7 @@ from lacolle.errors import ProblemError
 from schemas.ids import KeyId, ParticipantId
 from schemas.signing.keys import SigningKey
 from schemas.signing.strict_json import JsonValue
+from tests.acceptance.commands import lacolle
 from tests.acceptance.conftest import ServerProcess
 
 SENDER, RECIPIENT = ParticipantId("ca-qc.sq"), ParticipantId("us-ny.nysp")
@@ -129,18 +127,13 @@ def test_the_command_sends_and_reads_back(standing: ServerProcess, alert: dict[s
     """``lacolle send`` and ``lacolle status`` do the same from a shell, and remember the exchange's keys."""
     (tmp_path / "alert.json").write_bytes(orjson.dumps(alert))
     environment = {
-        **os.environ,
         "LACOLLE_URL": standing.world.base_url,
         "LACOLLE_PARTICIPANT": SENDER,
         "LACOLLE_KEY": str(standing.world.members[SENDER].key_files[0]),
         "LACOLLE_EXCHANGE_KEYS": str(tmp_path / "exchange.json"),
     }
     answers = [
-        orjson.loads(
-            subprocess.run(
-                [sys.executable, "-m", "lacolle", *words, "--json"], env=environment, check=True, capture_output=True
-            ).stdout
-        )
+        orjson.loads(lacolle(*words, "--json", environment=environment).out)
         for words in (["send", str(tmp_path / "alert.json")], ["status", "--identifier", str(alert["identifier"])])
     ]
     assert answers[0]["alert_id"] == answers[1]["alert_id"]
@@ -160,19 +153,16 @@ def test_a_folder_is_sent_together(standing: ServerProcess, alert: dict[str, Jso
         (folder / f"{number}.json").write_bytes(orjson.dumps({**alert, **changes}))
     member = standing.world.members[SENDER]
     words = ["send", str(folder), "--receipt", str(receipts), "--json", "--lang", "en"]
-    told = subprocess.run(
-        [sys.executable, "-m", "lacolle", *words],
-        env={
-            **os.environ,
+    told = lacolle(
+        *words,
+        environment={
             "LACOLLE_URL": standing.world.base_url,
             "LACOLLE_PARTICIPANT": SENDER,
             "LACOLLE_KEY": str(member.key_files[0]),
         },
-        capture_output=True,
-        check=False,
     )
-    assert told.returncode == 1, told.stderr
-    results = orjson.loads(told.stdout)["results"]
+    assert told.status == 1, told.err
+    results = orjson.loads(told.out)["results"]
     assert [Path(each["file"]).name for each in results] == ["0.json", "1.json", "2.json"]
     assert ["accepted" in each for each in results] == [True, False, True]
     assert results[1]["refused"]["errors"][0]["pointer"] == "/expires"

@@ -22,6 +22,7 @@ from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.conftest import GENEROUS, ServerProcess, TlsServer, calling, serving, serving_tls
 from tests.acceptance.enrolment import enrol
 from tests.acceptance.independent import Key
+from tests.patience import GIVES_UP_AFTER
 
 PROXY = "127.0.0.7"
 
@@ -192,7 +193,7 @@ def _head(fields: bytes, length: int) -> bytes:
 
 def _all_of(sock: socket.socket) -> bytes:
     received = b""
-    sock.settimeout(1.0)
+    sock.settimeout(GIVES_UP_AFTER)
     with contextlib.suppress(TimeoutError, ConnectionError):
         while chunk := sock.recv(65_536):
             received += chunk

@@ -22,12 +22,12 @@ import pytest
 
 from lacolle.folder import read_folder
 from lacolle.samples import World, WorldOptions, build_world
+from tests.acceptance.commands import shared_forks
 from tests.acceptance.conftest import ServerProcess
 from tests.acceptance.crash_agencies import Agencies, client
 from tests.acceptance.crash_partners import Partners, open_partners
 from tests.acceptance.crash_promises import Promises
 from tests.acceptance.databases import exchange_database, store_environment
-from tests.acceptance.role_fork import Forks
 from tests.patience import PATIENCE
 
 _KILLS: Final = int(os.environ.get("LACOLLE_TEST_KILLS", "50"))
@@ -96,17 +96,16 @@ def _lasting_port() -> int:
 
 async def _kill_again_and_again(world: World, log: Path, dice: Random, *, kills: int, database: str | None) -> None:
     store = {} if database is None else store_environment(world.folder, database)
-    with Forks() as forks:
-        for _ in range(kills):
-            served = forks.start(["serve", str(world.folder), "--insecure-http"], log=log, environment=store)
-            if dice.random() < _IN_START_UP:
-                await asyncio.sleep(dice.uniform(0.0, 0.4))
-            else:
-                await _until_ready(world, log)
-                await asyncio.sleep(dice.uniform(0.05, 0.6))
-            served.send_signal(signal.SIGKILL)
-            status = await asyncio.to_thread(served.wait)
-            assert status == -signal.SIGKILL, f"it had ended by itself:\n{_end_of(log)}"
+    for _ in range(kills):
+        served = shared_forks().start(["serve", str(world.folder), "--insecure-http"], log=log, environment=store)
+        if dice.random() < _IN_START_UP:
+            await asyncio.sleep(dice.uniform(0.0, 0.4))
+        else:
+            await _until_ready(world, log)
+            await asyncio.sleep(dice.uniform(0.05, 0.6))
+        served.send_signal(signal.SIGKILL)
+        status = await asyncio.to_thread(served.wait)
+        assert status == -signal.SIGKILL, f"it had ended by itself:\n{_end_of(log)}"
 
 
 async def _until_ready(world: World, log: Path) -> None:

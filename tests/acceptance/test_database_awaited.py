@@ -18,9 +18,9 @@ from lacolle.local.postgres import LocalPostgres, Stop
 from lacolle.samples import World, WorldOptions, build_world
 from tests.acceptance.agency import Agencies, problem_of
 from tests.acceptance.alerts import stolen_vehicle
+from tests.acceptance.commands import shared_forks
 from tests.acceptance.conftest import free_port
 from tests.acceptance.databases import store_environment
-from tests.acceptance.role_fork import Forks
 from tests.acceptance.roles import STARTS_WITHIN, RoleProcess, engine_settings
 from tests.servers.postgres import local_postgres
 
@@ -35,13 +35,6 @@ class Place:
 
     world: World
     server: LocalPostgres
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    """Return what runs a command without importing it anew."""
-    with Forks() as forks:
-        yield forks
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +62,10 @@ def away(place: Place) -> Iterator[Place]:
 
 
 @pytest.fixture(params=ROLES, ids=" ".join)
-def role(request: pytest.FixtureRequest, away: Place, forks: Forks, tmp_path: Path) -> Iterator[RoleProcess]:
+def role(request: pytest.FixtureRequest, away: Place, tmp_path: Path) -> Iterator[RoleProcess]:
     """Return a role that was started while the database was away, and says that it waits."""
     with ExitStack() as stack:
-        role = RoleProcess(request.param, away.world.folder, tmp_path / "role.log", forks=forks)
+        role = RoleProcess(request.param, away.world.folder, tmp_path / "role.log")
         stack.callback(role.kill)
         role.launch()
         role.wait_for(lambda: role.condition() == "unavailable", what="waiting", within=STARTS_WITHIN)
@@ -109,7 +102,7 @@ def test_a_role_that_waits_ends_when_it_is_told(role: RoleProcess) -> None:
 @pytest.mark.parametrize("command", ROLES, ids=" ".join)
 @pytest.mark.parametrize("fault", ["login", "database", "schema"])
 def test_what_the_server_refuses_is_not_waited_for(
-    place: Place, forks: Forks, tmp_path: Path, command: tuple[str, ...], fault: str
+    place: Place, tmp_path: Path, command: tuple[str, ...], fault: str
 ) -> None:
     """A wrong login, a database that is not there and a newer schema end the process at once, with a reason."""
     if fault == "schema":
@@ -122,7 +115,7 @@ def test_what_the_server_refuses_is_not_waited_for(
     said = tmp_path / "said.txt"
     words = [command[0], str(place.world.folder), *command[1:], "--lang", "en", "--operation-port", str(free_port())]
     try:
-        status = forks.run(words, log=said, environment=store_environment(tmp_path, url), within=STARTS_WITHIN)
+        status = shared_forks().run(words, log=said, environment=store_environment(tmp_path, url), within=STARTS_WITHIN)
     finally:
         asyncio.run(_set_revision(place.server, head_revision()))
     told = said.read_text(encoding="utf-8")

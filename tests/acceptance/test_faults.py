@@ -34,8 +34,9 @@ from schemas.ids import DeliveryId
 from schemas.parcels import Parcel
 from tests.acceptance import crash_oracle
 from tests.acceptance.crash_partners import Handed
+from tests.acceptance.crash_promises import SETTLES_WITHIN, until
 from tests.acceptance.databases import Place, own_database
-from tests.acceptance.fault_stage import PAUSE, FaultStage, open_stage, own_cluster, restarted
+from tests.acceptance.fault_stage import CONNECTIONS, PAUSE, FaultStage, open_stage, own_cluster, restarted
 from tests.acceptance.roles import RoleProcess
 from tests.servers.kafka import settings_for
 from tests.servers.proxy import Proxy, proxying
@@ -47,12 +48,14 @@ STRETCH: Final = 25
 AWAY: Final = 3.0
 """Seconds for which an engine is away."""
 RELAY_KILLS: Final = 3
+RELAY_KILLS_AT_MOST: Final = 30
+"""How often a relay may have marked what it published before the signal came: a loaded machine brings that late."""
 ADAPTER_KILLS: Final = 3
 CUTS: Final = 4
 SLOW: Final = 0.05
 """Seconds for which the proxy holds every piece of data, each way."""
-PATIENCE: Final = 30.0
-QUIET: Final = 0.3
+ROUNDS: Final = 5
+"""How often every connection is refused before nothing can be on its way any more."""
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +90,7 @@ async def stage(
 
 async def test_two_gateways_with_two_workers_each_give_one_log(stage: FaultStage) -> None:
     """All four write under load, in turns, to one gapless log with no index skipped or repeated; nothing comes late."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(SETTLES_WITHIN):
         while not all(accepted := _accepted_by_worker(stage)):  # who takes a connection is the system's choice
             async with stage.under_load(pause=PAUSE / 8):
                 await stage.answers(4 * STRETCH)
@@ -116,11 +119,11 @@ async def test_postgres_is_stopped_at_once(stage: FaultStage) -> None:
     async with stage.under_load():
         await stage.answers(STRETCH)
         await asyncio.to_thread(stage.place.server.stop, Stop.IMMEDIATE)
-        await asyncio.sleep(QUIET)  # an answer may be on its way
-        answered, put_off = stage.promises.answered, [each.put_off for each in stage.promises.everybody]
+        await stage.promises.refusals(ROUNDS * CONNECTIONS)  # until then an answer may be on its way
+        answered = stage.promises.answered
         await asyncio.sleep(AWAY / 3)
+        await stage.promises.refusals(1)
         assert stage.promises.answered == answered
-        assert all(each.put_off > before for each, before in zip(stage.promises.everybody, put_off, strict=True))
         await asyncio.to_thread(stage.place.server.start)
         await stage.answers(2 * STRETCH)
     assert all(role.process is not None and role.process.poll() is None for role in stage.roles)
@@ -137,8 +140,7 @@ async def test_gateways_are_killed(stage: FaultStage) -> None:
             os.kill(victim, signal.SIGKILL)
             await asyncio.to_thread(second.kill_all)
             await stage.answers(STRETCH)  # a worker is left
-            assert stage.promises.cut_off > cut_off
-            assert f'"pid": {victim}, "status": {-signal.SIGKILL}' in first.told()
+            await _cut_off_and_told_of(stage, victim, before=cut_off)
             await asyncio.to_thread(second.start)
         await stage.answers(STRETCH)
     await stage.hold(least=4 * STRETCH)
@@ -150,7 +152,9 @@ async def test_relays_are_killed_between_publishing_and_marking(stage: FaultStag
     async with _watching(stage) as watched:
         async with stage.under_load():
             await stage.answers(STRETCH)
-            for _ in range(RELAY_KILLS):
+            kills = 0
+            while kills < RELAY_KILLS or not (unmarked or kills == RELAY_KILLS_AT_MOST):
+                kills += 1
                 active = await stage.active_relay()
                 parcel = await watched.signal_at_next(active.pid, signal.SIGKILL)
                 state, attempts = await stage.dispatch(parcel.delivery_id)
@@ -178,9 +182,7 @@ async def test_a_relay_is_frozen_and_wakes(stage: FaultStage) -> None:
             await watched.signal_at_next(frozen.pid, signal.SIGSTOP)
             try:
                 (other,) = (relay for relay in stage.relays if relay is not frozen)
-                await asyncio.to_thread(
-                    other.wait_for, lambda: other.turn() == "active", what="active", within=PATIENCE
-                )
+                await asyncio.to_thread(other.wait_for, lambda: other.turn() == "active", what="active", within=30.0)
                 await stage.deliveries(STRETCH)
             finally:
                 os.kill(frozen.pid, signal.SIGCONT)
@@ -211,7 +213,7 @@ async def test_adapters_are_killed_between_handing_over_and_committing(stage: Fa
             await stage.answers(STRETCH // 2)
             killed.clear()
             stage.partners.met = kill_all
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(SETTLES_WITHIN):
                 await killed.wait()
             await restarted(*stage.adapters)
         await stage.answers(STRETCH)
@@ -230,26 +232,33 @@ async def test_the_way_to_the_broker_is_bad(stage: FaultStage, proxy_port: int) 
             await stage.answers(2 * STRETCH)
             proxy.delay = 0.0
             for _ in range(CUTS):
-                connections = proxy.connections
-                proxy.cut()
-                async with asyncio.timeout(PATIENCE):
-                    while proxy.connections <= connections:  # noqa: ASYNC110 - the proxy tells nobody
-                        await asyncio.sleep(0.02)
+                await _cut(proxy)
                 await stage.deliveries(STRETCH // 2)
             told = sum(_failures(role) for role in stage.relays)
             proxy.silence()
             silent = await stage.drained()
-            await asyncio.gather(
-                asyncio.sleep(2 * AWAY), stage.answers(STRETCH)
-            )  # longer than the bus waits for anything
+            await stage.answers(STRETCH)
+            await until(lambda: sum(_failures(role) for role in stage.relays) > told)  # the bus has waited long enough
             assert len(stage.partners.arrivals) == silent
-            assert sum(_failures(role) for role in stage.relays) > told
             proxy.mend()
             await stage.deliveries(STRETCH)
         await stage.hold(least=4 * STRETCH)
     slow = {each.alert_id: each.answered_at for each in stage.submissions[before : before + STRETCH]}
     took = [each.at - slow[each.alert_id] for each in stage.partners.arrivals if each.alert_id in slow]
     assert median(took) > 2 * SLOW  # to the broker, and from it
+
+
+async def _cut_off_and_told_of(stage: FaultStage, victim: int, *, before: int) -> None:
+    """Wait until a client has noticed the kills, and the first gateway has said how its worker ended."""
+    ended = f'"pid": {victim}, "status": {-signal.SIGKILL}'
+    await until(lambda: stage.promises.cut_off > before and ended in stage.gateways[0].told())
+
+
+async def _cut(proxy: Proxy) -> None:
+    """Cut every connection, and wait until there is another."""
+    connections = proxy.connections
+    proxy.cut()
+    await until(lambda: proxy.connections > connections)
 
 
 @dataclass
@@ -280,12 +289,12 @@ class _Watched:
     async def signal_at_next(self, pid: int, how: signal.Signals) -> Parcel:
         """Signal a process when the next parcel shows for the first time, and return that."""
         self.how, self.victim = how, pid
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(SETTLES_WITHIN):
             return await self.signalled_at.get()
 
     async def until(self, holds: Callable[[Counter[tuple[DeliveryId, int]]], bool]) -> None:
         """Wait until something holds of what was read."""
-        async with asyncio.timeout(PATIENCE), self.changed:
+        async with asyncio.timeout(SETTLES_WITHIN), self.changed:
             await self.changed.wait_for(lambda: holds(self.copies))
 
 

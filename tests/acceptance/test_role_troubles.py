@@ -22,8 +22,8 @@ from lacolle.local.postgres import LocalPostgres, Stop
 from lacolle.samples import World, WorldOptions, build_world
 from tests.acceptance.agency import Agencies, members, problem_of
 from tests.acceptance.alerts import stolen_vehicle
+from tests.acceptance.commands import shared_forks
 from tests.acceptance.conftest import free_port
-from tests.acceptance.role_fork import Forks
 from tests.acceptance.roles import STARTS_WITHIN, RoleProcess, engine_settings
 from tests.servers.postgres import local_postgres
 
@@ -112,13 +112,6 @@ def test_a_worker_that_dies_while_the_database_is_away_takes_no_other_along(tmp_
         assert gateway.stop() == 0
 
 
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    """Return what runs a command without importing it anew."""
-    with Forks() as forks:
-        yield forks
-
-
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """Return a world on SQLite and the embedded bus."""
@@ -138,18 +131,18 @@ def world(tmp_path: Path) -> World:
     ],
 )
 def test_a_role_that_can_not_work_is_refused(
-    world: World, forks: Forks, command: tuple[str, ...], environment: dict[str, Any], named: str
+    world: World, command: tuple[str, ...], environment: dict[str, Any], named: str
 ) -> None:
     """What its role needs and the settings lack is named in both languages, and the command ends with 1."""
     told = []
     for language in ("fr", "en"):
-        said = _refusal(forks, world.folder, [*command, "--lang", language], environment)
+        said = _refusal(world.folder, [*command, "--lang", language], environment)
         assert named in said
         told.append(said)
     assert told[0] != told[1]
 
 
-def test_adapters_need_no_more_than_their_part(world: World, forks: Forks) -> None:
+def test_adapters_need_no_more_than_their_part(world: World) -> None:
     """Without agreements, database and the exchange's other keys the adapters read their folder, and believe nobody."""
     for name in ("receipt", "log"):
         (world.folder / "keys" / f"{name}.jwk").unlink()
@@ -157,17 +150,17 @@ def test_adapters_need_no_more_than_their_part(world: World, forks: Forks) -> No
         path.unlink()
     kafka = {"LACOLLE_BUS__KAFKA__BOOTSTRAP": f"['{NOBODY}']"}
     words = ["adapters", "--lang", "en"]
-    assert "names no partner" in _refusal(forks, world.folder, words, kafka)
+    assert "names no partner" in _refusal(world.folder, words, kafka)
     statement = world.folder / "statements" / "us-ny.nysp.jws"
     statement.write_bytes(statement.read_bytes()[:-8] + b"AAAAAAAA")
-    assert "us-ny.nysp.jws" in _refusal(forks, world.folder, words, kafka)
+    assert "us-ny.nysp.jws" in _refusal(world.folder, words, kafka)
 
 
-def _refusal(forks: Forks, folder: Path, words: Sequence[str], environment: Mapping[str, str]) -> str:
+def _refusal(folder: Path, words: Sequence[str], environment: Mapping[str, str]) -> str:
     """Run a command on an exchange's folder, which must end with 1; return what it said."""
     said = folder.parent / f"{secrets.token_hex(4)}.txt"
     command = [words[0], str(folder), *words[1:]]
-    status = forks.run(command, log=said, environment=environment, within=STARTS_WITHIN)
+    status = shared_forks().run(command, log=said, environment=environment, within=STARTS_WITHIN)
     told = said.read_text(encoding="utf-8")
     assert status == 1, told
     assert "Traceback" not in told

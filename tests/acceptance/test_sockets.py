@@ -17,6 +17,7 @@ from tests.acceptance.agency import ALERTS, JOSE, PREVIEW, Agency, members
 from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.conftest import ServerProcess
 from tests.acceptance.enrolment import STATEMENTS
+from tests.patience import GIVES_UP_AFTER
 
 MEBIBYTE = 1024 * 1024
 
@@ -25,7 +26,7 @@ MEBIBYTE = 1024 * 1024
 def connection(server: ServerProcess) -> Iterator[socket.socket]:
     """Open a plain connection to the server."""
     address = urlsplit(server.world.base_url)
-    with socket.create_connection((address.hostname or "", address.port or 0), timeout=5.0) as sock:
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=GIVES_UP_AFTER) as sock:
         yield sock
 
 
@@ -35,12 +36,13 @@ def posted(body: bytes) -> bytes:
 
 
 def answered(sock: socket.socket) -> bytes:
-    """Return what comes until the server closes the connection, or says no more."""
+    """Return what comes until the server closes the connection, or has answered and says no more."""
     received = b""
+    sock.settimeout(GIVES_UP_AFTER)
     with contextlib.suppress(TimeoutError, ConnectionError):
-        sock.settimeout(0.5)
         while chunk := sock.recv(65_536):
             received += chunk
+            sock.settimeout(0.5)
     return received
 
 

@@ -19,7 +19,6 @@ from tests.acceptance.agency import Agencies, Agency, members
 from tests.acceptance.alerts import wanted_person
 from tests.acceptance.conftest import free_port
 from tests.acceptance.partner import Answer, Handed, Partner
-from tests.acceptance.role_fork import Forks
 from tests.acceptance.roles import RoleProcess, create_topics, engine_settings, telling
 from tests.patience import PATIENCE
 from tests.servers.collector import Collector, Seen, collecting
@@ -91,10 +90,9 @@ def stage(
         partner.respond = lambda _: _once(answering)
         partner.start()
         stack.callback(partner.stop)
-        forks = stack.enter_context(Forks())
 
         def role(name: str, *command: str) -> RoleProcess:
-            return RoleProcess(command, world.folder, directory / f"{name}.log", forks=forks)
+            return RoleProcess(command, world.folder, directory / f"{name}.log")
 
         gateway = role("gateway", "gateway", "--workers", "2", "--insecure-http")
         adapters = role("adapters", "adapters")

@@ -12,8 +12,9 @@ import confluent_kafka
 
 from bus.contract import Bus, BusUnavailableError, Record, Subscription
 from bus.kafka import KafkaBus, KafkaSettings
+from tests.patience import GIVES_UP_AFTER
 
-PATIENCE = 60.0
+PATIENCE = 2 * GIVES_UP_AFTER
 
 
 def numbered(topic: str, key: str, number: int) -> Record:

@@ -13,8 +13,9 @@ import pytest
 
 from bus.contract import Bus, BusUnavailableError, Received, Record, Subscription
 from bus.embedded import EmbeddedBus
+from tests.patience import GIVES_UP_AFTER
 
-PATIENCE = 30.0
+PATIENCE = GIVES_UP_AFTER
 
 
 def record(topic: str, value: str, *, key: str = "key") -> Record:

@@ -12,6 +12,7 @@ from bus.contract import BusUnavailableError
 from bus.kafka import TopicSettings
 from lacolle.local.kafka import ClusterOptions, KafkaCluster
 from tests.contract.bus.kafka_records import (
+    PATIENCE,
     bus_of,
     numbered,
     publish_persistently,
@@ -64,7 +65,7 @@ async def test_a_cluster_outlives_one_of_its_three_brokers(own_kafka: OwnKafka) 
     with pytest.raises(BusUnavailableError):
         await bus.publish(numbered(topic, "key", 1))
     await asyncio.to_thread(cluster.start_node, 2)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(2 * PATIENCE):
         await publish_persistently(bus, numbered(topic, "key", 1))
     await bus.close()
 

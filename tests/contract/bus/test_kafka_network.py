@@ -18,8 +18,8 @@ from tests.servers.kafka import TestKafka, settings_for
 from tests.servers.proxy import Proxy, proxying
 
 REQUEST, DELIVERY = 1.0, 3.0
-SLACK = 3.0
-"""Seconds that a loaded machine may add."""
+SLACK = 10.0
+"""Seconds that a loaded machine may add; the bounds that stand where nobody sets one are longer."""
 
 
 @pytest.fixture
@@ -162,18 +162,22 @@ async def test_a_call_that_was_cancelled_is_not_sent_later(bus: KafkaBus, topic:
     assert await values_on(bus, topic) == [numbered(topic, "key", 0).value, b"last"]
 
 
-async def test_a_producer_that_is_given_up_leaves_no_connection(bus: KafkaBus, topic: str, proxy: Proxy) -> None:
+async def test_a_producer_that_is_given_up_leaves_no_connection(kafka: TestKafka, topic: str, proxy: Proxy) -> None:
     """Ended with a request under way that nobody answers, it is closed at once, with its connections."""
-    await bus.publish(numbered(topic, "key", 0))
-    current = bus._publisher._current
+    address = f"127.0.0.1:{kafka.proxy_port}"
+    patient = bus_of(settings_for(address, request_timeout=PATIENCE, delivery_timeout=2 * PATIENCE))
+    await patient.publish(numbered(topic, "key", 0))
+    current = patient._publisher._current
     assert current is not None
     proxy.silence()
-    speaking = asyncio.create_task(refused_within(bus, topic))
+    speaking = asyncio.create_task(patient.publish(numbered(topic, "lost", 0)))
     await asyncio.sleep(0.2)
-    started = time.monotonic()
-    await _end(current, flush_within=0)
-    assert time.monotonic() - started < REQUEST / 2
+    async with asyncio.timeout(PATIENCE / 2):
+        await _end(current, flush_within=0)
     client = current.producer.client
     assert client._sync_task is None
     assert not any(connection.connected() for connection in client._conns.values())
-    await speaking
+    speaking.cancel()
+    await asyncio.gather(speaking, return_exceptions=True)
+    proxy.mend()
+    await patient.close()

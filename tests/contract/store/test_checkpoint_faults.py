@@ -23,6 +23,7 @@ from gateway.store.entries import EntryWriter
 from schemas.ids import KeyId
 from schemas.signing.keys import SigningKey
 from tests.contract.store.faults import Fate, Faults, unreachable
+from tests.patience import GIVES_UP_AFTER
 from tests.unit.gateway.ground import ORIGIN, Ground, draft
 
 SIGNER = LogSigner(ORIGIN, SigningKey.generate(KeyId("log"), "Ed25519"))
@@ -132,7 +133,7 @@ async def test_a_running_publisher_ends_where_it_can_not_remember(
     running = asyncio.create_task(task.run())
     await grow(ground)
     task.head_moved()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         with pytest.raises(OSError, match="input/output"):
             await running
     assert task.latest is None
@@ -196,6 +197,6 @@ async def test_what_was_appended_meanwhile_is_in_the_next_one(
 
 async def reached(task: CheckpointTask, size: int) -> None:
     """Wait until a checkpoint of a size is published."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         while task.latest is None or task.latest.size < size:  # noqa: ASYNC110 - a publisher tells nobody
             await asyncio.sleep(0.01)

@@ -17,6 +17,7 @@ from gateway.store.committer import Batch
 from schemas.ids import JurisdictionCode, KeyId
 from schemas.registry import Registry
 from schemas.signing.keys import SigningKey
+from tests.patience import GIVES_UP_AFTER
 from tests.unit.agreements import builders
 from tests.unit.gateway.ground import (
     Ground,
@@ -130,7 +131,7 @@ async def test_a_look_that_failed_is_repeated(processes: tuple[Process, Process]
     await here.record(registered(KEY))
     await _until(lambda: there.trusts)
     blocking, cutting = await asyncpg.connect(postgres_database), await asyncpg.connect(postgres_database)
-    async with asyncio.timeout(10), blocking.transaction():
+    async with asyncio.timeout(GIVES_UP_AFTER), blocking.transaction():
         await blocking.execute(
             "LOCK TABLE agreements IN ACCESS EXCLUSIVE MODE"
         )  # a look reads it, a revocation doesn't
@@ -144,7 +145,7 @@ async def test_a_look_that_failed_is_repeated(processes: tuple[Process, Process]
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         while not holds():  # noqa: ASYNC110 - a registry tells nobody
             await asyncio.sleep(0.005)
 

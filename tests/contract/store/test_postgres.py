@@ -22,6 +22,7 @@ from gateway.store.schema import current_revision, head_revision, prepare, upgra
 from lacolle.local.postgres import Stop
 from schemas.ids import KeyId
 from schemas.signing.keys import SigningKey
+from tests.patience import GIVES_UP_AFTER
 from tests.servers.postgres import Postgres, local_postgres
 from tests.unit.gateway.ground import (
     NYSP,
@@ -47,12 +48,24 @@ async def _end_writers(ground: Ground) -> None:
         )
 
 
+async def _others(ground: Ground) -> int:
+    """Return how many connections to the ground's database there are beside the one that asks."""
+    async with ground.store.reading() as connection:
+        statement = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return int(await connection.scalar(text(statement)) or 0)
+
+
 async def test_a_connection_that_was_cut_while_nobody_used_it_is_made_anew(on_postgres: Ground) -> None:
     """After a restart of the server nobody is told to come again for a connection that has long been dead."""
     item = acceptance("A-1", permit(NYSP))
     await accepted(on_postgres, acceptance("A-0", permit(NYSP)))
     await _end_writers(on_postgres)
-    await asyncio.sleep(0.5)  # so that word of it is here
+    async with asyncio.timeout(GIVES_UP_AFTER):
+        while await _others(on_postgres):  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)  # so that word of it is here
     assert not (await on_postgres.committer.submit(acceptances(), item)).replayed
     assert on_postgres.committer.failure is None
     assert await on_postgres.kinds() == ["accepted", "routed"] * 2
@@ -240,7 +253,7 @@ async def test_a_batch_takes_what_comes_while_another_process_holds_the_log(
     async with other.writer.begin() as holding:
         await lock_head(holding)
         first = asyncio.create_task(on_postgres.committer.submit(EntryWriter(), draft("a")))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(GIVES_UP_AFTER):
             while not await _waits_for_the_head(on_postgres):  # noqa: ASYNC110 - a lock tells nobody who waits for it
                 await asyncio.sleep(0.02)
         others = [asyncio.create_task(on_postgres.committer.submit(EntryWriter(), draft(name))) for name in "bc"]
@@ -276,11 +289,11 @@ async def test_two_processes_that_are_given_the_same_alert_store_it_once(
 async def test_another_process_hears_of_a_growth_at_once(on_postgres: Ground, postgres_database: str) -> None:
     """Long before the next look is due, and also after the listening connection was cut."""
     store = open_postgres(postgres_database)
-    sizes = log_sizes(store, poll=30.0)
+    sizes = log_sizes(store, poll=10 * GIVES_UP_AFTER)
     assert await anext(sizes) == 0
     for expected in (1, 2):
         index = await on_postgres.committer.submit(EntryWriter(), draft("a"))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(GIVES_UP_AFTER):
             assert await anext(sizes) == index + 1 == expected
     await _end(sizes)
     await store.close()
@@ -292,7 +305,7 @@ async def test_a_growth_is_seen_where_nobody_says_so(on_postgres: Ground) -> Non
     sizes = log_sizes(on_postgres.store, poll=0.05)
     assert await anext(sizes) == 0
     await on_postgres.committer.submit(EntryWriter(), draft("a"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         assert await anext(sizes) == 1
     await _end(sizes)
 

@@ -21,6 +21,7 @@ from lacolle.certificates import LocalAuthority
 from lacolle.folder import create_folder, read_folder
 from lacolle.processes.machinery import open_shared_database
 from lacolle.secretfiles import write_secret
+from tests.patience import GIVES_UP_AFTER
 from tests.servers.tls_postgres import TlsPostgres, tls_postgres
 from tests.unit.deploy.shipped import EXAMPLE
 from tests.unit.gateway.ground import draft, open_ground
@@ -49,9 +50,9 @@ async def test_every_connection_is_encrypted_and_verified(
     term = await PostgresLeadership(address).won_at_once()
     assert term is not None
     assert await PostgresLeadership(address).won_at_once() is None
-    sizes = log_sizes(store, poll=30.0)
+    sizes = log_sizes(store, poll=10 * GIVES_UP_AFTER)
     assert await anext(sizes) == 0
-    async with open_ground(postgres_database) as other, asyncio.timeout(5):
+    async with open_ground(postgres_database) as other, asyncio.timeout(GIVES_UP_AFTER):
         await other.committer.submit(EntryWriter(), draft("a"))
         assert await anext(sizes) == 1
     await sizes.aclose()  # type: ignore[attr-defined]  # a generator, which says less of itself

@@ -23,7 +23,7 @@ from gateway.store.engine import open_postgres
 from gateway.store.entries import EntryWriter
 from gateway.store.schema import prepare, upgrade
 from lacolle.local.postgres import LocalPostgres
-from tests.patience import PATIENCE
+from tests.patience import GIVES_UP_AFTER
 from tests.servers.postgres import local_postgres
 from tests.unit.gateway.ground import draft, open_ground
 
@@ -102,7 +102,7 @@ async def test_a_listening_connection_that_is_closed_before_it_listens_ends_noth
     sizes = log_sizes(replace(store, address=closing), poll=0.05)
     assert await anext(sizes) == 0
     waiting: asyncio.Future[int] = asyncio.ensure_future(anext(sizes))
-    async with open_ground(server.url("postgres")) as other, asyncio.timeout(2 * PATIENCE):
+    async with open_ground(server.url("postgres")) as other, asyncio.timeout(GIVES_UP_AFTER):
         await other.committer.submit(EntryWriter(), draft("a"))
         assert await waiting == 1
     await store.close()
@@ -112,16 +112,16 @@ async def test_a_listening_connection_that_is_silent_is_replaced(server: LocalPo
     """The server's side of it stands still, and nothing is closed: it is asked, and another one listens soon."""
     url = server.url("postgres")
     store = open_postgres(url)
-    sizes = log_sizes(store, poll=30.0)
+    sizes = log_sizes(store, poll=10 * GIVES_UP_AFTER)
     assert await anext(sizes) == 0
     waiting: asyncio.Future[int] = asyncio.ensure_future(anext(sizes))
     (silent,) = await _answer(url, LISTENERS)
     os.kill(silent, signal.SIGSTOP)
     try:
-        async with asyncio.timeout(12 * PATIENCE):
+        async with asyncio.timeout(GIVES_UP_AFTER):
             while await _answer(url, LISTENERS) == [silent]:  # noqa: ASYNC110 - the server tells nobody
                 await asyncio.sleep(0.2)
-        async with open_ground(url) as other, asyncio.timeout(2):
+        async with open_ground(url) as other, asyncio.timeout(GIVES_UP_AFTER):
             await other.committer.submit(EntryWriter(), draft("a"))
             assert await waiting == 1
     finally:

@@ -16,6 +16,7 @@ from adapters.transports.directory import DirectoryTransport, file_name
 from schemas.ids import DeliveryId
 from schemas.parcels import Deferred, Delivered, Outcome
 from tests.contract.transports.partner import MakeMessage
+from tests.patience import GIVES_UP_AFTER
 
 
 async def handed_over(directory: Path, make_message: MakeMessage, **how: bytes) -> Outcome:
@@ -134,7 +135,7 @@ from adapters.formats import native
 from adapters.transports.directory import DirectoryTransport
 from tests.unit.bus.parcels import parcel
 
-os.fsync = lambda _descriptor: time.sleep(60)  # as a mount whose server is gone
+os.fsync = lambda _descriptor: time.sleep(600)  # as a mount whose server is gone
 
 
 async def main():
@@ -155,7 +156,7 @@ asyncio.run(main())
 def test_a_process_ends_whose_directory_hangs(tmp_path: Path) -> None:
     """Whoever stops need not wait for a mount that never answers; its messages come again to the next process."""
     done = subprocess.run(
-        [sys.executable, "-c", HUNG, str(tmp_path)], capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-c", HUNG, str(tmp_path)], capture_output=True, text=True, timeout=GIVES_UP_AFTER, check=False
     )
     assert done.stdout.split("\n")[:-1] == ["timed out"] * 6, done.stderr
     assert done.returncode == 0

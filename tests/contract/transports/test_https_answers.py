@@ -11,6 +11,7 @@ import pytest
 from adapters.transports.https import Exchange, HttpsTransport, outcome_of
 from schemas.parcels import Deferred, Delivered, Outcome, Refused
 from tests.contract.transports.partner import MakeMessage, PartnerServer, opened, raw, status
+from tests.patience import GIVES_UP_AFTER
 
 NOON = datetime(2026, 1, 17, 12, 0, 0, tzinfo=UTC)
 
@@ -90,7 +91,7 @@ async def test_the_answers_body_changes_nothing(
 ) -> None:
     """Once the status has come the message is Delivered, whatever follows; a long body is not read, a slow one left."""
     server.respond = raw(answer)
-    async with asyncio.timeout(3.0):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         assert await https.deliver(make_message(1)) == Delivered("http 200")
     server.respond = server.accept
     assert await https.deliver(make_message(2)) == Delivered("http 200")

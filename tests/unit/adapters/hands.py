@@ -17,10 +17,11 @@ from bus.topics import adapter_group, parcels_topics
 from schemas.decisions import Lane
 from schemas.ids import DeliveryId
 from schemas.parcels import Delivered, Outcome, OutcomeReport, Parcel
+from tests.patience import GIVES_UP_AFTER
 from tests.unit.bus import parcels
 from tests.unit.bus.parcels import NOON, NYSP, ORIGIN
 
-PATIENCE = 10.0
+PATIENCE = GIVES_UP_AFTER
 SETTINGS = WorkerSettings(origin=ORIGIN, first_pause=0.001, longest_pause=0.01)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import cast
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from agreements.decide import decide
 from agreements.diff import Difference, Effect, diff
+from agreements.snapshot import Snapshot
 from agreements.terms import at_least
 from schemas.alerts.header import Alert
 from schemas.decisions import Permit
@@ -204,8 +204,9 @@ def test_what_is_not_told_does_not_happen(versions: tuple[Json, Json], of: list[
     """
     old, new = versions
     told = effects(diff(agreement(old), agreement(new)))
+    then, now = (made(([*EVERYONE], [version])) for version in versions)
     for alert in of:
-        before, after = permits(alert, old, NOW), permits(alert, new, NOW)
+        before, after = permits(alert, then), permits(alert, now)
         if Effect.MORE not in told:
             assert after.keys() <= before.keys()
         if Effect.LESS not in told:
@@ -217,7 +218,7 @@ def test_what_is_not_told_does_not_happen(versions: tuple[Json, Json], of: list[
                 assert at_least(before[name].terms, after[name].terms)
 
 
-def permits(of: Alert, version: Json, now: datetime) -> dict[ParticipantId, Permit]:
+def permits(of: Alert, version: Snapshot) -> dict[ParticipantId, Permit]:
     """Return who receives an alert under one version alone."""
-    decisions = decide(of, made(([*EVERYONE], [version])), now, reached={})
+    decisions = decide(of, version, NOW, reached={})
     return {each.recipient: each for each in decisions if isinstance(each, Permit)}

@@ -30,6 +30,8 @@ from tests.unit.agreements.strategies import (
 )
 
 Thread = dict[ParticipantId, ClauseRef]
+LOOKED_AT = frozenset({Code.CONDITIONS_UNMET, Code.CONSENT_NOT_GIVEN, Code.EXPIRED, Code.NOT_YET_IN_FORCE})
+"""Denials for what clauses say, and not for there being none."""
 SOME_TIME = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -116,8 +118,9 @@ def test_every_decision_explains_itself(alert: Alert, agreements: Snapshot, now:
                 assert text.endswith(".")
                 assert not {"{", "}"} & set(text)
         if isinstance(decision, Deny):
-            looked_at = decision.reason.code in {Code.CONDITIONS_UNMET, Code.EXPIRED, Code.NOT_YET_IN_FORCE}
-            assert bool(decision.considered) == looked_at or decision.reason.code == Code.NOTHING_TO_COPY
+            assert bool(decision.considered) == (decision.reason.code in LOOKED_AT) or (
+                decision.reason.code == Code.NOTHING_TO_COPY
+            )
 
 
 @SOME_TIME

@@ -22,6 +22,7 @@ from schemas.evidence import Acknowledgement
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, OutcomeReport
 from schemas.timestamps import utc_text
+from tests.patience import GIVES_UP_AFTER
 from tests.unit.gateway.ground import KID, NYSP, ORIGIN, START, VSP, Ground, acceptance, accepted, permit
 
 
@@ -44,7 +45,7 @@ class Recording:
 
     async def next(self) -> Settled:
         """Return what the recorder tells next."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(GIVES_UP_AFTER):
             return await self.told.get()
 
 
@@ -89,7 +90,7 @@ async def test_a_stopped_recorder_records_what_is_on_the_bus(ground: Ground) -> 
     running = asyncio.create_task(opened.recorder.run())
     await asyncio.sleep(0)
     opened.recorder.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         await running
     assert {row.state for row in await ground.dispatches()} == {DELIVERED}
     await bus.close()
@@ -211,7 +212,7 @@ async def test_a_report_is_done_only_when_it_is_stored(ground: Ground) -> None:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     subscription = await bus.subscribe([OUTCOMES], group=GROUP)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         received = await subscription.receive()
     assert received.record == write_outcome(report, origin=ORIGIN)
     await bus.close()
@@ -254,7 +255,7 @@ async def test_a_running_watch_looks_by_itself(ground: Ground) -> None:
     told: asyncio.Queue[Settled] = asyncio.Queue()
     watch = watching(ground, on_ended=told.put_nowait)
     running = asyncio.create_task(watch.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         assert (await told.get()).state == EXPIRED
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -40,6 +40,7 @@ from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel, Refused
 from schemas.signing.jws import ALERT, REDACTED_ALERT, read_compact, sign_compact
 from schemas.tracing import fresh_traceparent
+from tests.patience import GIVES_UP_AFTER
 from tests.unit.gateway.ground import (
     COPIES,
     NYSP,
@@ -193,7 +194,7 @@ async def test_where_no_copy_can_be_made_nothing_goes_out_and_the_dispatch_ends(
     await accepted(line.ground, unreadable)
     await line.look()
     assert await line.parcels() == []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         report = read_outcome((await outcomes.receive()).record)
     assert report.outcome == Refused("copy: cannot be made")
     settled = await line.ground.committer.submit(OUTCOMES, report)
@@ -517,7 +518,7 @@ async def test_a_topic_that_the_bus_is_slow_with_delays_no_other_route(ground: G
     """While the bus holds on to one partner's parcels, the others' go out, urgent and routine, and nothing is lost."""
     line = await Line.open(ground, bus=(bus := Stuck(VSP)))
     running = asyncio.create_task(line.relay.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         for lane in Lane:
             await send(ground, 2, partner=VSP, lane=lane)
             line.relay.routed([Route(VSP, lane)])
@@ -571,7 +572,7 @@ async def test_a_cancelled_relay_publishes_nothing_more(ground: Ground) -> None:
     line = await Line.open(ground, bus=(bus := Stuck(VSP)))
     await send(ground, 2, partner=VSP)
     running = asyncio.create_task(line.relay.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         await bus.began.acquire()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -598,7 +599,7 @@ async def test_a_stopped_relay_marks_what_it_published(ground: Ground) -> None:
     line = await Line.open(ground)
     await send(ground, 1)
     running = asyncio.create_task(line.relay.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         await line.adapters[NYSP].receive()
         line.relay.stop()
         await running
@@ -746,7 +747,7 @@ async def test_a_running_relay_needs_no_telling(ground: Ground) -> None:
     line = await Line.open(ground)
     await send(ground, 1)
     running = asyncio.create_task(line.relay.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         first = await line.adapters[NYSP].receive()
         await send(ground, 1, partner=VSP)
         line.relay.routed([Route(VSP, Lane.ROUTINE)])
@@ -762,7 +763,7 @@ async def test_what_nobody_told_of_is_found_all_the_same(ground: Ground) -> None
     running = asyncio.create_task(line.relay.run())
     await asyncio.sleep(0)
     await send(ground, 1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         received = await line.adapters[NYSP].receive()
     running.cancel()
     assert read_parcel(received.record).recipient == NYSP

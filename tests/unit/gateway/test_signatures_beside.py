@@ -21,7 +21,7 @@ from schemas.ids import KeyId
 from schemas.signing.algorithms import Algorithm
 from schemas.signing.jws import ALERT, SignatureNotTrustedError, Unverified, read_compact, sign_compact
 from schemas.signing.keys import SigningKey
-from tests.patience import PATIENCE
+from tests.patience import GIVES_UP_AFTER, PATIENCE
 
 ALGORITHMS: tuple[Algorithm, ...] = ("ES256", "Ed25519")
 RECEIPT_KEY = SigningKey.generate(KeyId("exchange:receipt"), "Ed25519")
@@ -112,7 +112,7 @@ async def test_a_process_that_dies_is_followed_by_another() -> None:
         waiting = [asyncio.create_task(signatures.verify(submission("b", key=key), key.public)) for _ in range(20)]
         await asyncio.sleep(0.05)
         os.kill(child, signal.SIGKILL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(GIVES_UP_AFTER):
             results = await asyncio.gather(*waiting, return_exceptions=True)
             assert {type(result) for result in results} == {LogUnavailableError}
             while not signatures.available:

@@ -14,6 +14,7 @@ from gateway.store.agreements import StepWriter
 from gateway.store.dispatches import DELIVERED, PENDING, PUBLISHED, WITHHELD, OutcomeWriter
 from schemas.ids import JurisdictionCode
 from schemas.parcels import Deferred, Delivered, OutcomeReport
+from tests.patience import GIVES_UP_AFTER
 from tests.unit.agreements.builders import NY, QC, VT, step
 from tests.unit.gateway.ground import NYSP, VSP, Ground, acceptance, accepted, agreed, agreement, permit
 from tests.unit.gateway.test_relay import Line
@@ -136,7 +137,7 @@ async def test_the_watch_acts_by_itself(ground: Ground) -> None:
     await asyncio.sleep(0.2)
     assert await states(ground) == {NYSP: PENDING}
     await say(ground, registry, "suspension", NY, 0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GIVES_UP_AFTER):
         while (await states(ground))[NYSP] != WITHHELD:  # noqa: ASYNC110 - a row tells nobody
             await asyncio.sleep(0.05)
     watching.cancel()

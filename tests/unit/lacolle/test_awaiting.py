@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.patience import GIVES_UP_AFTER
+
 PROGRAM = """
 import asyncio, sys
 from gateway.errors import LogUnavailableError, StoreError, StoreUnavailableError
@@ -96,7 +98,7 @@ def test_a_stop_ends_the_wait(process: subprocess.Popen[str], first: str, rest: 
     """Whether it opens, waits, or has just come open: nothing is left open, and the process ends as it was told."""
     assert _first_word(process) == first
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=GIVES_UP_AFTER)
     assert out.split() == rest
     assert process.returncode == 0, err
 
@@ -104,7 +106,7 @@ def test_a_stop_ends_the_wait(process: subprocess.Popen[str], first: str, rest: 
 @pytest.mark.parametrize("process", ["back"], indirect=True)
 def test_what_answers_meanwhile_is_silent_before_the_work_begins(process: subprocess.Popen[str]) -> None:
     """The sockets have one server at a time; the wait is said once, and so is its end."""
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=GIVES_UP_AFTER)
     assert out.split() == ["answering", "silent", "opened"]
     assert (err.count("waiting_for_database"), err.count("database_reached")) == (1, 1)
 
@@ -112,5 +114,5 @@ def test_what_answers_meanwhile_is_silent_before_the_work_begins(process: subpro
 @pytest.mark.parametrize("process", ["refused"], indirect=True)
 def test_a_refusal_ends_the_wait(process: subprocess.Popen[str]) -> None:
     """A server that comes back and refuses is not asked again."""
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=GIVES_UP_AFTER)
     assert out.split() == ["answering", "silent", "refused"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from lacolle.folder import create_folder
 from lacolle.local.leash import Leash
 from lacolle.local.ports import free_ports
+from tests.patience import GIVES_UP_AFTER
 
 PARENT = """
 import subprocess, sys, time
@@ -53,7 +54,7 @@ def _orphan(then: str, *, within: float) -> bool:
 
 def test_a_child_ends_with_a_parent_that_was_killed() -> None:
     """SIGKILL leaves the parent no moment to clean up, and the child ends all the same."""
-    assert _orphan("", within=10.0)
+    assert _orphan("", within=GIVES_UP_AFTER)
 
 
 def test_a_child_that_was_released_is_left_alone() -> None:
@@ -95,7 +96,7 @@ def test_a_role_stays_with_its_process_and_not_with_a_thread(tmp_path: Path) -> 
             while not _answers(port):  # by then the thread has long ended
                 assert not _ended(pidfd, within=0.1), log.read_text(encoding="utf-8")
             parent.kill()
-            assert _ended(pidfd, within=20.0), log.read_text(encoding="utf-8")
+            assert _ended(pidfd, within=GIVES_UP_AFTER), log.read_text(encoding="utf-8")
         finally:
             parent.kill()
             with suppress(ProcessLookupError):

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+from tests.patience import GIVES_UP_AFTER
+
 PROGRAM = """
 import asyncio
 from lacolle.logs import write_logs
@@ -39,7 +41,7 @@ def test_what_can_not_be_closed_holds_up_no_stop() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == b"running\n"
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=GIVES_UP_AFTER)
     assert out == b"closing\n"
     assert process.returncode == os.EX_SOFTWARE
     assert b"closing_over" in err

@@ -19,6 +19,7 @@ import pytest
 
 from lacolle.errors import ConfigurationError
 from lacolle.local.postgres import LocalPostgres, Stop
+from tests.patience import GIVES_UP_AFTER
 from tests.servers.postgres import local_postgres
 
 SQL = "CREATE TABLE IF NOT EXISTS kept (n INT); INSERT INTO kept VALUES (1)"
@@ -94,7 +95,7 @@ def test_it_ends_with_a_process_that_is_killed(server: LocalPostgres) -> None:
         assert owner.stdout is not None
         assert owner.stdout.readline() == b"up\n"
         owner.send_signal(signal.SIGKILL)
-    until = time.monotonic() + 10
+    until = time.monotonic() + GIVES_UP_AFTER
     while (folder / "data" / "postmaster.pid").exists():
         assert time.monotonic() < until, "the server is still there"
         time.sleep(0.02)

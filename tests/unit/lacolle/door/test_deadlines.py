@@ -11,7 +11,8 @@ from tests.unit.lacolle.door.standing import MEBIBYTE, Standing, standing
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
-ENDED_WITHIN = 3.0
+ENDED_WITHIN = 9.0
+"""Seconds: long before any deadline that stands where nobody sets one."""
 
 
 async def _ended(reader: asyncio.StreamReader) -> bytes:
@@ -76,9 +77,9 @@ async def test_between_requests() -> None:
 
 async def test_the_next_request_has_all_its_time() -> None:
     """A connection lasts as long as its requests come in time, however many."""
-    async with standing() as there:
+    async with standing(Listen(deadlines=Deadlines(head=1.5, idle=1.5))) as there:
         reader, writer = await there.connect()
-        for _ in range(4):
+        for _ in range(8):
             await asyncio.sleep(0.25)
             writer.write(GET)
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
@@ -99,7 +100,7 @@ async def test_an_answer_not_taken() -> None:
 
 async def test_an_answer_taken_in_time() -> None:
     """A large answer that is read at once comes whole, whatever the client did before."""
-    async with standing() as there:
+    async with standing(Listen(deadlines=Deadlines(answer=ENDED_WITHIN))) as there:
         reader, writer = await there.connect()
         writer.write(f"GET /{32 * MEBIBYTE} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")

@@ -11,6 +11,7 @@ from gateway.settings import Connections, Deadlines, Listen
 from lacolle.certificates import LocalAuthority
 from lacolle.door.places import Reason
 from lacolle.door.server import tls_context
+from tests.patience import GIVES_UP_AFTER
 from tests.unit.lacolle.door.standing import client_side, standing
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -31,7 +32,8 @@ async def test_idle_connections_hold_no_place_for_good(authority: LocalAuthority
             await reader.readuntil(b"\r\n\r\n")
         there.app.takes = 1.0
         held[0][1].write(GET)
-        await asyncio.sleep(0.2)
+        while len(there.app.scopes) < len(held) + 1:  # noqa: ASYNC110 - nothing tells when it is in hand
+            await asyncio.sleep(0.01)
         reader, writer = await there.connect(client)
         writer.write(GET)
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
@@ -55,5 +57,5 @@ async def _with_its_socket_gone() -> None:
             await asyncio.sleep(0.01)
         writer.close()
         there.bound.shutdown(socket.SHUT_RDWR)
-        ended, _ = await asyncio.wait({there.serving}, timeout=5.0)
+        ended, _ = await asyncio.wait({there.serving}, timeout=GIVES_UP_AFTER)
         assert ended

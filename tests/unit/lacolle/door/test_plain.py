@@ -11,13 +11,13 @@ import structlog
 from gateway.settings import Deadlines, Listen
 from lacolle.door.places import Reason
 from lacolle.door.plain import FIELDS_LIMIT
+from tests.patience import GIVES_UP_AFTER
 from tests.unit.lacolle.door.standing import Standing, standing
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 INNER = b"POST /7 HTTP/1.1\r\nHost: x\r\nClient-Cert: :AAAA:\r\nContent-Length: 1\r\n\r\na"
-ENDED_WITHIN = 3.0
 PATIENT = Listen(deadlines=Deadlines(head=60.0, body=60.0, idle=0.3, answer=60.0))
 
 
@@ -29,7 +29,7 @@ async def said(there: Standing, segments: Sequence[bytes]) -> bytes:
         for segment in segments:
             writer.write(segment)
             await asyncio.sleep(0.05)
-        async with asyncio.timeout(ENDED_WITHIN):
+        async with asyncio.timeout(GIVES_UP_AFTER):
             while chunk := await reader.read(65_536):
                 received += chunk
     except ConnectionError:  # what a client still sends crosses the answer, and TCP then drops that

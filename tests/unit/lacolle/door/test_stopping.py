@@ -23,6 +23,8 @@ async def told_to_stop(there: Standing, beginning: bytes, drop: bytes = b"") -> 
     """Yield a connection that was begun on before the stop, and goes on slowly."""
     reader, writer = await there.connect()
     writer.write(beginning)
+    while not there.server.connections or len(there.app.scopes) < beginning.count(b"\r\n\r\n"):  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
     there.server.should_exit = True
     dripping = asyncio.create_task(_drip(writer, drop))
@@ -50,7 +52,7 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
 @pytest.mark.parametrize("beginning", [b"", GET[:20], GET + GET[:20]], ids=["silent", "in a head", "in a second head"])
 async def test_no_request_begun(beginning: bytes) -> None:
     """Who has no request in hand is let go at once, also half-way through a head."""
-    async with standing(PATIENT, grace=60.0) as there, asyncio.timeout(5.0):
+    async with standing(PATIENT, grace=60.0) as there, asyncio.timeout(20.0):  # long before a half of the grace
         there.app.takes = 0.0
         async with told_to_stop(there, beginning, b"a") as reader:
             assert (await _rest(reader)).count(b"HTTP/1.1 ") == beginning.count(GET)
@@ -69,7 +71,7 @@ async def test_an_answer_that_is_not_taken() -> None:
     """A client that does not take its answer is ended before the grace is."""
     async with standing(PATIENT, grace=2.0) as there:
         async with told_to_stop(there, f"GET /{64 * MEBIBYTE} HTTP/1.1\r\nHost: x\r\n\r\n".encode()):
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(20.0):  # long before an answer's own time
                 while there.server.connections:  # noqa: ASYNC110 - nothing tells when it has let go
                     await asyncio.sleep(0.05)
         assert there.server.ended == {Reason.ANSWER: 1}
