@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
@@ -49,8 +49,8 @@ REQUIRED_CONDITIONS: Final = ("status", "tlp")
 def _instant(text: str) -> str:
     if _RFC_3339.fullmatch(text):
         try:
-            datetime.fromisoformat(text)
-        except ValueError:
+            datetime.fromisoformat(text).astimezone(UTC)  # the last hours of the year 9999 may have no name in UTC
+        except (ValueError, OverflowError):
             pass
         else:
             return text
@@ -64,7 +64,7 @@ def _instant(text: str) -> str:
 
 _RFC_3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})")
 Instant: TypeAlias = Annotated[str, AfterValidator(_instant)]
-"""RFC 3339 without fractions, kept as it was signed; ``Validity`` gives the ``datetime``."""
+"""RFC 3339 without fractions, within the years 1 to 9999 in UTC too, kept as it was signed; ``Validity`` reads it."""
 Clause: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+([.-][A-Za-z0-9]+)*$", max_length=16)]
 Side: TypeAlias = Annotated[str, StringConstraints(pattern=f"{JURISDICTION_PATTERN}|{PARTICIPANT_PATTERN}")]
 """One who sends or receives: a jurisdiction, or one participant of one."""

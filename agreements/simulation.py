@@ -6,8 +6,10 @@ place of every version of its agreement, or beside the others where it is a new 
 * The draft counts as signed and in force at each of those instants, whatever its own validity says.
 * A thread has reached whom it did reach. What the agreement that is replaced let through counts, for the draft, as let
   through by its clause of the same number.
-
 * What alerts pass on of other senders' alerts is left out of account: neither side asks for an originator's consent.
+
+An alert of which whoever asks has not had all, since its copy lacks something or never came, is decided only by a draft
+that asks of headers alone, which no copy lacks: else the answer would tell, condition by condition, what was withheld.
 
 What is counted are copies: one for each recipient of each alert. ``Findings`` add up, so that the alerts can be looked
 at in any number of parts; they hold ids, clauses and pointers, and nothing that an alert says.
@@ -23,6 +25,7 @@ from enum import StrEnum
 from typing import Final
 
 from agreements.book import Book
+from agreements.conditions import HeaderCondition
 from agreements.decide import decide
 from agreements.document import Agreement, Validity
 from agreements.routes import Candidate
@@ -59,7 +62,8 @@ class Side(StrEnum):
 class PastAlert:
     """An alert that was accepted at an instant: its JSON, the alert it is, and whom its thread had reached by then.
 
-    ``among`` are the recipients that may be told of; None for all.
+    ``among`` are the recipients that may be told of; None for all. ``known`` says whether those who are told have had
+    all of it.
     """
 
     alert_id: AlertId
@@ -68,16 +72,21 @@ class PastAlert:
     at: datetime
     reached: Mapping[ParticipantId, ClauseRef]
     among: frozenset[ParticipantId] | None = None
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Worlds:
-    """The agreements without the draft and with it, for the same recipients."""
+    """The agreements without the draft and with it, for the same recipients.
+
+    ``of_headers`` says whether the draft asks of nothing but what stands in an alert's header.
+    """
 
     before: Snapshot
     after: Snapshot
     draft: AgreementId
     version: int
+    of_headers: bool
 
     @classmethod
     def of(cls, candidates: Iterable[Candidate], book: Book, draft: Agreement) -> Worlds:
@@ -88,6 +97,7 @@ class Worlds:
             after=Snapshot.under(receivers, book.without([draft.id]).with_agreement(_as_if_in_force(draft))),
             draft=draft.id,
             version=draft.version,
+            of_headers=all(isinstance(each, HeaderCondition) for grant in draft.grants for each in grant.conditions),
         )
 
     def carried_over(self, reached: Mapping[ParticipantId, ClauseRef]) -> Mapping[ParticipantId, ClauseRef]:
@@ -115,12 +125,14 @@ class Findings:
 
     ``copies`` counts by recipient, type and effect, ``clauses`` by the clause that rules, ``fields`` by the pointer and
     the treatment of what is withheld, each copy in which something stands there once. ``changed`` are alerts of which
-    any copy is not the same, by type in ``changed_types``; ``unreadable`` are alerts that can't be read any more.
+    any copy is not the same, by type in ``changed_types``; ``unreadable`` are alerts that can't be read any more,
+    ``unknown`` those that were not looked at because whoever asks has not had all of them.
     """
 
     alerts: int = 0
     changed: int = 0
     unreadable: int = 0
+    unknown: int = 0
     types: Counter[AlertType] = field(default_factory=Counter)
     changed_types: Counter[AlertType] = field(default_factory=Counter)
     copies: Counter[tuple[ParticipantId, AlertType, Effect]] = field(default_factory=Counter)
@@ -133,6 +145,7 @@ class Findings:
         self.alerts += other.alerts
         self.changed += other.changed
         self.unreadable += other.unreadable
+        self.unknown += other.unknown
         self.types.update(other.types)
         self.changed_types.update(other.changed_types)
         self.copies.update(other.copies)
@@ -150,6 +163,9 @@ def simulate(past: Iterable[PastAlert], worlds: Worlds, *, samples: int) -> Find
 
 
 def _examine(past: PastAlert, worlds: Worlds, findings: Findings, *, samples: int) -> None:
+    if not (past.known or worlds.of_headers):
+        findings.unknown += 1
+        return
     reached = worlds.carried_over(past.reached)
     before = _permits(decide(past.alert, worlds.before, past.at, reached=past.reached), past)
     after = _permits(decide(past.alert, worlds.after, past.at, reached=reached), past)
@@ -162,7 +178,7 @@ def _examine(past: PastAlert, worlds: Worlds, findings: Findings, *, samples: in
     for side, permits in ((Side.BEFORE, before), (Side.AFTER, after)):
         for permit in permits.values():
             findings.clauses[permit.under, side] += 1
-        for pointer, treatment in _withheld(past.document, permits.values()):
+        for pointer, treatment in _withheld(past.document, permits.values()) if past.known else ():
             findings.fields[pointer, treatment, side] += 1
     if any(effect is not Effect.SAME for effect in effects.values()):
         findings.changed += 1

@@ -12,6 +12,7 @@ import hashlib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -167,7 +168,7 @@ def _version(chapter: Chapter) -> Version:
 
 
 def _for_those_bound(clause: Clause, home: JurisdictionCode, now: datetime) -> Iterator[Clause]:
-    """Yield a clause as it is for those of its recipients who are bound at an instant, and as lapsed for the others."""
+    """Yield a clause as it is for those whom it names or has told and who are bound, and as lapsed for the others."""
     life = clause.term.life
     if life.binds_all or life.over(now) is not None:
         yield clause
@@ -177,16 +178,21 @@ def _for_those_bound(clause: Clause, home: JurisdictionCode, now: datetime) -> I
         yield replace(clause, term=clause.term.lapsed(left))
         return
     away: defaultdict[Reason, set[ParticipantId]] = defaultdict(set)
-    for recipient in clause.recipients:
+    for recipient in clause.recipients | clause.copies:
         reason = life.unbound(home_of(recipient), now)
         if reason is not None:
             away[reason].add(recipient)
     if not away:
         yield clause
         return
-    yield replace(clause, recipients=clause.recipients.difference(*away.values()))
-    for reason, recipients in away.items():
-        yield replace(clause, recipients=frozenset(recipients), term=clause.term.lapsed(reason))
+    bound = (clause.recipients | clause.copies).difference(*away.values())
+    yield _for(clause, bound)
+    for reason, those in away.items():
+        yield replace(_for(clause, those), term=clause.term.lapsed(reason))
+
+
+def _for(clause: Clause, those: AbstractSet[ParticipantId]) -> Clause:
+    return replace(clause, recipients=clause.recipients & those, copies=clause.copies & those)
 
 
 def _by_side(candidates: Iterable[Candidate]) -> Mapping[str, frozenset[ParticipantId]]:

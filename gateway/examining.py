@@ -20,7 +20,8 @@ from schemas.submission import read_submission
 class StoredAlert:
     """An accepted alert: the submission, when it was accepted, and by which clauses its thread had reached whom.
 
-    ``whole`` says whether the reader may know of all its recipients, or of those alone that it speaks for.
+    ``whole`` says whether the reader may know of all its recipients, or of those alone that it speaks for; ``known``
+    whether it has had all that the alert says.
     """
 
     alert_id: AlertId
@@ -28,6 +29,7 @@ class StoredAlert:
     at: datetime
     reached: dict[ParticipantId, ClauseRef]
     whole: bool
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +79,4 @@ def _read(stored: Sequence[StoredAlert], own: frozenset[ParticipantId]) -> Itera
         ):  # of a type that this version knows no more
             continue
         among = None if each.whole else own
-        yield PastAlert(each.alert_id, document, alert, each.at, each.reached, among)
+        yield PastAlert(each.alert_id, document, alert, each.at, each.reached, among, each.known)

@@ -24,6 +24,7 @@ def findings_document(draft: Agreement, found: Findings, *, since: datetime, unt
         "alerts": found.alerts,
         "changed": found.changed,
         "unreadable": found.unreadable,
+        "unknown": found.unknown,
         "copies": tally(effects),
         "recipients": recipients(found),
         "types": types(found),

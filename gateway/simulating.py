@@ -73,7 +73,7 @@ async def simulate_past(
     with _pool(Examination(worlds, _own(stretch.reader, worlds), SAMPLES), workers) as pool:
         async for found in _examined(store, stretch, pool, ahead=workers + 1):
             findings.add(found, samples=SAMPLES)
-            progress(findings.alerts + findings.unreadable)
+            progress(findings.alerts + findings.unreadable + findings.unknown)
     return findings
 
 

@@ -51,6 +51,9 @@ ListCondition: TypeAlias = (
 )
 """The conditions that list what they allow."""
 
+HeaderCondition: TypeAlias = StatusCondition | TlpCondition | MsgTypeCondition | HandlingCondition
+"""The conditions on members of the header that every recipient's copy has, whatever is withheld from it."""
+
 Condition: TypeAlias = Annotated[
     TlpCondition | AreaCondition | ListCondition,
     Field(discriminator="condition"),

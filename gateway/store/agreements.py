@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import insert, select, update
 
@@ -38,6 +39,7 @@ from gateway.store.tables import (
     registry_head,
 )
 from schemas.signing.jws import join_signatures
+from schemas.timestamps import read_utc, utc_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,7 @@ class StepWriter:
         if known is not None:
             return AgreementRecorded(known, replayed=True)
         try:
-            book = staged.book.with_step(LoggedStep(item, batch.now))
+            book = staged.book.with_step(LoggedStep(item, _logged_at(batch)))
         except StepRefusedError as error:
             return AgreementRefusedError(error.reason)
         life = book.chapters[item.step.about].life
@@ -218,6 +220,11 @@ class StepWriter:
         staged.book = book
         await move_version(batch, staged, index)
         return AgreementRecorded(index, replayed=False)
+
+
+def _logged_at(batch: Batch) -> datetime:
+    """Return the instant that the log gives a batch's entries: a step counts from it, whoever reads it, whenever."""
+    return read_utc(utc_text(batch.now))
 
 
 async def move_version(batch: Batch, staged: StagedRegistry, index: int) -> None:

@@ -16,10 +16,12 @@ from sqlalchemy import Column, ColumnElement, Row, and_, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.examining import StoredAlert
+from gateway.store.dispatches import DELIVERED, PENDING, PUBLISHED
 from gateway.store.engine import Store
 from gateway.store.reader import Reader
 from gateway.store.reading import visible
 from gateway.store.tables import alerts, dispatches
+from gateway.store.terms import read_terms
 from schemas.decisions import ClauseRef
 from schemas.ids import AgreementId, AlertId, ParticipantId, home_of, uuid7
 
@@ -66,7 +68,23 @@ async def _page(connection: AsyncConnection, stretch: Stretch, after: str) -> li
     rows = list(found)
     following = {row.thread for row in rows if row.msg_type in _FOLLOWING}
     sent = await _sent(connection, following) if following else {}
-    return [_stored(row, sent.get(row.thread, ()), stretch.reader) for row in rows]
+    had = {row.alert_id for row in rows} if stretch.reader is None else await _had(connection, rows, stretch.reader)
+    return [_stored(row, sent.get(row.thread, ()), stretch.reader, known=row.alert_id in had) for row in rows]
+
+
+async def _had(connection: AsyncConnection, rows: Sequence[Row[Any]], reader: Reader) -> set[str]:
+    """Return the alerts of which a reader has all: its own, and those of which it gets a copy that lacks nothing."""
+    own = {row.alert_id for row in rows if _sees_all(reader, ParticipantId(row.sender))}
+    copies = await connection.execute(
+        select(dispatches.c.alert_id, dispatches.c.recipient, dispatches.c.terms).where(
+            dispatches.c.alert_id.in_([row.alert_id for row in rows]), dispatches.c.state.in_(_GOING_OUT)
+        )
+    )
+    return own | {
+        copy.alert_id
+        for copy in copies
+        if _sees_all(reader, ParticipantId(copy.recipient)) and not read_terms(copy.terms).withholdings
+    }
 
 
 async def _sent(connection: AsyncConnection, threads: set[str]) -> dict[str, list[Row[Any]]]:
@@ -82,7 +100,7 @@ async def _sent(connection: AsyncConnection, threads: set[str]) -> dict[str, lis
     return sent
 
 
-def _stored(row: Row[Any], sent: Sequence[Row[Any]], reader: Reader | None) -> StoredAlert:
+def _stored(row: Row[Any], sent: Sequence[Row[Any]], reader: Reader | None, *, known: bool) -> StoredAlert:
     return StoredAlert(
         alert_id=AlertId(row.alert_id),
         submission=row.submission,
@@ -93,11 +111,13 @@ def _stored(row: Row[Any], sent: Sequence[Row[Any]], reader: Reader | None) -> S
             if each.released < row.log_index
         },
         whole=reader is None or _sees_all(reader, ParticipantId(row.sender)),
+        known=known,
     )
 
 
-def _sees_all(reader: Reader, sender: ParticipantId) -> bool:
-    return sender == reader.participant or (reader.auditor and home_of(sender) == reader.jurisdiction)
+def _sees_all(reader: Reader, whose: ParticipantId) -> bool:
+    """Say whether a reader sees all that a participant sees: it is that one, or audits for its jurisdiction."""
+    return whose == reader.participant or (reader.auditor and home_of(whose) == reader.jurisdiction)
 
 
 def _within(stretch: Stretch) -> ColumnElement[bool]:
@@ -125,3 +145,4 @@ _DISPATCH: Final[Sequence[Column[Any]]] = (
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FOLLOWING: Final = frozenset({"Update", "Cancel"})
+_GOING_OUT: Final = (PENDING, PUBLISHED, DELIVERED)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agreements.book import Book
 from agreements.decide import decide
 from agreements.reasons import Code
+from agreements.snapshot import Snapshot
 from schemas.alerts.header import Alert
 from schemas.decisions import ClauseRef, Decision, Permit
 from schemas.ids import ParticipantId
 from tests.unit.agreements.builders import (
     DOH,
+    EVERYONE,
+    MAINE,
+    ME,
     MSP,
     NOW,
     NYSP,
     SQ,
+    VSP,
+    VT,
     Json,
     alert,
+    candidates,
     condition,
     document,
     following,
@@ -26,6 +34,8 @@ from tests.unit.agreements.builders import (
     info,
     ref,
     snapshot,
+    step,
+    verified,
 )
 
 
@@ -123,3 +133,21 @@ def test_a_lapsed_clause_copies_nothing() -> None:
     """Once the agreement is over, who was only told under it is told that it is over."""
     over = datetime(2027, 1, 1, tzinfo=UTC)
     assert codes(decided(alert(info()), TO_POLICE, now=over), NYSP, DOH) == [Code.EXPIRED, Code.EXPIRED]
+
+
+def test_who_is_not_bound_is_not_told() -> None:
+    """Neither before a jurisdiction accedes nor once it has withdrawn are its participants told of anything."""
+    clause = {**TO_POLICE, "obligations": [told(DOH, MAINE, VSP)]}
+    made = verified(document(clause, parties=["CA-QC", "US-NY", "US-VT"], accession=["US-ME"]))
+    book = Book.of([made])
+    joined = book.with_step(step("accession", ME, 1, of=made))
+    left = joined.with_step(step("withdrawal", VT, 2, of=made))
+    later = NOW + timedelta(minutes=5)
+    expected = (
+        (book, [Code.COPIED, Code.NOT_ACCEDED, Code.COPIED]),
+        (joined, [Code.COPIED, Code.COPIED, Code.COPIED]),
+        (left, [Code.COPIED, Code.COPIED, Code.ENDED]),
+    )
+    for after, found in expected:
+        decisions = decide(alert(info()), Snapshot.under(candidates(*EVERYONE), after), later, reached={})
+        assert codes({each.recipient: each for each in decisions}, DOH, MAINE, VSP) == found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 
@@ -131,3 +132,17 @@ def test_either_side_is_what_would_be_decided(which: Alert) -> None:
     for _ in range(2):
         parts.add(simulate([one], both, samples=5), samples=5)
     assert parts == found
+
+
+def test_what_was_withheld_from_whoever_asks_is_not_told_by_asking() -> None:
+    """Of an alert that it has not had all of, a party learns what a draft makes of the header, and nothing more."""
+    severe = condition("severity", "Severe")
+    withheld = {"obligation": "redact", "paths": ["/info/*/severity"]}
+    came = replace(past(alert(info(severity="Severe"))), known=False)
+    for clause in (grant("1.1", severe), grant("1.1", condition("severity", "Minor"))):
+        both = worlds(document(grant(obligations=[withheld])), draft=document(clause, version=2))
+        found = simulate([came], both, samples=5)
+        assert (found.alerts, found.unknown, found.changed, found.clauses, found.samples) == (0, 1, 0, {}, [])
+    both = worlds(document(grant()), draft=document(grant(obligations=[withheld]), version=2))
+    found = simulate([came], both, samples=5)
+    assert (found.alerts, found.unknown, found.changed, found.fields) == (1, 0, 1, {})

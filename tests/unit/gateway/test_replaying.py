@@ -12,19 +12,22 @@ import pytest
 from sqlalchemy import select, text, update
 from typer.testing import CliRunner, Result
 
+from agreements.steps import Step, StepKind, document_digest, read_step, sign_step
 from audit.tables import log_entries
 from gateway.clock import system_clock
 from gateway.replaying import NotReplayableError, Replay, replay
+from gateway.store.agreements import StepWriter
 from gateway.store.registry import StatementWriter
 from gateway.store.tables import alerts
 from lacolle.cli import application
 from lacolle.folder import read_jurisdictions
 from lacolle.samples import World
-from schemas.ids import AlertId, JurisdictionCode
+from schemas.ids import AgreementId, AlertId, JurisdictionCode
 from schemas.registry import read_statement
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import STATEMENT, read_compact, sign_compact
 from schemas.submission import read_submission
+from schemas.timestamps import utc_text
 from tests.unit.gateway.ground import SQ
 from tests.unit.gateway.sample_exchange import SampleExchange, open_sample
 
@@ -64,6 +67,22 @@ async def stop_receiving(exchange: SampleExchange, participant: str) -> None:
     await exchange.ledger.committer.submit(StatementWriter(exchange.registry), statement)
 
 
+async def suspend(exchange: SampleExchange, agreement: AgreementId) -> None:
+    """Have Québec's authority suspend an agreement, as this process takes it."""
+    (chapter,) = [each for name, each in exchange.registry.book.chapters.items() if name[0] == agreement]
+    stated = Step(
+        agreement=agreement,
+        version=chapter.life.version,
+        digest=document_digest(chapter.agreement.signed.payload),
+        step=StepKind.SUSPENSION,
+        party=JurisdictionCode("CA-QC"),
+        at=utc_text(system_clock()),
+    )
+    signed = sign_step(stated, exchange.world.authorities[stated.party])
+    made = read_step(signed, exchange.registry.jurisdictions)
+    await exchange.ledger.committer.submit(StepWriter(exchange.registry), made)
+
+
 async def test_a_decision_is_made_again(exchange: SampleExchange) -> None:
     """An alert and an update of its thread come to what the log says, from the inputs of which it has the digest."""
     first = await exchange.accept(identifier="R-1")
@@ -85,6 +104,14 @@ async def test_what_came_later_does_not_count(exchange: SampleExchange) -> None:
     )
     assert NYSP in {each.recipient for each in told.decisions}
     assert NYSP not in {each.recipient for each in told_after.decisions}
+
+
+async def test_what_this_process_was_told_counts_as_it_is_logged(exchange: SampleExchange) -> None:
+    """A step counts from the log's instant of it where it was taken too, so what rests on it is the same anew."""
+    for number, agreement in enumerate(("ca-qc.us-vt.law-enforcement", "ca-qc.us-me.law-enforcement")):
+        await suspend(exchange, AgreementId(agreement))
+        told = await replayed(exchange, await exchange.accept(identifier=f"R-{number}"))
+        assert (told.same_inputs, told.same_decisions) == (True, True)
 
 
 async def test_what_was_altered_shows(exchange: SampleExchange) -> None:

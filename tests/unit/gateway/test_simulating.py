@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from typer.testing import CliRunner, Result
 
 from agreements.simulation import Effect, Findings, Worlds
@@ -22,12 +22,22 @@ from gateway.simulating import simulate_past
 from gateway.store import history
 from gateway.store.history import Stretch, count_alerts
 from gateway.store.reader import Reader
+from gateway.store.tables import dispatches
+from gateway.store.terms import terms_text
 from lacolle.cli import application
 from lacolle.samples import SAMPLES, World
-from schemas.ids import JurisdictionCode, ParticipantId
+from schemas.decisions import ClauseRef, Terms, Treatment, Withholding
+from schemas.ids import AgreementId, JurisdictionCode, ParticipantId
 from tests.unit.gateway.ground import NYSP, SQ, VSP
 from tests.unit.gateway.sample_exchange import SampleExchange, open_sample
 
+SEVERITY = terms_text(
+    Terms(
+        withholdings=(
+            Withholding("/info/*/severity", Treatment.REDACT, "", ClauseRef(AgreementId("ca-qc.us-vt.test"), 1, "1")),
+        )
+    )
+)
 VERMONT = SAMPLES / "agreements" / "ca-qc.us-vt.law-enforcement.yaml"
 
 
@@ -44,7 +54,9 @@ def without_missing_persons() -> str:
     return re.sub(r"law-enforcement/missing-person/v1", "emergency-management/public-warning/v1", text)
 
 
-async def simulated(exchange: SampleExchange, *, reader: Reader | None = None) -> tuple[Findings, list[int]]:
+async def simulated(
+    exchange: SampleExchange, *, reader: Reader | None = None, counts: int | None = None
+) -> tuple[Findings, list[int]]:
     """Return what the draft would have done in the last hour, and what progress was told."""
     draft = read_agreement(without_missing_persons(), file="draft.yaml")
     registry, now = exchange.registry, system_clock()
@@ -53,7 +65,7 @@ async def simulated(exchange: SampleExchange, *, reader: Reader | None = None) -
     done: list[int] = []
     store = exchange.ledger.store
     found = await simulate_past(store, worlds, stretch, workers=1, progress=done.append)
-    assert await count_alerts(store, stretch) == found.alerts
+    assert await count_alerts(store, stretch) == (found.alerts if counts is None else counts)
     return found, done
 
 
@@ -94,6 +106,21 @@ async def test_a_reader_is_told_what_it_may_see(exchange: SampleExchange) -> Non
     assert (NYSP, Effect.SAME) in effects(sender)
     assert effects(recipient) == {(VSP, Effect.LOST): 1}
     assert stranger.alerts == 0
+
+
+@pytest.mark.parametrize(("changed", "unknown"), [({}, 0), ({"terms": SEVERITY}, 1), ({"state": "withheld"}, 1)])
+async def test_a_recipient_is_not_told_of_what_it_has_not_had(
+    exchange: SampleExchange, changed: dict[str, str | None], unknown: int
+) -> None:
+    """Of an alert of which its copy lacks something, or did not come, a draft is told of headers alone."""
+    await exchange.accept(identifier="S-1")
+    if changed:
+        async with exchange.ledger.store.writer.begin() as connection:
+            await connection.execute(update(dispatches).where(dispatches.c.recipient == VSP).values(changed))
+    recipient, done = await simulated(exchange, reader=Reader(VSP, JurisdictionCode("US-VT"), auditor=False), counts=1)
+    assert (recipient.unknown, recipient.alerts, done) == (unknown, 1 - unknown, [1])
+    sender, _ = await simulated(exchange, reader=Reader(SQ, JurisdictionCode("CA-QC"), auditor=False))
+    assert (sender.unknown, sender.alerts) == (0, 1)
 
 
 async def test_the_command_tells_it_in_tables_and_as_json(exchange: SampleExchange, tmp_path: Path) -> None:
