@@ -181,3 +181,31 @@ def test_an_alert_and_its_update_together(standing: ServerProcess, alert: dict[s
         assert isinstance(second, Accepted)
         assert (second.warnings, client.status(second.alert_id).thread) == ((), first.alert_id)
         assert client.send_batch([]) == []
+
+
+def test_consent_from_the_command(standing: ServerProcess, alert: dict[str, JsonValue]) -> None:
+    """Whoever is asked lists, shows and answers from a shell; the sender sees whose consent is awaited and given."""
+    source = {**alert, "sender": RECIPIENT}
+    passing = {**alert, "identifier": f"{alert['identifier']}-p"}
+    passing["references"] = [f"{RECIPIENT},{source['identifier']},{source['sent']}"]
+    with client_of(standing, RECIPIENT) as originator, client_of(standing, SENDER) as sender:
+        originator.send(source)
+        accepted = sender.send(passing)
+        (awaited,) = [each for recipient in accepted.recipients for each in recipient.awaits]
+        assert awaited.asked == RECIPIENT
+        assert sender.consent(awaited.consent_id).passes_on == (source["identifier"],)
+        environment = {
+            "LACOLLE_URL": standing.world.base_url,
+            "LACOLLE_PARTICIPANT": RECIPIENT,
+            "LACOLLE_KEY": str(standing.world.members[RECIPIENT].key_files[0]),
+        }
+        listed = lacolle("consent", "list", "--json", environment=environment)
+        assert awaited.consent_id in [each["consent_id"] for each in orjson.loads(listed.out)["consents"]]
+        shown = lacolle("consent", "show", awaited.consent_id, "--lang", "fr", environment=environment)
+        assert "au plus tard le" in shown.out
+        given = lacolle("consent", "give", awaited.consent_id, "--lang", "en", environment=environment)
+        assert (given.status, "Consent given" in given.out) == (0, True)
+        refused = lacolle("consent", "refuse", awaited.consent_id, "--lang", "fr", environment=environment)
+        assert (refused.status, "plus demandé" in refused.err) == (1, True)
+        (asked,) = [each for delivery in sender.status(accepted.alert_id).deliveries for each in delivery.consents]
+        assert (asked.state, originator.consent(awaited.consent_id).state) == ("given", "given")
