@@ -41,6 +41,18 @@ class Awaited(_Answer):
     deadline: str
 
 
+class _OfAnAlert(_Answer):
+    """What an alert is known by. ``received`` is RFC 3339, UTC."""
+
+    alert_id: AlertIdField
+    sender: ParticipantField
+    identifier: str
+    type: str
+    status: str
+    msgType: str  # noqa: N815 - CAP's name
+    received: str
+
+
 class Recipient(_Answer):
     """Whom an accepted alert goes to, and under which clause of which version of which agreement.
 
@@ -64,20 +76,13 @@ class AskedConsent(Awaited):
     signed: str | None = None
 
 
-class Question(AskedConsent):
+class Question(AskedConsent, _OfAnAlert):
     """A question of consent, with what it is about: this alert, as these bytes, for this recipient under this clause.
 
     ``passes_on`` are the identifiers of those alerts of whoever is asked that this one passes on.
     """
 
-    alert_id: AlertIdField
     digest: str
-    sender: ParticipantField
-    identifier: str
-    type: str
-    status: str
-    msgType: str  # noqa: N815 - CAP's name
-    received: str
     passes_on: tuple[str, ...] = ()
     recipient: ParticipantField
     agreement: str
@@ -187,17 +192,10 @@ class Delivery(_Answer):
     consents: tuple[AskedConsent, ...] = ()
 
 
-class Status(_Answer):
-    """What the exchange lets its reader see of an alert. Times are RFC 3339, UTC."""
+class Status(_OfAnAlert):
+    """What the exchange lets its reader see of an alert."""
 
-    alert_id: AlertIdField
     thread: AlertIdField
-    sender: ParticipantField
-    identifier: str
-    type: str
-    status: str
-    msgType: str  # noqa: N815 - CAP's name
-    received: str
     log_index: int
     state: str
     decisions: tuple[Decision, ...]
