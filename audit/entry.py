@@ -72,6 +72,7 @@ class Kind(StrEnum):
     EXPIRED = "expired"
     ACKNOWLEDGED = "acknowledged"
     ACKNOWLEDGEMENT_OVERDUE = "acknowledgement-overdue"
+    QUERIED = "queried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,12 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Acknowledgement not received in time",
         parties="the sender's and the recipient's",
         required="delivery_id recipient attempt deadline",
+    ),
+    Kind.QUERIED: _rule(
+        fr="Journal consulté par un vérificateur",
+        en="Log queried by an auditor",
+        parties="the auditor's, those that it asked about by name, and every party of what it was shown",
+        required="filters justification shown after",
     ),
 }
 """Every kind: who its parties are, and which members its ``content`` has."""

@@ -101,3 +101,23 @@ checkpoints: Final = Table(
     Column("note", Text, nullable=False),  # the signed note, as published
     Column("time", Text, nullable=False),  # when it was signed: for the operator, no signature covers it
 )
+
+log_segments: Final = Table(
+    "log_segments",
+    metadata,
+    Column("segment", LogIndex, primary_key=True, autoincrement=False),
+    Column("first_time", Text, nullable=False),  # the earliest and the latest time among its entries
+    Column("last_time", Text, nullable=False),
+)
+"""The index of the log grows by one segment for every so many entries (``audit.segments``); none ever changes."""
+
+log_postings: Final = Table(
+    "log_postings",
+    metadata,
+    Column("jurisdiction", Text, primary_key=True),
+    Column("term", Text, primary_key=True),
+    Column("segment", LogIndex, primary_key=True, autoincrement=False),
+    Column("offsets", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Which entries of a segment have a term, among those to which a jurisdiction is a party."""

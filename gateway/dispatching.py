@@ -1,4 +1,4 @@
-"""The relay role: publish what is due, record outcomes, watch deadlines, sign checkpoints.
+"""The relay role: publish what is due, record outcomes, watch deadlines, sign checkpoints, index the log.
 
 One process does so for a database. Each *term* of being the one is begun anew from the database: what an earlier term
 held in memory, windows and breakers, may have been overtaken by another process. A term that is lost stops where it
@@ -25,6 +25,7 @@ from gateway.clock import Clock
 from gateway.copies import Copies
 from gateway.deadlines import DeadlineWatch
 from gateway.errors import LogUnavailableError, StoreError
+from gateway.indexing import Indexer
 from gateway.lag import keep_measuring
 from gateway.leadership import Leadership, Term
 from gateway.ledger import Ledger
@@ -104,6 +105,7 @@ class Dispatching:
             on_settled=self._settled,
             tracing=at.tracing,
         )
+        self._indexer = Indexer(store=at.ledger.store, committer=committer)
         self._deadlines = DeadlineWatch(
             store=at.ledger.store,
             committer=committer,
@@ -128,7 +130,8 @@ class Dispatching:
             working = [tasks.create_task(self.relay.run()), tasks.create_task(self._outcomes.run())]
             at = self._at
             measuring = keep_measuring(self.relay, store=at.ledger.store, metrics=at.metrics, clock=at.clock)
-            watching = [tasks.create_task(task) for task in (self._deadlines.run(), self.checkpoints.run(), measuring)]
+            beside = (self._deadlines.run(), self.checkpoints.run(), self._indexer.run(), measuring)
+            watching = [tasks.create_task(task) for task in beside]
             if self._at.ledger.store.shared:
                 watching.append(tasks.create_task(self._follow()))
             await asyncio.wait(working)

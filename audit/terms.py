@@ -1,0 +1,87 @@
+"""What an entry can be found by: a few short terms, made from its content alone.
+
+===================  ==================================================================================================
+term                 of which entries
+===================  ==================================================================================================
+``*``                every one
+``kind:K``           those of a kind
+``with:J``           those to which a jurisdiction is a party
+``participant:P``    those in which a participant acts, sends, receives, is asked or is stated about
+``agreement:ID``     those about an agreement, whatever its version
+``clause:C``         those about a clause, ``id/version#clause``
+``type:T``           those about alerts of a type
+``alert:ID``         those about an alert
+``word:W``           acceptances whose identifier has this run of letters and digits, in lower case
+===================  ==================================================================================================
+
+Every filter of a query is one term, so an entry is found where it has all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from audit.entry import Kind
+
+EVERY: Final = "*"
+LONGEST_WORD: Final = 32
+_WORD: Final = re.compile(r"[0-9a-z]+")
+_PARTICIPANTS: Final = ("recipient", "participant", "by", "asked")
+
+
+def terms_of(entry: Mapping[str, Any], alert_type: str | None) -> frozenset[str]:
+    """Return the terms of an entry, read from its canonical bytes; ``alert_type`` is that of the alert it is about."""
+    return frozenset(_terms(entry, alert_type))
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Return the words of a text as terms have them, each once; one that is too long is cut."""
+    return tuple(dict.fromkeys(word[:LONGEST_WORD] for word in _WORD.findall(text.lower())))
+
+
+def read_whole(canonical: bytes) -> Mapping[str, Any]:
+    """Return an entry's members."""
+    whole: Mapping[str, Any] = orjson.loads(canonical)
+    return whole
+
+
+def _terms(entry: Mapping[str, Any], alert_type: str | None) -> Iterator[str]:
+    content: Mapping[str, Any] = entry["content"]
+    yield EVERY
+    yield f"kind:{entry['kind']}"
+    yield from (f"with:{each}" for each in entry["jurisdictions"])
+    if entry["alert_id"] is not None:
+        yield f"alert:{entry['alert_id']}"
+    if entry["agreement"] is not None:
+        yield f"agreement:{entry['agreement']}"
+    if alert_type is not None:
+        yield f"type:{alert_type}"
+    if entry["actor"] is not None:
+        yield f"participant:{entry['actor']}"
+    yield from _named(content)
+    if entry["kind"] == Kind.ACCEPTED:
+        yield from (f"word:{word}" for word in words_of(content["identifier"]))
+
+
+def _named(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the participants and clauses that a content names, those of its requests and denials too."""
+    for member in _PARTICIPANTS:
+        named = content.get(member)
+        names: Iterable[str] = named if isinstance(named, list) else [named] if isinstance(named, str) else ()
+        yield from (f"participant:{name}" for name in names if "." in name)
+    if "clause" in content:
+        yield from _clause(content["clause"])
+    for each in content.get("considered", ()):
+        yield from _clause(each["clause"])
+    for member in ("withheld", "requests"):
+        for each in content.get(member, ()):
+            yield from _named(each)
+
+
+def _clause(clause: str) -> Iterator[str]:
+    yield f"clause:{clause}"
+    yield f"agreement:{clause.partition('/')[0]}"

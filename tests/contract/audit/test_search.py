@@ -1,0 +1,223 @@
+"""Searching the log, over every database: what is found is what a reading of every entry finds, page by page."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from audit.entry import Draft, Kind, time_text
+from audit.log import open_batch
+from audit.search import Search, search
+from audit.segments import SEGMENT, build, describe, indexed, pack, unpack
+from audit.tables import log_postings
+from audit.terms import terms_of, words_of
+from schemas.ids import AgreementId, AlertId, JurisdictionCode, ParticipantId, home_of
+from schemas.signing.canonical import PlainValue
+
+START: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+SENDERS: Final = tuple(map(ParticipantId, ("ca-qc.sq", "ca-qc.msp", "us-ny.nysp")))
+RECIPIENTS: Final = tuple(map(ParticipantId, ("us-ny.nysp", "us-vt.vsp", "us-me.msp", "ca.rcmp")))
+TYPES: Final = ("law-enforcement/stolen-vehicle/v1", "public-health/outbreak/v1")
+
+
+def alert(chance: random.Random, number: int) -> list[Draft]:
+    """Return the entries of one alert: accepted, routed to some, delivered to some of these."""
+    sender, alert_id = chance.choice(SENDERS), AlertId(f"01890a5d-ac96-774b-bcce-{number:012x}")
+    chosen = [each for each in RECIPIENTS if each != sender and chance.random() < 0.4]
+    homes = (home_of(sender), *map(home_of, chosen))
+    content: dict[str, PlainValue] = {
+        "identifier": f"SQ-2026-{number:04d}",
+        "type": chance.choice(TYPES),
+        "digest": "sha-256:00",
+        "kid": "k:1",
+    }
+    drafts = [Draft(Kind.ACCEPTED, sender, homes, alert_id, None, content)]
+    for recipient in chosen:
+        parties, agreement = (home_of(sender), home_of(recipient)), AgreementId(f"a.{chance.randrange(3)}")
+        routed = {
+            "delivery_id": "d",
+            "recipient": recipient,
+            "lane": "urgent",
+            "clause": f"{agreement}/1#{chance.randrange(2)}",
+        }
+        drafts.append(Draft(Kind.ROUTED, sender, parties, alert_id, agreement, routed))
+        if chance.random() < 0.5:
+            taken = {"delivery_id": "d", "recipient": recipient, "attempt": 1, "detail": ""}
+            drafts.append(Draft(Kind.DELIVERED, recipient, parties, alert_id, agreement, taken))
+    return drafts
+
+
+async def write(engine: AsyncEngine, entries: int, *, seed: int = 7) -> None:
+    """Append at least so many entries, each transaction a few seconds after the last."""
+    chance, number, written, now = random.Random(seed), 0, 0, START  # noqa: S311 - the same log each time
+    while written < entries:
+        now += timedelta(seconds=chance.randrange(4))
+        async with engine.begin() as connection:
+            batch = await open_batch(connection, now=now, randomness=chance.randbytes)
+            for _ in range(chance.randrange(1, 40)):
+                drafts = alert(chance, number)
+                number, written = number + 1, written + len(drafts)
+                for draft in drafts:
+                    batch.append(draft)
+            await batch.write()
+
+
+async def segment_all(engine: AsyncEngine, size: int) -> None:
+    """Build every segment of the first ``size`` entries."""
+    async with engine.begin() as connection:
+        for segment in range(await indexed(connection) // SEGMENT, size // SEGMENT):
+            await build(connection, segment)
+
+
+async def pages(engine: AsyncEngine, wanted: Search, scope: str, size: int, limit: int) -> list[int]:
+    """Return what all pages of a search find, one after the other."""
+    found: list[int] = []
+    after = -1
+    while True:
+        async with engine.connect() as connection:
+            page = await search(
+                connection,
+                Search(wanted.terms, wanted.since, wanted.until, after),
+                scope=JurisdictionCode(scope),
+                size=size,
+                limit=limit,
+            )
+        found += page.indexes
+        if not page.more:
+            return found
+        assert len(page.indexes) == limit
+        after = page.indexes[-1]
+
+
+async def read_all(engine: AsyncEngine, wanted: Search, scope: str, size: int) -> list[int]:
+    """Return what a reading of every entry finds."""
+    async with engine.connect() as connection:
+        entries = await describe(connection, 0, size)
+    return [
+        each.index
+        for each in entries
+        if scope in each.jurisdictions and wanted.terms <= each.terms and wanted.is_met_by(each.time)
+    ]
+
+
+def questions(chance: random.Random, terms: Sequence[str], until: datetime) -> Iterable[Search]:
+    """Yield searches: none, one, two and three terms, with bounds in time and without."""
+    for count in (0, 1, 2, 3):
+        chosen = frozenset(chance.sample(terms, count))
+        yield Search(chosen)
+        first, last = sorted(START + (until - START) * chance.random() for _ in range(2))
+        yield Search(chosen, since=time_text(first))
+        yield Search(chosen, until=time_text(last))
+        yield Search(chosen, since=time_text(first), until=time_text(last))
+
+
+async def test_every_search_finds_what_reading_all_finds(engine: AsyncEngine) -> None:
+    """Whatever is asked, by whom, with what page size, and however far the index has come."""
+    entries = 2 * SEGMENT + 300
+    await write(engine, entries)
+    async with engine.connect() as connection:
+        described = await describe(connection, 0, entries)
+    terms = sorted({term for each in described for term in each.terms if not term.startswith("alert:")})
+    until = datetime.fromisoformat(described[-1].time)
+    chance = random.Random(11)  # noqa: S311 - the same questions each time
+    for built in (0, SEGMENT, entries):
+        await segment_all(engine, built)
+        for wanted in questions(chance, terms, until):
+            scope, limit = chance.choice(["CA-QC", "US-VT", "US-ME"]), chance.choice([1, 300, 700])
+            expected = await read_all(engine, wanted, scope, entries)
+            if limit == 1:
+                expected = expected[:20]
+                found = (await pages_of_one(engine, wanted, scope, entries))[:20]
+            else:
+                found = await pages(engine, wanted, scope, entries, limit)
+            assert found == expected, (wanted, scope, limit, built)
+
+
+async def pages_of_one(engine: AsyncEngine, wanted: Search, scope: str, size: int) -> list[int]:
+    """Return what the first twenty pages of one entry each find."""
+    found: list[int] = []
+    for _ in range(20):
+        after = found[-1] if found else -1
+        async with engine.connect() as connection:
+            page = await search(
+                connection,
+                Search(wanted.terms, wanted.since, wanted.until, after),
+                scope=JurisdictionCode(scope),
+                size=size,
+                limit=1,
+            )
+        found += page.indexes
+        if not page.more:
+            break
+    return found
+
+
+async def test_nothing_beyond_the_size_is_found(engine: AsyncEngine) -> None:
+    """A search of a smaller log, under an earlier checkpoint, is the same however much came after."""
+    await write(engine, SEGMENT + 200)
+    for size in (0, 1, 100, SEGMENT - 1, SEGMENT, SEGMENT + 3):
+        before = await pages(engine, Search(), "CA-QC", size, 400)
+        await segment_all(engine, SEGMENT)
+        assert (
+            await pages(engine, Search(), "CA-QC", size, 400)
+            == before
+            == await read_all(engine, Search(), "CA-QC", size)
+        )
+
+
+async def test_a_stranger_finds_nothing(engine: AsyncEngine) -> None:
+    """A jurisdiction that is a party to nothing has no posting and finds nothing, in the index and beyond it."""
+    await write(engine, SEGMENT + 50)
+    await segment_all(engine, SEGMENT)
+    assert await pages(engine, Search(), "FR", SEGMENT + 50, 50) == []
+    async with engine.connect() as connection:
+        assert (await connection.scalars(select(log_postings).where(log_postings.c.jurisdiction == "FR"))).all() == []
+
+
+@pytest.mark.parametrize("offsets", [(), (0,), (0, 1, 255, 256, 1023)])
+def test_offsets_come_back(offsets: tuple[int, ...]) -> None:
+    """Two bytes each, big-endian, whatever machine reads them."""
+    assert unpack(pack(offsets)) == offsets
+    assert pack((1,)) == b"\x00\x01"
+
+
+def test_what_an_entry_is_found_by() -> None:
+    """Participants, clauses and requests of the content are terms; words are of acceptances alone."""
+    entry = {
+        "kind": "consent-requested",
+        "jurisdictions": ["CA", "CA-QC"],
+        "alert_id": "x",
+        "agreement": "a.1",
+        "actor": "ca-qc.sq",
+        "content": {
+            "recipient": "us.fbi",
+            "clause": "a.1/2#3",
+            "requests": [{"asked": "ca.rcmp"}, {"asked": "CA"}],
+            "by": ["us-ny.nysp", "US-NY"],
+        },
+    }
+    assert terms_of(entry, "t/x/v1") == {
+        "*",
+        "kind:consent-requested",
+        "with:CA",
+        "with:CA-QC",
+        "alert:x",
+        "agreement:a.1",
+        "clause:a.1/2#3",
+        "type:t/x/v1",
+        *(f"participant:{name}" for name in ("ca-qc.sq", "us.fbi", "ca.rcmp", "us-ny.nysp")),
+    }
+    accepted = {**entry, "kind": "accepted", "agreement": None, "content": {"identifier": "SQ-2026/Été_77"}}
+    assert {term for term in terms_of(accepted, None) if term.startswith("word:")} == {
+        "word:sq",
+        "word:2026",
+        "word:t",
+        "word:77",
+    }
+    assert words_of("A" * 40) == ("a" * 32,)
