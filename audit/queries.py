@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +45,11 @@ async def entry_at(connection: AsyncConnection, index: int) -> LoggedEntry | Non
         return None
     found = await _entries(connection, _SELECT.where(log_entries.c.log_index == index))
     return found[0] if found else None
+
+
+async def entries_at(connection: AsyncConnection, indexes: Sequence[int]) -> tuple[LoggedEntry, ...]:
+    """Return some entries, in the log's order, whoever their parties are: which of them is the caller's to decide."""
+    return await _entries(connection, _SELECT.where(log_entries.c.log_index.in_(indexes)))
 
 
 async def _entries(connection: AsyncConnection, statement: Select[int, bytes, bytes, bytes]) -> tuple[LoggedEntry, ...]:

@@ -19,6 +19,7 @@ from gateway.http import (
     batch,
     consents,
     documents,
+    entries,
     health,
     log,
     problems,
@@ -86,7 +87,7 @@ def _create_api(services: Services, *, problem_base: str) -> FastAPI:
     api.state.services = services
     api.state.problem_base = problem_base
     problems.install(api)
-    for each in (alerts, batch, consents, auth, registry, agreements, simulation, log, health, documents):
+    for each in (alerts, batch, consents, auth, registry, agreements, simulation, log, entries, health, documents):
         api.include_router(each.router)
     api.openapi = cache(lambda: openapi_document(api))  # type: ignore[method-assign]  # as FastAPI would have it
     return api

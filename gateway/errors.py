@@ -170,6 +170,16 @@ class InvalidQueryError(GatewayError):
         self.reason = reason
 
 
+class JustificationRequiredError(GatewayError):
+    """Nobody asks the log without saying why. ``longest`` is in characters."""
+
+    name = "justification-required"
+
+    def __init__(self, longest: int) -> None:
+        super().__init__(f"a Justification of at most {longest} characters is needed")
+        self.longest = longest
+
+
 class StatementRefusedError(GatewayError):
     """The registry does not take this authority statement."""
 

@@ -13,6 +13,7 @@ from audit.note import LogSigner
 from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
 from gateway.app import Application
+from gateway.auditing import Auditing
 from gateway.authorities import Authorities
 from gateway.batches import BatchIntake
 from gateway.checks import HasLatest, database_check, log_check, signer_check
@@ -152,6 +153,12 @@ class Front:
                 limiter=RateLimiter(rate),
                 clock=around.clock,
                 on_routed=around.hints.routed,
+            ),
+            auditing=Auditing(
+                store=ledger.store,
+                committer=ledger.committer,
+                checkpoints=around.checkpoints,
+                limiter=RateLimiter(rate),
             ),
             enrolment=Enrolment(
                 registry=registry,

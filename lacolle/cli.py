@@ -6,6 +6,7 @@ import typer
 
 from lacolle.commands import (
     agreements,
+    audit,
     consents,
     consuming,
     database,
@@ -39,6 +40,7 @@ def application() -> typer.Typer:
         agreements,
         consents,
         decisions,
+        audit,
         logs,
         demonstration,
     ):

@@ -36,6 +36,10 @@ class UnexpectedAnswerError(LacolleError):
     """What answered does not speak as an exchange does; probably the address is another service's."""
 
 
+class EntryNotProvenError(LacolleError):
+    """An entry that the exchange showed is not under the checkpoint that it named, or that is not the log's."""
+
+
 class ReceiptNotTrustedError(LacolleError):
     """The exchange's answer carries a receipt that does not prove what it should.
 

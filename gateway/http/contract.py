@@ -63,6 +63,16 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
         (*_SIGNED, errors.NotFoundError, errors.AlertRefusedError, errors.RateLimitedError, *_STORED),
         signed="acknowledgement+jws",
     ),
+    ("get", "/v1/log/entries"): Terms(
+        (
+            errors.JustificationRequiredError,
+            errors.InvalidQueryError,
+            errors.NotFoundError,
+            errors.RateLimitedError,
+            *_STORED,
+        ),
+        scope=Scope.LOG_READ,
+    ),
     ("get", "/v1/consents"): Terms((errors.InvalidQueryError,), scope=_READ),
     ("get", "/v1/consents/{consent_id}"): Terms((errors.NotFoundError,), scope=_READ),
     ("post", "/v1/consents/{consent_id}"): Terms(

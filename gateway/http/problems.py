@@ -98,6 +98,13 @@ PROBLEMS: Final[dict[type[errors.GatewayError], Problem]] = {
     errors.InvalidQueryError: Problem(
         422, Bilingual(fr="Un paramètre de la requête n'est pas valide", en="A parameter is not valid")
     ),
+    errors.JustificationRequiredError: Problem(
+        400,
+        Bilingual(
+            fr="Il faut dire pourquoi le journal est consulté (en-tête Justification, un texte en UTF-8)",
+            en="Say why the log is asked (header Justification, one text in UTF-8)",
+        ),
+    ),
     errors.DraftRefusedError: Problem(
         422, Bilingual(fr="Ce projet d'entente ne peut être simulé", en="This draft agreement can't be simulated")
     ),
@@ -200,6 +207,8 @@ def _bounds(error: errors.GatewayError) -> dict[str, Any]:
     match error:
         case errors.BodyTooLargeError(limit=limit):
             return {"limit": limit}
+        case errors.JustificationRequiredError(longest=longest):
+            return {"limit": longest}
         case errors.MediaTypeError(expected=expected):
             return {"expected": ", ".join(expected)}
         case _:

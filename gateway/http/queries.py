@@ -20,7 +20,9 @@ def _spelled(value: object) -> object:
     return value
 
 
-Index = Annotated[int, Field(ge=0, le=_LIMIT), BeforeValidator(_spelled)]
+canonical_number: Final = BeforeValidator(_spelled)
+"""What makes a parameter one of these numbers, within whatever bounds."""
+Index = Annotated[int, Field(ge=0, le=_LIMIT), canonical_number]
 """A place in the log, from 0; in ASCII digits without sign, space, separator or leading zero."""
-Size = Annotated[int, Field(ge=1, le=_LIMIT), BeforeValidator(_spelled)]
+Size = Annotated[int, Field(ge=1, le=_LIMIT), canonical_number]
 """A number of entries, from 1; spelled as an ``Index`` is."""

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
+from gateway.auditing import Auditing
 from gateway.batches import BatchIntake
 from gateway.checks import HasLatest
 from gateway.clock import Clock
@@ -41,6 +42,7 @@ class Services:
     bodies: BodyBudget
     acknowledgements: Acknowledgements
     consents: Consents
+    auditing: Auditing
     enrolment: Enrolment
     treaties: Treaties
     simulations: Simulations

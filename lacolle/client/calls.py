@@ -39,13 +39,21 @@ def in_silence(_: Bilingual) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: ``path`` is below the base URL."""
+    """One request: ``path`` is below the base URL. Headers are ASCII, or bytes."""
 
     method: str
     path: str
     content: bytes | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | bytes] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def encoded(self) -> dict[bytes, bytes]:
+        """The headers as they are sent."""
+        return {
+            name.encode("ascii"): value if isinstance(value, bytes) else value.encode("ascii")
+            for name, value in self.headers.items()
+        }
 
 
 class Caller:
@@ -103,7 +111,7 @@ class Caller:
     def _attempt(self, call: Call) -> httpx2.Response | httpx2.TransportError:
         try:
             return self._http.request(
-                call.method, call.path, content=call.content, headers=dict(call.headers), params=dict(call.parameters)
+                call.method, call.path, content=call.content, headers=call.encoded, params=dict(call.parameters)
             )
         except httpx2.TransportError as error:
             return error

@@ -10,6 +10,7 @@ from typing import Final, Self, TypeVar
 import httpx2
 from pydantic import BaseModel
 
+from audit.note import Verifier
 from lacolle.client.answers import (
     Accepted,
     AcceptedAnswer,
@@ -36,7 +37,9 @@ from lacolle.client.documents import (
     signed_consent,
     update_of,
 )
+from lacolle.client.entries import EntryPage, require_proven
 from lacolle.client.problems import problem_in
+from lacolle.client.reading import BearerReader
 from lacolle.client.submissions import SubmissionForm, document_in, media_type_of, signed_submission
 from lacolle.client.surroundings import MACHINE, Surroundings
 from lacolle.client.tokens import Tokens
@@ -52,6 +55,7 @@ from schemas.signing.keys import PublicKey, SigningKey
 _JOSE: Final = {"Content-Type": "application/jose"}
 _JOSE_SEQUENCE: Final = {"Content-Type": MEDIA_TYPE}
 _READ_SCOPE: Final = "alerts:read"
+_LOG_SCOPE: Final = "log:read"
 _REPLAYED: Final = 200
 
 A = TypeVar("A", bound=BaseModel)
@@ -109,13 +113,19 @@ class Client:
             on_wait=on_wait,
         )
         self._exchange_keys = ExchangeKeys(self._caller, file=None if exchange_keys is None else Path(exchange_keys))
-        self._tokens = Tokens(
-            self._caller,
-            participant=self.participant,
-            key=self._key,
-            issuer=issuer or self._caller.base_url,
-            scope=_READ_SCOPE,
-            surroundings=surroundings,
+        self._alerts, self._log = (
+            BearerReader(
+                self._caller,
+                Tokens(
+                    self._caller,
+                    participant=self.participant,
+                    key=self._key,
+                    issuer=issuer or self._caller.base_url,
+                    scope=scope,
+                    surroundings=surroundings,
+                ),
+            )
+            for scope in (_READ_SCOPE, _LOG_SCOPE)
         )
 
     def sign(self, alert: AlertDocument, *, unchecked: bool = False) -> bytes:
@@ -291,6 +301,29 @@ class Client:
         call = Call("POST", f"/v1/consents/{question.consent_id}", content=signed, headers=_JOSE)
         return read_answer(self._caller.answer(lambda: call), ConsentAnswered)
 
+    def log_entries(
+        self,
+        filters: Mapping[str, str],
+        *,
+        justification: str,
+        after: int | None = None,
+        limit: int | None = None,
+        log_key: str | None = None,
+    ) -> EntryPage:
+        """Return entries of the log that have all that ``filters`` ask for, as an auditor: each is proven.
+
+        The filters are the wire contract's: ``kind``, ``jurisdiction``, ``participant``, ``agreement``, ``clause``,
+        ``alert_id``, ``type``, ``text``, ``from``, ``until``. ``justification`` becomes part of the log. With
+        ``log_key``, the log's verifier key, the checkpoint must be the log's own. Raises ``EntryNotProvenError``, what
+        ``Verifier.from_vkey`` raises, and what every call raises.
+        """
+        verifier = None if log_key is None else Verifier.from_vkey(log_key)
+        bounds = {name: str(value) for name, value in (("after", after), ("limit", limit)) if value is not None}
+        said = {"Justification": justification.encode()}
+        page = self._log.read("/v1/log/entries", EntryPage, parameters={**filters, **bounds}, headers=said)
+        require_proven(page, verifier)
+        return page
+
     def close(self) -> None:
         """Release every connection. Idempotent."""
         self._caller.close()
@@ -307,19 +340,7 @@ class Client:
         return alert if isinstance(alert, bytes) else self.sign(alert)
 
     def _read(self, path: str, parameters: Mapping[str, str], model: type[A]) -> A:
-        token = self._tokens.token()
-        try:
-            return read_answer(self._get(path, parameters, token), model)
-        except ProblemError as error:
-            if error.name != "token-refused":
-                raise
-        # the exchange may have been restarted with another key since it gave the token
-        self._tokens.forget(token)
-        return read_answer(self._get(path, parameters, self._tokens.token()), model)
-
-    def _get(self, path: str, parameters: Mapping[str, str], token: str) -> httpx2.Response:
-        headers = {"Authorization": f"Bearer {token}"}
-        return self._caller.answer(lambda: Call("GET", path, headers=headers, parameters=parameters))
+        return self._alerts.read(path, model, parameters=parameters)
 
 
 def _posted(path: str, submission: bytes) -> Call:

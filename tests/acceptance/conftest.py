@@ -35,6 +35,7 @@ ON_BOTH: Final = (
     "test_batch",
     "test_consents",
     "test_decisions",
+    "test_entries",
     "test_log",
     "test_malformed",
     "test_preview",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,15 +10,19 @@ from pathlib import Path
 import orjson
 import pytest
 
+from audit.note import LogSigner
 from lacolle import Client
 from lacolle.client import Accepted
 from lacolle.client.documents import cap_time
 from lacolle.errors import ProblemError
+from lacolle.keyfiles import load_key_file
+from lacolle.samples import WorldOptions
 from schemas.ids import KeyId, ParticipantId
 from schemas.signing.keys import SigningKey
 from schemas.signing.strict_json import JsonValue
 from tests.acceptance.commands import lacolle
 from tests.acceptance.conftest import ServerProcess
+from tests.patience import GIVES_UP_AFTER
 
 SENDER, RECIPIENT = ParticipantId("ca-qc.sq"), ParticipantId("us-ny.nysp")
 
@@ -209,3 +214,34 @@ def test_consent_from_the_command(standing: ServerProcess, alert: dict[str, Json
         assert (refused.status, "plus demandé" in refused.err) == (1, True)
         (asked,) = [each for delivery in sender.status(accepted.alert_id).deliveries for each in delivery.consents]
         assert (asked.state, originator.consent(awaited.consent_id).state) == ("given", "given")
+
+
+def test_an_auditor_s_query_from_the_command(standing: ServerProcess, alert: dict[str, JsonValue]) -> None:
+    """An auditor finds an alert's entries from a shell, each proven under the log's own key, and sees that it asked."""
+    with client_of(standing, SENDER) as sender:
+        accepted = sender.send(alert)
+    folder = standing.world.folder
+    log_key = LogSigner(WorldOptions().origin, load_key_file(folder / "keys" / "log.jwk")).vkey
+    auditor = ParticipantId("ca-qc.cai")
+    environment = {
+        "LACOLLE_URL": standing.world.base_url,
+        "LACOLLE_PARTICIPANT": auditor,
+        "LACOLLE_KEY": str(standing.world.members[auditor].key_files[0]),
+        "LACOLLE_JUSTIFICATION": "Plainte 2026-7, accès à l'information",
+        "LACOLLE_LOG_KEY": log_key,
+    }
+    told = {"entries": list[JsonValue]()}
+    until = time.monotonic() + GIVES_UP_AFTER
+    while not told["entries"] and time.monotonic() < until:  # a checkpoint covers it within a second
+        asked = lacolle("audit", "query", "--alert", accepted.alert_id, "--json", environment=environment)
+        assert asked.status == 0, asked.err
+        told = orjson.loads(asked.out)
+    first = told["entries"][0]
+    assert isinstance(first, dict)
+    assert first["index"] == accepted.log_index
+    shown = lacolle("audit", "show", str(accepted.log_index), "--lang", "fr", environment=environment)
+    assert "Alerte acceptée" in shown.out
+    table = lacolle("audit", "query", "--kind", "queried", "--lang", "en", environment=environment)
+    assert "Log queried" in table.out
+    other = {**environment, "LACOLLE_LOG_KEY": log_key.replace("+", "x+", 1)}
+    assert lacolle("audit", "query", "--alert", accepted.alert_id, environment=other).status == 1

@@ -36,6 +36,7 @@ ANY_ERROR: tuple[errors.GatewayError, ...] = (
     errors.StatementRefusedError(REASON),
     errors.AgreementRefusedError(REASON),
     errors.ConsentClosedError(),
+    errors.JustificationRequiredError(500),
     errors.UnsoundAgreementError((("/valid/until", REASON),)),
     errors.DraftRefusedError(REASON),
     errors.SimulationBusyError(),

@@ -1,0 +1,105 @@
+"""Auditors' questions to the log: answered from what a checkpoint covers, and logged before they are answered.
+
+Whoever asks sees what its jurisdiction is a party to and nothing else. What it is shown, and why it says that it asked,
+becomes an entry that its own jurisdiction and the parties of what it was shown can read in turn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from audit.checkpoints import Checkpoint
+from audit.entry import Draft, Kind
+from audit.proofs import inclusion
+from audit.queries import LoggedEntry, entries_at
+from audit.search import Found, search
+from audit.terms import read_whole
+from gateway.asked import Asked
+from gateway.checks import HasLatest
+from gateway.errors import NotFoundError
+from gateway.ratelimit import RateLimiter
+from gateway.store.committer import Committer
+from gateway.store.engine import Store
+from gateway.store.entries import EntryWriter
+from gateway.store.reader import Reader
+from schemas.ids import JurisdictionCode
+
+MOST: Final = 200
+"""Entries that one answer holds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An entry with the proof that it is under the answer's checkpoint, nearest sibling first."""
+
+    entry: LoggedEntry
+    proof: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found under a checkpoint; ``following`` is where the next page begins, None where there is none.
+
+    ``log_index`` is the entry that says that this was asked.
+    """
+
+    checkpoint: Checkpoint
+    shown: tuple[Shown, ...]
+    following: int | None
+    log_index: int
+
+
+class Auditing:
+    """The use case of ``GET /v1/log/entries``."""
+
+    def __init__(self, *, store: Store, committer: Committer, checkpoints: HasLatest, limiter: RateLimiter) -> None:
+        self._store = store
+        self._committer = committer
+        self._checkpoints = checkpoints
+        self._limiter = limiter
+        self._entries = EntryWriter()
+
+    async def answer(self, reader: Reader, asked: Asked, *, limit: int, justification: str) -> Answer:
+        """Return the entries that an auditor asks for, ``limit`` at most, once the question is in the log.
+
+        Raises ``RateLimitedError``, ``LogUnavailableError``, and ``NotFoundError`` before the first checkpoint.
+        """
+        self._limiter.take(reader.participant, now=time.monotonic())
+        checkpoint = self._checkpoints.latest
+        if checkpoint is None:
+            raise NotFoundError
+        async with self._store.reading() as connection:
+            found = await search(connection, asked.search, scope=reader.jurisdiction, size=checkpoint.size, limit=limit)
+            entries = await entries_at(connection, found.indexes)
+            shown = tuple(
+                [Shown(entry, await inclusion(connection, entry.index, checkpoint.size)) for entry in entries]
+            )
+        question = _question(reader, asked, entries, justification)
+        log_index = await self._committer.submit(self._entries, question)
+        return Answer(checkpoint, shown, _following(found), log_index)
+
+
+def _following(found: Found) -> int | None:
+    return found.indexes[-1] if found.more else None
+
+
+def _question(reader: Reader, asked: Asked, entries: Sequence[LoggedEntry], justification: str) -> Draft:
+    parties: set[JurisdictionCode] = {reader.jurisdiction, *asked.about}
+    for entry in entries:
+        parties.update(read_whole(entry.canonical)["jurisdictions"])
+    return Draft(
+        kind=Kind.QUERIED,
+        actor=reader.participant,
+        jurisdictions=tuple(parties),
+        alert_id=None,
+        agreement=None,
+        content={
+            "filters": dict(asked.filters),
+            "justification": justification,
+            "after": asked.search.after,
+            "shown": [entry.index for entry in entries],
+        },
+    )
