@@ -21,13 +21,13 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
-from benchmarks import deciding, log_verification, roles, simulating
+from benchmarks import deciding, log_verification, roles, searching, simulating
 from benchmarks.compared import on_postgres, on_sqlite
 from benchmarks.delivering import deliveries
 from benchmarks.engines import Kafka, Postgres, running_kafka, running_postgres
 from benchmarks.intake import batches
 from benchmarks.process import ServerDiedError
-from benchmarks.report import circumstances, decided, show, simulated, verified
+from benchmarks.report import circumstances, decided, searched, show, simulated, verified
 from benchmarks.stage import Figures, MeasurementError, Scale, Seen, Stage
 from benchmarks.urgent import urgent_lane
 from lacolle.errors import LacolleError
@@ -69,6 +69,7 @@ PARTS = (
     "latency",
     "urgent",
     "log",
+    "search",
     "decide",
     "simulate",
 )
@@ -136,6 +137,7 @@ class Run:
             "delivery": self._delivery,
             "batch": self._batch,
             "log": self._log,
+            "search": self._search,
             "decide": self._decide,
             "simulate": self._simulate,
         }[name]()
@@ -164,6 +166,10 @@ class Run:
     def _log(self) -> Seen:
         self.stage.say(f"verifying a log of {self.stage.scale.log_entries:,} entries")
         return verified(log_verification.measure(entries=self.stage.scale.log_entries))
+
+    def _search(self) -> Seen:
+        self.stage.say(f"searching a log of {self.stage.scale.log_entries:,} entries")
+        return searched(searching.measure(entries=self.stage.scale.log_entries))
 
     def _decide(self) -> Seen:
         self.stage.say(f"deciding among up to {deciding.SIZES[-1]:,} agreements")

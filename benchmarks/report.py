@@ -19,6 +19,7 @@ from rich.console import Console
 
 from benchmarks.deciding import GRANTS, JURISDICTIONS, PARTICIPANTS, Deciding
 from benchmarks.log_verification import Verification
+from benchmarks.searching import Searching
 from benchmarks.simulating import Simulation
 from benchmarks.stage import Figures, Seen
 
@@ -58,6 +59,27 @@ def verified(verification: Verification) -> Seen:
         f"{verification.peak_mb:.0f} MiB; {verification.stolen_share:.0%} stolen"
     )
     return Seen(figures, (line,))
+
+
+def searched(searching: Searching) -> Seen:
+    """Return how long auditors' pages and proofs took, and what the index costs."""
+    figures: Figures = {
+        "search_entries": searching.entries,
+        "search_index_entries_per_s": round(searching.entries / searching.index_seconds),
+        "search_index_bytes_per_entry": round(searching.index_bytes, 1),
+        "search_bytes_per_entry": round(searching.entry_bytes, 1),
+        "search_proof_p99_ms": round(searching.proof[1], 2),
+        "search_page_p99_ms": round(max(p99 for _, p99 in searching.pages.values()), 2),
+        "search_peak_mb": round(searching.peak_mb, 1),
+        "search_stolen_share": round(searching.stolen_share, 2),
+    }
+    cost = f"{searching.index_bytes:.0f} of {searching.entry_bytes:.0f} bytes an entry"
+    indexed = f"indexed at {figures['search_index_entries_per_s']:,} entries/s, {cost}"
+    stolen = f"{searching.stolen_share:.0%} stolen"
+    lines = [f"Log of {searching.entries:,} entries searched, pages of fifty; {indexed}; {stolen}:"]
+    lines += [f"  {name}: p50 {p50:.1f} ms, p99 {p99:.1f}" for name, (p50, p99) in searching.pages.items()]
+    lines.append(f"  a proof of inclusion: p50 {searching.proof[0]:.1f} ms, p99 {searching.proof[1]:.1f}")
+    return Seen(figures, tuple(lines))
 
 
 def decided(measured: Sequence[Deciding]) -> Seen:
