@@ -39,6 +39,7 @@ from schemas.signing.jws import ALERT, sign_compact
 from schemas.signing.keys import SigningKey
 from schemas.withholding.copies import CopyForm
 from tests.acceptance.alerts import stolen_vehicle
+from tests.acceptance.commands import lacolle
 from tests.contract.bus.kafka_records import bus_of
 from tests.servers.guarded import GuardedKafka
 from tests.servers.kafka import settings_for
@@ -371,11 +372,9 @@ async def test_the_command_shows_each_alert(
     shown_once = ""
     async with asyncio.timeout(PATIENCE):
         while second not in shown_once:  # what other tests sent may come before it
-            done = await asyncio.to_thread(
-                subprocess.run, [*command, "--once", "--lang", "fr"], capture_output=True, text=True, timeout=PATIENCE
-            )
-            assert done.returncode in {0, 1}, done.stderr  # 1 for the same reason
-            shown_once = done.stdout
+            done = await asyncio.to_thread(lacolle, "consume", *options, "--once", "--lang", "fr")
+            assert done.status in {0, 1}, done.err  # 1 for the same reason
+            shown_once = done.out
             assert first not in shown_once
             assert "signature de l'expéditeur vérifiée" in shown_once
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import orjson
 import pytest
 
 from lacolle.local.kafka_jars import KafkaJars
+from tests.acceptance.commands import lacolle
 
 WITHIN: Final = 240.0
 SUMMARY: Final = {
@@ -32,9 +32,13 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-def _up(*options: str, folder: Path, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "lacolle", "up", "--json", "--lang", "en", "--dir", str(folder), *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment or {**os.environ})
+def _words(folder: Path, *options: str) -> list[str]:
+    return ["up", "--json", "--lang", "en", "--dir", str(folder), *options]
+
+
+def _up(*options: str, folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "lacolle", *_words(folder, *options)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def _left(folder: Path) -> list[str]:
@@ -97,12 +101,9 @@ def test_a_stop_ends_all_of_it(folder: Path) -> None:
 @pytest.mark.parametrize(("language", "expected"), [("en", "Apache Kafka needs Java"), ("fr", "Apache Kafka demande")])
 def test_without_java_it_says_what_to_install(folder: Path, language: str, expected: str) -> None:
     """Where Java is missing, one line in the reader's language says so, and nothing was started."""
-    environment = {**os.environ, "PATH": str(folder / "nothing")}
-    process = _up("--lang", language, folder=folder / "up", environment=environment)
-    out, err = process.communicate(timeout=WITHIN)
-    lines = err.decode().splitlines()
-    assert process.returncode == 1
-    assert out == b""
+    ran = lacolle(*_words(folder / "up", "--lang", language), environment={"PATH": str(folder / "nothing")})
+    lines = ran.err.splitlines()
+    assert (ran.status, ran.out) == (1, "")
     assert len(lines) == 1
     assert lines[0].startswith(expected)
     assert _left(folder) == []

@@ -195,7 +195,7 @@ def effects(found: tuple[Difference, ...]) -> set[Effect]:
     return {each.effect for each in found}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(changes(), st.lists(alerts(), min_size=1, max_size=6))
 def test_what_is_not_told_does_not_happen(versions: tuple[Json, Json], of: list[Alert]) -> None:
     """Where nothing more is said to pass, no alert reaches anybody new; where nothing is looser, none is bound by less.

@@ -23,7 +23,8 @@ async def told_to_stop(there: Standing, beginning: bytes, drop: bytes = b"") -> 
     """Yield a connection that was begun on before the stop, and goes on slowly."""
     reader, writer = await there.connect()
     writer.write(beginning)
-    while not there.server.connections or len(there.app.scopes) < beginning.count(b"\r\n\r\n"):  # noqa: ASYNC110 - nothing tells
+    whole = beginning.count(b"\r\n\r\n")
+    while len(there.app.scopes) < whole or not (whole or there.server.connections):  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
     there.server.should_exit = True
