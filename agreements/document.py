@@ -26,7 +26,7 @@ from agreements.conditions import Condition
 from agreements.conditions.area import AreaCondition, Region
 from agreements.lists import some, some_once, two_or_more
 from agreements.obligations import ConsentByObligation, CopyToObligation, Obligation
-from agreements.prose import Prose
+from agreements.prose import HIDDEN, Prose
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
 from schemas.fields import Part, TypePattern
@@ -116,7 +116,9 @@ class Contact(Part):
 
     party: JurisdictionField
     office: Text
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)] | None = None
+    email: Annotated[str, StringConstraints(pattern=rf"^[^@\s{HIDDEN}]+@[^@\s{HIDDEN}]+$", max_length=254)] | None = (
+        None
+    )
 
 
 class Grant(Part):

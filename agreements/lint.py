@@ -1,10 +1,11 @@
 """What is wrong with an agreement as it is written, and what is odd about it, line by line.
 
 An *error* makes the document void here, and it is not to be signed: it is no agreement, it names a jurisdiction or a
-participant that the exchange does not know, it is over already, a clause can let nothing through, or withholds what the
-types that it names do not have. A *warning* is for whoever signs: clauses that repeat, shadow or overlap each other, or
-differ in how they treat one alert; a type that no alert has, a class that no type has, a clause that nobody can use
-today, a region that no clause names; a party that has not signed, or that nobody answers for.
+participant that the exchange does not know, it is over already, a passage of it is blank, a clause can let nothing
+through, or withholds what the types that it names do not have. A *warning* is for whoever signs: clauses that repeat,
+shadow or overlap each other, or differ in how they treat one alert; a type that no alert has, a class that no type has,
+a clause that nobody can use today, a region that no clause names; a party that has not signed, or that nobody answers
+for.
 """
 
 from __future__ import annotations
@@ -95,6 +96,7 @@ def _remarks(
             yield ("parties", index), "error", words.UNKNOWN_PARTY
     if document.valid.end <= now:
         yield ("valid", "until"), "error", words.OVER
+    yield from _left_blank(document)
     if signed is not None:
         yield from _still_missing(document, signed)
     yield from _unused_regions(document)
@@ -105,6 +107,20 @@ def _remarks(
         yield from clause_lint.contradictions(path, grant, document.regions)
         yield from clause_lint.withheld_nowhere(path, grant)
         yield from clause_lint.beside(path, grant, document.grants[:index], document.regions)
+
+
+def _left_blank(document: Agreement) -> Iterator[Remark]:
+    """Yield the passages that say nothing, such as those of a new draft."""
+    passages = {
+        "title": document.title,
+        "purpose": document.purpose,
+        "legal_basis": document.legal_basis,
+        "privacy_assessment": document.privacy_assessment,
+    }
+    for name, passage in passages.items():
+        for language, text in (("fr", passage.fr), ("en", passage.en)):
+            if not any(map(str.isalnum, text)):
+                yield (name, language), "error", words.BLANK
 
 
 def _still_missing(document: Agreement, signed: Collection[JurisdictionCode]) -> Iterator[Remark]:

@@ -15,6 +15,10 @@ UNKNOWN_PARTICIPANT: Final = Bilingual(
     fr="Cette plateforme ne connaît pas ce participant.", en="This exchange does not know this participant."
 )
 OVER: Final = Bilingual(fr="Cette entente a déjà pris fin.", en="This agreement is over already.")
+BLANK: Final = Bilingual(
+    fr="Ce passage ne dit rien encore : les parties le signeraient ainsi.",
+    en="This passage says nothing yet: the parties would sign it so.",
+)
 NO_CONTACT: Final = Bilingual(
     fr="Cette partie n'a désigné aucun répondant.", en="This party has named nobody to answer for the agreement."
 )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Row
@@ -19,9 +19,9 @@ from sqlalchemy import Row
 from bus.contract import BusUnavailableError, Publisher, Record
 from bus.events import write_outcome, write_parcel
 from gateway.clock import Clock
-from gateway.copies import Copies, NoCopyError, whole
+from gateway.copies import Copies, Copy, NoCopyError, whole
 from gateway.store.dispatches import Route
-from gateway.store.terms import read_terms
+from gateway.store.terms import UnreadableTermsError, read_terms
 from schemas.decisions import ClauseRef, Lane, Terms
 from schemas.ids import AgreementId, AlertId, AlertType, DeliveryId, ParticipantId
 from schemas.parcels import OutcomeReport, Parcel, Refused
@@ -32,10 +32,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A parcel that holds the submission as received, and the terms on which its recipient gets it."""
+    """A parcel that holds the submission as received, and the terms on which its recipient gets it.
+
+    Of a dispatch whose terms can't be read, ``terms`` is None: nobody knows what must be withheld.
+    """
 
     parcel: Parcel
-    terms: Terms
+    terms: Terms | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,7 @@ class ParcelPublisher:
 
     async def publish(self, outgoing: Sequence[Outgoing]) -> Sequence[bool]:
         """Publish each recipient's copy, and say of each whether the bus took it."""
-        copied = [
-            await asyncio.to_thread(self._copied, each) if each.terms.withholdings else each.parcel for each in outgoing
-        ]
+        copied = [each.parcel if _is_whole(each) else await asyncio.to_thread(self._copied, each) for each in outgoing]
         with ExitStack() as spans:
             return await self._taken([self._record(each, spans) for each in copied])
 
@@ -82,7 +83,7 @@ class ParcelPublisher:
 
         Nobody may hand it over from ``until`` on, when its agreement is no longer valid.
         """
-        copy, terms = whole(row.submission), read_terms(row.terms)
+        copy, terms = whole(row.submission), _terms_of(row)
         parcel = Parcel(
             delivery_id=DeliveryId(row.delivery_id),
             alert_id=AlertId(row.alert_id),
@@ -95,7 +96,7 @@ class ParcelPublisher:
             attempt=row.attempts + 1,
             sent_at=datetime.fromtimestamp(row.received_ms / 1000, tz=UTC),
             deadline=min(datetime.fromtimestamp(row.deadline_ms / 1000, tz=UTC), until),
-            exercise=terms.exercise or row.status != "Actual",
+            exercise=row.status != "Actual" or (terms is not None and terms.exercise),
             content_type=copy.content_type,
             data_schema=f"{self._data_schema_base}/{row.type}",
             traceparent=row.traceparent or fresh_traceparent(AlertId(row.alert_id), DeliveryId(row.delivery_id)),
@@ -107,9 +108,7 @@ class ParcelPublisher:
         """Return the parcel with its recipient's copy; the report that there is none where none can be made."""
         parcel = outgoing.parcel
         try:
-            copy = self._copies.of(
-                parcel.body, alert_id=parcel.alert_id, alert_type=parcel.alert_type, terms=outgoing.terms
-            )
+            copy = self._copy(parcel, outgoing.terms)
         except NoCopyError as error:
             log.critical("no_copy", delivery_id=parcel.delivery_id, participant=parcel.recipient)
             return OutcomeReport(
@@ -122,6 +121,11 @@ class ParcelPublisher:
                 traceparent=parcel.traceparent,
             )
         return replace(parcel, content_type=copy.content_type, body=copy.body, manifest=copy.manifest)
+
+    def _copy(self, parcel: Parcel, terms: Terms | None) -> Copy:
+        if terms is None:
+            raise NoCopyError(_NO_TERMS)
+        return self._copies.of(parcel.body, alert_id=parcel.alert_id, alert_type=parcel.alert_type, terms=terms)
 
     def _record(self, message: Parcel | OutcomeReport, spans: ExitStack) -> Record:
         if isinstance(message, OutcomeReport):
@@ -142,3 +146,17 @@ class ParcelPublisher:
             alone = await asyncio.gather(*(self._taken([record]) for record in records))
             return [taken for each in alone for taken in each]
         return [True] * len(records)
+
+
+def _is_whole(outgoing: Outgoing) -> bool:
+    return outgoing.terms is not None and not outgoing.terms.withholdings
+
+
+def _terms_of(row: Row[Any]) -> Terms | None:
+    try:
+        return read_terms(row.terms)
+    except UnreadableTermsError:
+        return None
+
+
+_NO_TERMS: Final = "copy: terms cannot be read"

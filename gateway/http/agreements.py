@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -20,9 +22,10 @@ from gateway.http.answers import json_answer
 from gateway.http.auth import bearer
 from gateway.http.bodies import read_body
 from gateway.http.services import services
-from gateway.store.agreed import read_history, read_proposals
+from gateway.store.agreed import StoredProposal, read_history, read_proposals
 from gateway.tokens import Scope
 from schemas.ids import AgreementId, JurisdictionCode
+from schemas.registry import Jurisdiction
 from schemas.signing.jws import AGREEMENT, MalformedJwsError, join_signatures
 
 router = APIRouter(prefix="/v1/agreements", tags=["agreements"])
@@ -152,14 +155,19 @@ async def _proposals(request: Request, home: JurisdictionCode) -> list[SignedAgr
     async with used.store.reading() as connection:
         stored = await read_proposals(connection)
     complete = used.registry.book.chapters
+    sound = await asyncio.to_thread(_sound, stored, used.registry.jurisdictions)
+    return [
+        each for each in sound if _concerns(each, home) and (each.document.id, each.document.version) not in complete
+    ]
+
+
+def _sound(
+    stored: Sequence[StoredProposal], jurisdictions: Mapping[JurisdictionCode, Jurisdiction]
+) -> list[SignedAgreement]:
     found = []
     for each in stored:
-        try:
-            signed = read_signed(join_signatures(each.compacts), used.registry.jurisdictions)
-        except (UntrustedAgreementError, MalformedJwsError):
-            continue
-        if _concerns(signed, home) and (signed.document.id, signed.document.version) not in complete:
-            found.append(signed)
+        with suppress(UntrustedAgreementError, MalformedJwsError):
+            found.append(read_signed(join_signatures(each.compacts), jurisdictions))
     return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -46,7 +47,7 @@ async def simulate(request: Request, since: Instant = "", until: Instant = "") -
     first = _instant(since)
     end = use.clock() if not until else _instant(until)
     _, body = await read_either(request.scope, request.receive, media_types=(JSON, YAML), limit=DRAFT_LIMIT)
-    draft = _read(body)
+    draft = await asyncio.to_thread(_read, body)
     if participant.jurisdiction not in draft.parties:
         raise NotPermittedError(_NO_PARTY)
     found = await use.simulations.run(draft, Stretch(first, end, reader_of(participant)))
@@ -67,11 +68,11 @@ def _read(body: bytes) -> Agreement:
 def _instant(text: str) -> datetime:
     try:
         read = datetime.fromisoformat(text)
-    except ValueError as error:
+        if read.tzinfo is not None:
+            return read.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the first and the last hours of all years may have no name in UTC
         raise InvalidQueryError(_NO_INSTANT) from error
-    if read.tzinfo is None:
-        raise InvalidQueryError(_NO_INSTANT)
-    return read
+    raise InvalidQueryError(_NO_INSTANT)
 
 
 _MOST_FAULTS: Final = 20

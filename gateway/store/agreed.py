@@ -19,7 +19,7 @@ from agreements.signed import SignedAgreement
 from audit.tables import log_entries
 from gateway.assay import StoredAgreements, StoredDocument, StoredEntry
 from gateway.store.tables import agreement_proposals, agreement_signatures, agreement_steps, agreements
-from schemas.ids import AgreementId
+from schemas.ids import AgreementId, JurisdictionCode
 
 NO_END: Final = (1 << 63) - 1
 """Beyond every index."""
@@ -76,11 +76,13 @@ def _bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
+_COMPACT: Final = _as_it_is(agreement_signatures.c.compact).label("compact")
+
+
 @dataclass(frozen=True, slots=True)
 class StoredProposal:
-    """A document that was proposed, as bytes, and the signatures over it so far; nothing in it is verified here."""
+    """The signatures over a document that was proposed, so far; nothing in them is verified here."""
 
-    payload: bytes
     compacts: tuple[bytes, ...]
 
 
@@ -96,15 +98,21 @@ async def is_proposed(connection: AsyncConnection, signed: SignedAgreement) -> b
 async def read_proposals(connection: AsyncConnection) -> Sequence[StoredProposal]:
     """Return every proposal with its signatures, the latest last."""
     said = await connection.execute(
-        select(agreement_signatures.c.digest, agreement_signatures.c.compact).order_by(agreement_signatures.c.log_index)
+        select(agreement_signatures.c.digest, _COMPACT).order_by(agreement_signatures.c.log_index)
     )
     compacts: dict[bytes, list[bytes]] = {}
     for row in said:
-        compacts.setdefault(row.digest, []).append(row.compact)
-    rows = await connection.execute(
-        select(agreement_proposals.c.digest, agreement_proposals.c.payload).order_by(agreement_proposals.c.log_index)
+        compacts.setdefault(row.digest, []).append(_bytes(row.compact))
+    rows = await connection.scalars(select(agreement_proposals.c.digest).order_by(agreement_proposals.c.log_index))
+    return [StoredProposal(tuple(compacts.get(digest, ()))) for digest in rows]
+
+
+async def read_signatures(connection: AsyncConnection, signed: SignedAgreement) -> Mapping[JurisdictionCode, bytes]:
+    """Return the signatures that a document has, by whose they are said to be."""
+    said = await connection.execute(
+        select(agreement_signatures.c.party, _COMPACT).where(agreement_signatures.c.digest == digest_of(signed))
     )
-    return [StoredProposal(row.payload, tuple(compacts.get(row.digest, ()))) for row in rows]
+    return {JurisdictionCode(row.party): _bytes(row.compact) for row in said}
 
 
 async def read_history(connection: AsyncConnection, agreement: AgreementId) -> Sequence[Mapping[str, Any]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy import insert, select, update
 
 from agreements.book import ConflictingVersionsError
@@ -21,7 +22,7 @@ from agreements.signed import (
 from agreements.steps import LoggedStep, VerifiedStep
 from gateway.errors import AgreementRefusedError
 from gateway.registry import CurrentRegistry, StagedRegistry
-from gateway.store.agreed import digest_of
+from gateway.store.agreed import digest_of, read_signatures
 from gateway.store.committer import Batch
 from gateway.store.milestones import (
     ended_entry,
@@ -38,8 +39,11 @@ from gateway.store.tables import (
     agreements,
     registry_head,
 )
-from schemas.signing.jws import join_signatures
+from schemas.ids import JurisdictionCode
+from schemas.signing.jws import MalformedJwsError, join_signatures
 from schemas.timestamps import read_utc, utc_text
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +142,27 @@ class SignatureWriter:
         return recorded if whole.missing else await complete(batch, staged, VerifiedAgreement(whole))
 
     async def _with_stored(self, batch: Batch, item: SignedAgreement) -> SignedAgreement:
-        """Return a file with the signatures that its document has already, each verified again."""
-        stored = await batch.connection.execute(
-            select(agreement_signatures.c.party, agreement_signatures.c.compact).where(
-                agreement_signatures.c.digest == digest_of(item)
-            )
-        )
-        compacts = {signature.party: signature.compact for signature in item.signatures}
-        compacts.update({row.party: row.compact for row in stored})
+        """Return a file with the signatures that its document has already, each verified again.
+
+        One that is not as its party made it counts for nothing: that party signs again.
+        """
+        mine = {signature.party: signature.compact for signature in item.signatures}
+        stored = await read_signatures(batch.connection, item)
+        try:
+            return self._joined({**mine, **stored})
+        except (UntrustedAgreementError, MalformedJwsError):
+            log.critical("signature_altered", agreement=item.document.id, version=item.document.version)
+        sound = {party: compact for party, compact in stored.items() if self._is_of(item, party, compact)}
+        return self._joined({**mine, **sound})
+
+    def _is_of(self, item: SignedAgreement, party: JurisdictionCode, compact: bytes) -> bool:
+        try:
+            read = self._joined({party: compact})
+        except (UntrustedAgreementError, MalformedJwsError):
+            return False
+        return read.payload == item.payload and read.signatures[0].party == party
+
+    def _joined(self, compacts: Mapping[JurisdictionCode, bytes]) -> SignedAgreement:
         return read_signed(join_signatures(list(compacts.values())), self._registry.jurisdictions)
 
 

@@ -21,7 +21,7 @@ from gateway.store.engine import Store
 from gateway.store.reader import Reader
 from gateway.store.reading import visible
 from gateway.store.tables import alerts, dispatches
-from gateway.store.terms import read_terms
+from gateway.store.terms import UnreadableTermsError, read_terms
 from schemas.decisions import ClauseRef
 from schemas.ids import AgreementId, AlertId, ParticipantId, home_of, uuid7
 
@@ -83,8 +83,15 @@ async def _had(connection: AsyncConnection, rows: Sequence[Row[Any]], reader: Re
     return own | {
         copy.alert_id
         for copy in copies
-        if _sees_all(reader, ParticipantId(copy.recipient)) and not read_terms(copy.terms).withholdings
+        if _sees_all(reader, ParticipantId(copy.recipient)) and _lacks_nothing(copy.terms)
     }
+
+
+def _lacks_nothing(terms: str | None) -> bool:
+    try:
+        return not read_terms(terms).withholdings
+    except UnreadableTermsError:
+        return False
 
 
 async def _sent(connection: AsyncConnection, threads: set[str]) -> dict[str, list[Row[Any]]]:

@@ -58,10 +58,22 @@ def terms_text(terms: Terms) -> str | None:
     return None if terms == NO_TERMS else orjson.dumps(terms_content(terms)).decode()
 
 
+class UnreadableTermsError(Exception):
+    """What stands for a permit's terms was never written as such. The message is fixed and shows nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("a dispatch's terms can't be read")
+
+
 @lru_cache(maxsize=1024)
 def read_terms(text: str | None) -> Terms:
-    """Return the terms that ``terms_text`` wrote."""
-    return NO_TERMS if text is None else terms_of_content(orjson.loads(text))
+    """Return the terms that ``terms_text`` wrote. Raises ``UnreadableTermsError`` for what it can't have written."""
+    if text is None:
+        return NO_TERMS
+    try:
+        return terms_of_content(orjson.loads(text))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UnreadableTermsError from None
 
 
 def terms_of_content(content: Mapping[str, Any]) -> Terms:

@@ -14,7 +14,8 @@ from agreements.diff import Difference, Effect, diff
 from agreements.document import Agreement
 from agreements.lint import Finding, Severity, lint
 from agreements.render import render
-from agreements.signed import agreement_bytes
+from agreements.signed import agreement_bytes, read_signed
+from agreements.steps import authorities
 from agreements.written import read_agreement
 from lacolle.client.surroundings import MACHINE
 from lacolle.commands import treaties
@@ -24,7 +25,10 @@ from lacolle.commands.simulating import simulate
 from lacolle.commands.voice import Voice
 from lacolle.keyfiles import load_key_file
 from schemas.bilingual import Bilingual
+from schemas.ids import JurisdictionCode
+from schemas.registry import Registry
 from schemas.signing.jws import AGREEMENT, join_signatures, sign_compact, split_signatures
+from schemas.signing.keys import SigningKey
 
 FileArgument = Annotated[Path, typer.Argument(help="The agreement: YAML, or a signed file. - is standard input.")]
 ExchangeOption = Annotated[
@@ -47,16 +51,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(*, voice: Voice, file: FileArgument, exchange: ExchangeOption) -> None:
-    """Find what is wrong in an agreement, or odd, line by line."""
+    """Find what is wrong in an agreement, or odd, line by line; of a signed one, also who has yet to sign."""
     from lacolle.commands.registry import read_registry  # noqa: PLC0415 - loads the gateway, which no other needs
 
     registry = read_registry(exchange)
+    text, signed = _as_linted(read_input(file), registry)
     findings = lint(
-        _text(read_input(file)),
+        text,
         file=str(file),
         now=MACHINE.now(),
         jurisdictions=registry.jurisdictions,
         participants=[participant.statement for participant in registry.participants.values()],
+        signed=signed,
     )
     voice.answer(
         {"file": str(file), "findings": [_finding_document(finding) for finding in findings]},
@@ -83,8 +89,8 @@ def sign(
     """
     content = read_input(file)
     document, payload, signatures = _agreement_in(content, file)
-    _require_sound(document, payload if signatures else content, file, exchange)
     signer = load_key_file(key)
+    _require_sound(document, payload if signatures else content, file, exchange, signer)
     signed = sign_compact(payload, key=signer, profile=AGREEMENT, iat=int(MACHINE.now().timestamp()))
     write_output(out, join_signatures([*signatures, signed]))
     digest = f"sha-256:{hashlib.sha256(payload).hexdigest()}"
@@ -153,8 +159,26 @@ def _differences(found: tuple[Difference, ...]) -> Iterator[Bilingual]:
         yield Bilingual(fr="Les deux versions disent la même chose.", en="Both versions say the same.")
 
 
-def _require_sound(document: Agreement, text: bytes, file: Path, exchange: Path | None) -> None:
-    """Raise ``InputError`` with every error that lint finds."""
+def _as_linted(content: bytes, registry: Registry) -> tuple[str, frozenset[JurisdictionCode] | None]:
+    """Return the text that a file holds, and of a signed one, whose authorities have signed it.
+
+    Raises ``UntrustedAgreementError`` where a signature is not what it says, and ``InputError``.
+    """
+    if not content.startswith(_SIGNED_FILE):
+        return _text(content), None
+    signed = read_signed(content.strip(), registry.jurisdictions)
+    return _text(signed.payload), frozenset(signature.party for signature in signed.signatures)
+
+
+def _require_party(document: Agreement, signer: SigningKey, registry: Registry) -> None:
+    """Raise ``InputError`` unless the key is that of a party's authority, as the exchange has pinned it."""
+    party, known = authorities(registry.jurisdictions).get(signer.kid, (None, None))
+    if known is None or party not in document.parties or known.jwk != signer.public.jwk:
+        raise InputError(_NOT_A_PARTY)
+
+
+def _require_sound(document: Agreement, text: bytes, file: Path, exchange: Path | None, signer: SigningKey) -> None:
+    """Raise ``InputError`` with every error that lint finds, and where the key is no party's."""
     from lacolle.commands.registry import read_registry  # noqa: PLC0415 - loads the gateway, which no other needs
 
     if exchange is None:
@@ -162,6 +186,7 @@ def _require_sound(document: Agreement, text: bytes, file: Path, exchange: Path 
             raise InputError(_OVER)
         return
     registry = read_registry(exchange)
+    _require_party(document, signer, registry)
     findings = lint(
         _text(text),
         file=str(file),
@@ -231,6 +256,10 @@ def _another(old: Agreement, new: Agreement) -> Bilingual:
     )
 
 
+_NOT_A_PARTY: Final = Bilingual(
+    fr="Cette clé n'est celle de l'autorité d'aucune partie à l'entente, d'après le dossier de la plateforme.",
+    en="This key is not that of any party's authority, as the exchange's folder has it.",
+)
 _OVER: Final = Bilingual(
     fr="Cette entente a déjà pris fin : elle ne peut plus être signée.",
     en="This agreement is over already: it can't be signed any more.",

@@ -37,7 +37,8 @@ class Tables:
         for column in columns:
             figures = column in _FIGURES and title is not _SAMPLES
             justify: Any = "right" if figures else "left"
-            drawn.add_column(self._voice.words(_HEADS[column]), justify=justify, overflow="fold")
+            whole = column == "alert_id"  # who copies one must get it in one piece
+            drawn.add_column(self._voice.words(_HEADS[column]), justify=justify, overflow="fold", no_wrap=whole)
         for row in rows:
             drawn.add_row(*[self._cell(row[column]) for column in columns])
         if drawn.row_count:

@@ -122,9 +122,9 @@ def _watched(voice: Voice) -> Iterator[Report]:
 def _instant(text: str) -> datetime:
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InputError(_no_instant(text)) from None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read
 
 
 def _text(content: bytes) -> str:

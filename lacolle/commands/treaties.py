@@ -32,6 +32,8 @@ from schemas.signing.jws import split_signatures
 from schemas.signing.keys import SigningKey
 from schemas.timestamps import utc_text
 
+_SIGNED_FILE: Final = b'{"payload":'
+"""How a signed agreement begins: it is canonical JSON, its members in order."""
 _TIMEOUT: Final = 30.0
 _PATIENCE: Final = 30.0
 
@@ -66,8 +68,11 @@ def new(
     out: Annotated[Path, typer.Option("--out", help="Where to write the draft.")],
 ) -> None:
     """Write the draft of an agreement, to be filled in and linted."""
-    names = ", ".join(party)
-    write_output(out, _DRAFT.format(id=identifier, parties=names, first=party[0], last=party[-1]).encode())
+    draft = _DRAFT.format(id=identifier, parties=", ".join(party), first=party[0], last=party[-1])
+    read_agreement(draft, file=str(out))
+    if out.exists():
+        raise InputError(_there_already(out))
+    write_output(out, draft.encode())
     voice.answer(
         {"file": str(out), "agreement": identifier, "version": 1},
         [
@@ -88,6 +93,8 @@ def propose(
 ) -> None:
     """Put a signed agreement to an exchange: to the other parties, or, where it has all signatures, into force."""
     content = read_input(file).strip()
+    if not content.startswith(_SIGNED_FILE):
+        raise InputError(_NOT_SIGNED)
     split_signatures(content)
     told = _post(voice, "/v1/agreements", content, url=url, ca_file=ca_file, media_type="application/jose+json")
     voice.answer(
@@ -167,7 +174,7 @@ def _post(
 def _document_in(content: bytes, file: Path) -> tuple[Agreement, bytes]:
     """Return an agreement and the bytes that its parties sign. Raises as ``read_agreement``, and ``InputError``."""
     text = content.strip()
-    if text.startswith(b'{"payload":'):
+    if text.startswith(_SIGNED_FILE):
         text = split_signatures(text)[0].payload
     document = read_agreement(text.decode("utf-8", "replace"), file=str(file))
     return document, agreement_bytes(document)
@@ -222,6 +229,13 @@ def _told(shown: AgreementShown) -> Iterator[Bilingual | str]:
         yield Bilingual(fr=f"{place}{words.fr}{who}", en=f"{place}{words.en}{who}")
 
 
+def _there_already(file: Path) -> Bilingual:
+    return Bilingual(
+        fr=f"{file} existe déjà, et une ébauche n'écrase rien : choisissez un autre nom.",
+        en=f"{file} exists already, and a draft replaces nothing: choose another name.",
+    )
+
+
 def _caption(kind: str) -> Bilingual:
     """Return the words for a kind of entry; of one that this program does not know, its name."""
     known = {each.value: rule.caption for each, rule in KINDS.items()}
@@ -265,6 +279,10 @@ _NO_NAME: Final = Bilingual(
 _NO_PARTY: Final = Bilingual(
     fr="La clé ne dit pas au nom de quelle partie elle parle : nommez-la avec --party.",
     en="The key does not say for which party it speaks: name it with --party.",
+)
+_NOT_SIGNED: Final = Bilingual(
+    fr="Cette entente n'est pas signée : « lacolle agreement sign » d'abord, puis proposez le fichier que cela écrit.",
+    en="This agreement is not signed: “lacolle agreement sign” first, then propose the file that it writes.",
 )
 _NO_REASON: Final = Bilingual(
     fr="Le motif doit être un texte en français et un en anglais, sans caractère caché.",

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 import typer
 
+from agreements.signed import UntrustedAgreementError
 from agreements.written import InvalidAgreementError
 from audit.errors import AuditError
 from gateway.errors import StoreError
@@ -34,6 +35,7 @@ EXPECTED: Final = (
     InvalidAlertError,
     CapError,
     InvalidAgreementError,
+    UntrustedAgreementError,
     YamlError,
     MalformedJwsError,
     JsonError,
@@ -86,6 +88,7 @@ class Voice:
                 AuditError(reason=reason)
                 | SettingsError(reason=reason)
                 | StoreError(reason=reason)
+                | UntrustedAgreementError(reason=reason)
                 | MalformedJwsError(reason=reason)
             ):
                 yield self.words(reason)

@@ -46,6 +46,7 @@ class Disclosure:
     """One disclosure. ``name`` is None for an element of an array; ``digest`` is base64url, as digests are listed."""
 
     text: bytes
+    salt: str
     name: str | None
     value: JsonValue
     digest: str
@@ -60,7 +61,7 @@ def write_disclosure(name: str | None, value: JsonValue, *, randomness: Callable
         raise ValueError("this name means something to an SD-JWT")
     salt = base64url.encode(randomness(SALT_BYTES)).decode()
     text = base64url.encode(orjson.dumps([salt, value] if name is None else [salt, name, value]))
-    return Disclosure(text, name, value, digest_of(text))
+    return Disclosure(text, salt, name, value, digest_of(text))
 
 
 def read_disclosure(text: bytes) -> Disclosure:
@@ -76,7 +77,7 @@ def read_disclosure(text: bytes) -> Disclosure:
         raise MalformedDisclosureError(_RESERVED_NAME)
     if not _LEAST_SALT <= len(salt) <= _MOST_SALT:
         raise MalformedDisclosureError(_BAD_SALT)
-    return Disclosure(text, name, value, digest_of(text))
+    return Disclosure(text, salt, name, value, digest_of(text))
 
 
 def digest_of(text: bytes) -> str:

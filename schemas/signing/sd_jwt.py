@@ -10,7 +10,7 @@ document.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,10 +94,10 @@ def read_sd_jwt(data: bytes) -> UnverifiedSdJwt:
     ``MOST_DISCLOSURES``, a disclosure that is none or stands twice, a key-binding JWT, anything after the last ``~``.
     """
     jws, *texts = data.split(b"~", MOST_DISCLOSURES + 2)
-    if not texts or texts[-1]:
-        raise MalformedSdJwtError(_NOT_AN_SD_JWT)
     if len(texts) > MOST_DISCLOSURES + 1:
         raise MalformedSdJwtError(_TOO_MANY)
+    if not texts or texts[-1]:
+        raise MalformedSdJwtError(_NOT_AN_SD_JWT)
     if sum(map(len, texts)) > ALERT_SD_JWT.max_payload:
         raise MalformedSdJwtError(_TOO_LONG)
     return UnverifiedSdJwt(read_compact(jws, ALERT_SD_JWT), read_disclosures(texts[:-1]))
@@ -144,6 +144,39 @@ def assemble(payload: bytes, disclosures: Sequence[Disclosure]) -> tuple[JsonVal
         raise MalformedSdJwtError(_UNREFERENCED)
     placed = tuple(assembly.placed[position] for position in range(len(disclosures)))
     return document, placed, len(assembly.seen) - len(placed)
+
+
+def beside_the_document(unverified: UnverifiedSdJwt) -> Iterator[str]:
+    """Yield what an SD-JWT says besides its document: its salts, and the bytes of digests that nothing answers to.
+
+    Both are to be random, and whoever signs may have written anything in them. Bytes are read as Latin-1. Raises as
+    ``verify_sd_jwt``.
+    """
+    answered = {each.digest for each in unverified.disclosures}
+    for each in unverified.disclosures:
+        yield each.salt
+    for value in (
+        parse_json(unverified.jws.payload, max_depth=MOST_DEPTH),
+        *(each.value for each in unverified.disclosures),
+    ):
+        for digest in _digests(value):
+            if digest not in answered:
+                yield base64url.decode(digest.encode()).decode("latin-1")
+
+
+def _digests(value: JsonValue) -> Iterator[str]:
+    match value:
+        case dict():
+            for name, member in value.items():
+                if name in (HIDDEN, ELEMENT):
+                    yield from (digest for _, digest in leaves(member) if isinstance(digest, str))
+                else:
+                    yield from _digests(member)
+        case list():
+            for item in value:
+                yield from _digests(item)
+        case _:
+            pass
 
 
 def present(sd_jwt: SdJwt, withheld: Iterable[str]) -> bytes:

@@ -28,12 +28,13 @@ from schemas.signing.jws import (
     verify,
 )
 from schemas.signing.keys import PublicKey, SigningKey
-from schemas.signing.sd_jwt import SdJwt, assemble, present, read_sd_jwt
+from schemas.signing.sd_jwt import NotSeparableError, SdJwt, assemble, beside_the_document, present, read_sd_jwt
 from schemas.signing.strict_json import JsonError, JsonValue, parse_json
 from schemas.withholding.deriving import derived
 from schemas.withholding.manifest import Manifest, manifest_of
 from schemas.withholding.plan import Plan, plan, traces
 from schemas.withholding.pseudonyms import Pseudonyms
+from schemas.withholding.search import tells_beside
 from schemas.withholding.shapes import shape_of
 
 
@@ -112,14 +113,18 @@ def withhold_from(
     """Return an SD-JWT without what a recipient may not have; None where it gets all of it.
 
     No pseudonym, year or region can stand under the agency's signature: what is to be one of them is left out, and the
-    manifest says so. Raises ``NotSeparableError`` where something withheld is in no disclosure, ``StillThereError``,
-    and as ``plan.plan``.
+    manifest says so. Raises ``NotSeparableError`` where something withheld is in no disclosure, or stands in a salt or
+    a digest that stay, ``StillThereError``, and as ``plan.plan``.
     """
     planned = plan(sd_jwt.document, alert_type=alert_type, withholdings=withholdings)
     if not planned.cuts:
         return None
     shown = present(sd_jwt, planned.pointers)
-    _refuse_traces(_document_of(shown), alert_type, planned)
+    unverified = read_sd_jwt(shown)
+    document, _, _ = assemble(unverified.jws.payload, unverified.disclosures)
+    _refuse_traces(document, alert_type, planned)
+    if tells_beside(beside_the_document(unverified), planned.tells):
+        raise NotSeparableError(())
     gone = [cut.place for cut in planned.cuts]
     return PresentedCopy(shown, manifest_of(planned.cuts, gone, alert_id=alert_id, original=original, presented=shown))
 
@@ -172,13 +177,6 @@ def _refuse_traces(
     passed = {place for place, value in leaves(left) if value in made and value is not None}
     if traces(left, shape_of(alert_type), planned.tells, passed):
         raise StillThereError
-
-
-def _document_of(shown: bytes) -> JsonValue:
-    """Return what an SD-JWT that was verified whole discloses with what is left of its disclosures."""
-    unverified = read_sd_jwt(shown)
-    document, _, _ = assemble(unverified.jws.payload, unverified.disclosures)
-    return document
 
 
 def _canonical(payload: bytes) -> JsonValue:

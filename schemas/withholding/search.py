@@ -21,6 +21,9 @@ from schemas.withholding.telling import Tells, member_key
 MOST_VISITED: Final = 300_000_000
 """How many characters may be compared for one alert: a second or two of work at most."""
 
+LEAST_BY_CHANCE: Final = 7
+"""How many given letters in a row chance hardly ever makes: less than once in a hundred million salts."""
+
 UNTOUCHED: Final = frozenset({("type",), ("sender",), ("sent",)})
 """Members that say nothing of a person and that every recipient knows from the parcel itself."""
 
@@ -56,6 +59,18 @@ def search(leaves: Iterable[Leaf], names: Iterable[Place], tells: Tells) -> tupl
             texts.append(_Text(leaf.place, text))
     found.update(_searched(texts, tells))
     return tuple(Found(place, under) for place, under in found.items())
+
+
+def tells_beside(texts: Iterable[str], tells: Tells) -> bool:
+    """Say whether texts that should be random say what is withheld.
+
+    Of what is withheld only ``LEAST_BY_CHANCE`` letters and digits or more tell: chance writes shorter ones.
+    """
+    telling = [each for each in tells.anywhere if len(each) >= LEAST_BY_CHANCE]
+    if not telling:
+        return False
+    squeezed = [reading.squeezed for reading in readings(_BETWEEN.join(texts))]
+    return any(each in reading for reading in squeezed for each in telling)
 
 
 def _whole(leaf: Leaf, tells: Tells) -> ClauseRef | None:

@@ -2,7 +2,8 @@
 
 Folding: compatibility forms, case, accents, invisible characters and punctuation are dropped (Unicode NFKD and full
 case folding), so that ``MARCHAND-ROY, Léa`` is ``marchand roy lea``. Reading: percent-encoding, HTML and JSON escapes,
-base64 in both alphabets from any of its characters on, hexadecimal with or without separators; two levels deep.
+base64 in both alphabets from any of its characters on, hexadecimal with separators, prefixes or neither; two levels
+deep.
 """
 
 from __future__ import annotations
@@ -117,14 +118,29 @@ def _without_backslashes(text: str) -> str:
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|.)", re.DOTALL)
 _WORD: Final = re.compile(r"[^\W_]+")
 _INVISIBLE: Final = re.compile(
-    "[\u00ad\u0300-\u036f\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]"
+    "[\u00ad\u0300-\u036f\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\U000e0100-\U000e01ef]"
 )
 """Combining marks of Latin, Greek and Cyrillic, and characters that leave no trace on paper."""
 _LETTERS: Final = str.maketrans(
-    {"ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "\u0131": "i"}
+    {
+        "ø": "o",
+        "æ": "ae",
+        "œ": "oe",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "ł": "l",
+        "\u0131": "i",
+        **{chr(0xE0000 + code): chr(code) for code in range(0x20, 0x7F)},
+        **{chr(0x1F1E6 + place): letter for place, letter in enumerate("abcdefghijklmnopqrstuvwxyz")},
+    }
 )
-"""Letters that no normalisation takes apart and that every registry spells in its own way."""
+"""Letters that no normalisation takes apart and that every registry spells in its own way; tags (U+E0020 on), which
+nobody sees, and regional indicators, which look like flags.
+"""
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]")
-_NOT_HEXADECIMAL: Final = re.compile("[^0-9A-Fa-f]")
+_NOT_HEXADECIMAL: Final = re.compile("0[xX]|[^0-9A-Fa-f]")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}")
-_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[ :-]?[0-9A-Fa-f]{2}){2,}")
+_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[ :=,;-]{0,2}(?:0[xX]|[uU]\+)?[0-9A-Fa-f]{2}){2,}")
+"""Quoted-printable among others, ``0x4d, 0x61`` and ``U+004D U+0061``."""

@@ -353,7 +353,8 @@ def test_the_commands_of_an_authority(stage: Stage, tmp_path: Path) -> None:
     stage.serial += 1
     name = f"trial.{stage.serial}"
     told("agreement", "new", name, "--party", "CA-QC", "--party", "US-NY", "--out", draft)
-    text = draft.read_text().replace("law-enforcement/stolen-vehicle/v1", "emergency-management/public-warning/v1")
+    text = draft.read_text().replace("…", "Essai / Trial")
+    text = text.replace("law-enforcement/stolen-vehicle/v1", "emergency-management/public-warning/v1")
     draft.write_text(text.replace("2027-01-01", "2026-01-01"))
     assert told("agreement", "lint", draft, "--exchange", world.folder)["findings"] == []
     told("agreement", "sign", draft, "--key", keys["CA-QC"], "--out", once, "--exchange", world.folder)

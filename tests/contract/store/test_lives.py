@@ -14,6 +14,7 @@ from gateway.assay import Assayer
 from gateway.errors import AgreementRefusedError
 from gateway.following import RegistryFollower
 from gateway.registry import CurrentRegistry
+from gateway.store.agreed import read_proposals
 from gateway.store.agreements import AgreementWriter, SignatureWriter, StepWriter
 from gateway.store.registry import read_registry
 from gateway.vigil import Vigil
@@ -92,6 +93,34 @@ async def test_a_signature_again_changes_nothing(ground: Ground) -> None:
     assert await here.propose(DOCUMENT, QC) == 3
     assert await here.propose(DOCUMENT, QC, NY) == 3
     assert len(await ground.kinds()) == 4
+
+
+@pytest.mark.parametrize("stored", [b"", b"e30.e30.e30", signature(WHOLE.signed.payload, NY)])
+async def test_a_signature_that_was_altered_keeps_nobody_from_signing(ground: Ground, stored: bytes) -> None:
+    """It counts for nothing, whoever it is said to be of; once its party has signed again the agreement binds."""
+    here = await office(ground)
+    await here.propose(DOCUMENT, QC)
+    literal = f"'\\x{stored.hex()}'" if ground.store.shared else f"X'{stored.hex()}'"
+    await ground.tamper(f"UPDATE agreement_signatures SET compact = {literal}")  # noqa: S608 - bytes of the test's own
+    await here.propose(DOCUMENT, NY)
+    assert here.registry.agreements == ()
+    await here.propose(DOCUMENT, QC)
+    assert here.now is State.IN_FORCE
+    assert (await office(ground)).registry.agreements[0].signed.missing == ()
+
+
+async def test_a_signature_that_is_no_bytes_is_none(on_sqlite: Ground) -> None:
+    """SQLite may hold a text in its place: whoever lists proposals is told of the others."""
+    here = await office(on_sqlite)
+    await here.propose(DOCUMENT, QC)
+    await here.propose(document(id="another.test", valid=VALID), QC)
+    await on_sqlite.tamper("UPDATE agreement_signatures SET compact = 'text' WHERE log_index = 1")
+    async with on_sqlite.store.reading() as connection:
+        altered, sound = await read_proposals(connection)
+    assert altered.compacts == (b"",)
+    assert len(sound.compacts) == 1
+    await here.propose(DOCUMENT, NY, QC)
+    assert here.now is State.IN_FORCE
 
 
 async def test_signatures_at_one_time_make_one_agreement(ground: Ground) -> None:

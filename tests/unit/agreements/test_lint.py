@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -339,3 +340,12 @@ def test_a_region_that_no_clause_names_is_a_warning() -> None:
     assert found(text + clause("1.1", conditions="{condition: area, regions: [sea]}")) == [
         (21, "error", "grants[0].conditions[2].regions[0]")
     ]
+
+
+@pytest.mark.parametrize("member", ["title", "purpose", "legal_basis", "privacy_assessment"])
+def test_a_passage_that_says_nothing_is_an_error(member: str) -> None:
+    """What a draft leaves to be filled in is not signed as it is, in either language."""
+    head = re.sub(rf"^{member}: .*$", f"{member}: {{fr: Texte., en: …}}", HEAD, flags=re.MULTILINE)
+    text = head + clause("1.1")
+    (blank,) = [each for each in findings(text) if each.severity is Severity.ERROR]
+    assert (blank.path, blank.line) == (f"{member}.en", head.split(member)[0].count("\n") + 1)

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from bus.contract import BusUnavailableError, Received, Record, Subscription
 from bus.embedded import EmbeddedBus
@@ -35,6 +36,7 @@ from gateway.store.dispatches import (
     Settled,
 )
 from gateway.store.due import pending_routes, routes_since
+from gateway.store.tables import dispatches
 from schemas.decisions import Lane, Terms, Treatment, Withholding
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel, Refused
@@ -201,6 +203,21 @@ async def test_where_no_copy_can_be_made_nothing_goes_out_and_the_dispatch_ends(
     assert settled is not None
     assert settled.state == REFUSED
     assert await states(line.ground) == [REFUSED]
+
+
+@pytest.mark.parametrize("terms", ["", "withheld", "[]", '{"withheld": 1}', '{"withheld": [{}]}', '{"onward": ""}'])
+async def test_where_terms_can_not_be_read_nothing_goes_out_and_all_else_goes_on(line: Line, terms: str) -> None:
+    """A dispatch whose terms somebody has altered ends as refused; the one beside it goes out."""
+    outcomes = await line.bus.subscribe([OUTCOMES_TOPIC], group="exchange")
+    await accepted(line.ground, acceptance("A-1", permit(NYSP), permit(VSP)))
+    async with line.ground.store.writer.begin() as connection:
+        await connection.execute(update(dispatches).where(dispatches.c.recipient == NYSP).values(terms=terms))
+    await line.look()
+    refused, taken = await line.parcels(NYSP), await line.parcels(VSP)
+    assert (len(refused), len(taken)) == (0, 1)
+    async with asyncio.timeout(5):
+        report = read_outcome((await outcomes.receive()).record)
+    assert (report.recipient, report.outcome) == (NYSP, Refused("copy: terms cannot be read"))
 
 
 async def test_what_is_published_is_not_published_again(line: Line) -> None:

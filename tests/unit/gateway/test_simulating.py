@@ -139,8 +139,9 @@ async def test_the_command_tells_it_in_tables_and_as_json(exchange: SampleExchan
     assert (vermont["before"], vermont["after"]) == (1, 0)
     shown = await run(*words, "--lang", "fr")
     assert (shown.exit_code, "Copies par destinataire" in shown.stdout, VSP in shown.stdout) == (0, True, True)
-    wrong = await run(*words[:4], "hier", *words[5:], "--lang", "fr")
-    assert (wrong.exit_code, "« hier »" in wrong.stderr) == (1, True)
+    for instant in ("hier", "0001-01-01T00:00:00+05:00"):
+        wrong = await run(*words[:4], instant, *words[5:], "--lang", "fr")
+        assert (wrong.exit_code, f"« {instant} »" in wrong.stderr) == (1, True)
 
 
 async def run(*words: str) -> Result:

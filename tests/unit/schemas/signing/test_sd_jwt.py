@@ -315,7 +315,8 @@ def test_a_digest_within_itself_or_too_deep_is_refused() -> None:
 
 def test_the_number_of_disclosures_is_bounded() -> None:
     """More than the most are refused before they are read, and not issued either."""
-    assert "disclosures" in refusal(signed({}, *[b"x"] * (MOST_DISCLOSURES + 1)))
+    for more in (1, 900):
+        assert "more than" in refusal(signed({}, *[b"x"] * (MOST_DISCLOSURES + more)))
     with pytest.raises(ValueError, match="disclosures"):
         issued({"many": [*range(MOST_DISCLOSURES + 1)]}, "/many/*")
 

@@ -267,6 +267,20 @@ def test_what_is_under_the_agencys_signature_can_not_be_withheld_from_it() -> No
     assert "/identifier" in {each.pointer for each in derived.manifest.withheld}
 
 
+@pytest.mark.parametrize("length", [16, 32])
+def test_what_is_withheld_does_not_leave_as_a_salt_or_as_a_decoy(length: int) -> None:
+    """Salts, and digests of nothing, are to be random: one that spells a withheld value keeps the SD-JWT from going."""
+    dice = random.Random(5)  # noqa: S311 - salts of a test
+    spelt = case()["body"]["patient"]["phone"].encode()
+
+    def randomness(count: int) -> bytes:
+        return spelt + dice.randbytes(count - len(spelt)) if count == length else dice.randbytes(count)
+
+    data = issue(case(), disclosable=disclosable(CASE), key=AGENCY, iat=1_768_676_709, randomness=randomness, decoys=1)
+    with pytest.raises(NotSeparableError):
+        presented(verify_sd_jwt(read_sd_jwt(data), AGENCY.public), classes(CASE, "identifying"))
+
+
 def test_by_default_what_names_people_is_disclosable_and_the_header_is_not() -> None:
     """Marked members, prose, files and areas are; what an alert is known by, closed lists and numbers are not."""
     patterns = set(disclosable(MISSING))

@@ -58,6 +58,12 @@ FORMS = [
     SURNAME.encode().hex(":"),
     "a" + SURNAME.encode().hex(),
     SURNAME.encode("utf-16-be").hex(),
+    "".join(f"={byte:02X}" for byte in SURNAME.encode()),
+    ", ".join(f"0x{byte:02x}" for byte in SURNAME.encode()),
+    "0x" + "0x".join(f"{byte:02X}" for byte in SURNAME.encode()),
+    " ".join(f"U+{ord(letter):04X}" for letter in SURNAME),
+    "".join(chr(0xE0000 + ord(letter)) for letter in SURNAME),
+    "\u3164".join(SURNAME),
     quote(base64.b64encode(SURNAME.encode()).decode() + "=="),
 ]
 
