@@ -90,10 +90,12 @@ def decided(measured: Sequence[Deciding]) -> Seen:
         figures |= {
             f"decide_{each.agreements}_p50_ms": round(each.p50_ms, 3),
             f"decide_{each.agreements}_p99_ms": round(each.p99_ms, 3),
+            f"decide_{each.agreements}_busy_p99_ms": round(each.busy_p99_ms, 3),
             f"decide_{each.agreements}_route_ms": round(each.route_ms, 2),
         }
         lines.append(
-            f"  {each.agreements:,} agreements: p50 {each.p50_ms:.2f} ms an alert, p99 {each.p99_ms:.2f}; "
+            f"  {each.agreements:,} agreements: p50 {each.p50_ms:.2f} ms an alert, p99 {each.p99_ms:.2f} "
+            f"({each.busy_p99_ms:.2f} of a processor's time); "
             f"{each.clauses:.0f} clauses about it, {each.permits:.0f} permits; its route {each.route_ms:.1f} ms, once"
         )
     growth = round(measured[-1].p50_ms / measured[0].p50_ms, 2)
