@@ -56,7 +56,8 @@ _OBLIGATIONS: Final[tuple[dict[str, Any], ...]] = (
 class Deciding:
     """What decisions took among so many agreements: milliseconds an alert, and to work out a route.
 
-    ``busy_p99_ms`` is the thread's own time: what a decision waits for a processor is not in it. ``permits`` and ``clauses`` are how many of each there were for an alert, in the mean.
+    ``busy_p99_ms`` is the thread's own time: what a decision waits for a processor is not in it. ``permits`` and
+    ``clauses`` are how many of each there were for an alert, in the mean.
     """
 
     agreements: int
