@@ -145,6 +145,7 @@ class Front:
                 clock=around.clock,
             ),
             consents=Consents(
+                registry=registry,
                 identification=identification,
                 authorities=authorities,
                 store=ledger.store,
