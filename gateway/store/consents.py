@@ -174,7 +174,13 @@ class ConsentWriter:
             agreement=under.agreement,
             content={"delivery_id": row["delivery_id"], **permit_content(permit)},
         )
-        released = {"of": row["delivery_id"], "since": batch.now_ms, "by": batch.log.append(entry)}
+        owed = terms.acknowledge_within
+        released = {
+            "of": row["delivery_id"],
+            "since": batch.now_ms,
+            "by": batch.log.append(entry),
+            "until": None if owed is None else batch.now_ms + owed * 1000,
+        }
         await batch.connection.execute(_RELEASE, [released])
         batch.after_commit.append(lambda: self._on_routed([route_of(row)]))
 
@@ -285,7 +291,7 @@ def _clause_of(row: Mapping[str, Any]) -> ClauseRef:
 _RELEASE: Final = (
     update(dispatches)
     .where(dispatches.c.delivery_id == bindparam("of"), dispatches.c.state == HELD)
-    .values(state=PENDING, due_ms=bindparam("since"), released=bindparam("by"))
+    .values(state=PENDING, due_ms=bindparam("since"), released=bindparam("by"), owed_ms=bindparam("until"))
 )
 _HELD_OF: Final = select(dispatches.c.delivery_id).where(
     dispatches.c.state == HELD, dispatches.c.thread.in_(bindparam("wanted", expanding=True))

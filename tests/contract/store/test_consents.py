@@ -20,6 +20,7 @@ from gateway.store.committer import Batch
 from gateway.store.consents import Answered, ConsentWriter, LapseWriter, SignedConsent, lapsed
 from gateway.store.dispatches import HELD, PENDING, WITHHELD, Route
 from gateway.store.due import due, routes_since
+from gateway.store.owed import overdue_acknowledgements
 from gateway.store.questions import find_question, read_question, read_questions
 from gateway.store.reader import Reader
 from gateway.store.reading import read_alert
@@ -290,6 +291,27 @@ async def test_an_answer_waits_for_what_its_own_batch_changes(desk: Desk) -> Non
     with pytest.raises(OvertakenError):
         await answering
     assert "consent-given" not in await desk.ground.kinds()
+
+
+async def test_an_acknowledgement_is_owed_from_the_release(ground: Ground) -> None:
+    """Whoever could not know of an alert is not late with its word: the time begins when consent lets it go."""
+    terms = replace(ASKED, consent_by=("ca.rcmp",), acknowledge_within=60)
+    (alert_id,) = await accepted(ground, acceptance("A-1", replace(permit(NYSP, Lane.URGENT), terms=terms)))
+    (row,) = await ground.dispatches()
+    held = DeliveryId(row.delivery_id)
+    desk = Desk(ground, alert_id, held, [], ConsentWriter(agreed(), on_routed=lambda _routes: None), agreed())
+
+    async def overdue() -> Sequence[DeliveryId]:
+        async with ground.store.reading() as connection:
+            return await overdue_acknowledgements(connection, now_ms=ground.clock.ms, limit=10)
+
+    ground.clock.advance(300)
+    assert await overdue() == []
+    await desk.answer("ca.rcmp")
+    ground.clock.advance(59.9)
+    assert await overdue() == []
+    ground.clock.advance(0.1)
+    assert await overdue() == [held]
 
 
 async def test_a_held_copy_can_not_be_acknowledged(desk: Desk) -> None:
