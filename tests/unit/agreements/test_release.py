@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -119,6 +120,14 @@ def test_nothing_is_passed_on_against_its_handling(passed_on: Source, code: Code
     assert decision.considered == ((ref(), decision.reason),)
     assert named in explain(decision.reason).fr
     assert named in explain(decision.reason).en
+
+
+def test_what_came_through_another_awaits_both() -> None:
+    """Of a source within a source both originators are asked; whoever passed the inner one on has it, and is not."""
+    inner = replace(source(DOH), through=(VSP,))
+    assert asked(decided(alert(info()), sources=[source(), inner])[NYSP])[0] == (DOH, VSP)
+    through_recipient = replace(source(VSP), through=(NYSP,))
+    assert asked(decided(alert(info()), sources=[source(NYSP), through_recipient])[NYSP]) == ((), None)
 
 
 def test_one_source_that_forbids_is_enough() -> None:
