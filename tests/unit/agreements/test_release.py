@@ -9,7 +9,7 @@ import pytest
 
 from agreements.decide import decide
 from agreements.explain import explain
-from agreements.reasons import Code
+from agreements.reasons import Code, consent_lapsed, consent_refused
 from agreements.release import ONWARD_WITHIN, Source, SourceHandling
 from schemas.alerts.header import Alert, HandlingCode, Tlp
 from schemas.decisions import ClauseRef, Decision, Deny, Onward, Permit
@@ -134,6 +134,16 @@ def test_one_source_that_forbids_is_enough() -> None:
     """Of several sources each must let it pass."""
     other = Source(NYSP, "NY-7", SourceHandling("CLEAR", frozenset(), Onward.FORBIDDEN))
     assert isinstance(decided(alert(info()), sources=[source(), other])[DOH], Deny)
+
+
+def test_no_clause_is_said_to_ask_for_what_a_source_does() -> None:
+    """Whose consent was awaited is told, not who wanted it: it may be a clause or the alert's being passed on."""
+    for reason in (consent_refused(ref(), VSP), consent_lapsed(ref(), [VSP], "2026-11-22T12:00:00.000Z")):
+        said = explain(reason)
+        assert VSP in said.fr
+        assert VSP in said.en
+        assert "exige" not in said.fr
+        assert "require" not in said.en
 
 
 def test_a_code_that_the_alert_bears_too_is_kept() -> None:
