@@ -4,7 +4,8 @@ A permit says whom an agreement lets an alert reach. Before a copy leaves, these
 
 * Those whom a clause names in ``consent-by``.
 * The originator of every alert that this one passes on: a *source*, which the alert names in its ``references`` and
-  somebody else sent. The originator itself is told without being asked.
+  somebody else sent, and whatever that passed on in its turn. The originator itself is told without being asked, and so
+  is, of what came through it, whoever passed it on to the alert's sender.
 
 An alert is not passed on at all against its source's handling: where the clause under which its sender received the
 source forbids it, where it is marked for wider sharing than the source, or lacks one of its handling codes, and where
@@ -44,12 +45,14 @@ class SourceHandling:
 class Source:
     """An alert of another sender that an alert passes on.
 
-    ``handling`` is None where the alert's sender did not receive it through this exchange.
+    ``handling`` is None where the alert's sender did not receive it through this exchange. ``through`` are those in
+    whose alerts it came, where it came in others' alone; it is to be handled as one of these is then.
     """
 
     sender: ParticipantId
     identifier: str
     handling: SourceHandling | None
+    through: tuple[ParticipantId, ...] = ()
 
     @property
     def name(self) -> str:
@@ -63,7 +66,7 @@ def before_release(permits: Iterable[Permit], alert: Alert, sources: Sequence[So
 
 
 def _before(permit: Permit, alert: Alert, sources: Sequence[Source]) -> Decision:
-    passed_on = [source for source in sources if source.sender != permit.recipient]
+    passed_on = [source for source in sources if permit.recipient not in (source.sender, *source.through)]
     reason = next(_against_handling(alert, passed_on), None)
     if reason is not None:
         return Deny(permit.recipient, permit.jurisdiction, reason, ((permit.under, reason),))

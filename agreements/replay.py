@@ -119,9 +119,10 @@ def _decision(decision: Decision) -> dict[str, PlainValue]:
 
 def _source(source: Source) -> list[PlainValue]:
     handling = source.handling
+    through: list[PlainValue] = [list(source.through)] if source.through else []
     if handling is None:
-        return [source.name, None]
-    return [source.name, [handling.tlp, sorted(handling.codes), handling.onward.value]]
+        return [source.name, None, *through]
+    return [source.name, [handling.tlp, sorted(handling.codes), handling.onward.value], *through]
 
 
 def _reason(reason: Reason) -> dict[str, PlainValue]:

@@ -78,12 +78,13 @@ SENTENCES: Final[Mapping[Code, Bilingual]] = {
         en="The alert is passed on under clause {clause}, with the consent of {by}.",
     ),
     Code.CONSENT_REFUSED: Bilingual(
-        fr="La clause {clause} exige le consentement de {by}, qui l'a refusé.",
-        en="Clause {clause} requires the consent of {by}, which refused it.",
+        fr="La transmission prévue par la clause {clause} attendait le consentement de {by}, qui l'a refusé.",
+        en="Release under clause {clause} awaited the consent of {by}, which refused it.",
     ),
     Code.CONSENT_LAPSED: Bilingual(
-        fr="La clause {clause} exige un consentement qui n'est pas venu à temps : {by} (au plus tard le {deadline}).",
-        en="Clause {clause} requires consent that did not come in time: {by} (by {deadline} at the latest).",
+        fr="La transmission prévue par la clause {clause} attendait un consentement qui n'est pas venu à temps : {by} "
+        "(au plus tard le {deadline}).",
+        en="Release under clause {clause} awaited consent that did not come in time: {by} (due by {deadline}).",
     ),
     Code.OVERTAKEN: Bilingual(
         fr="Une alerte plus récente du même fil, {later}, remplace celle-ci, qui attendait un consentement.",

@@ -19,6 +19,7 @@ from gateway.errors import AlertRefusedError, MalformedSubmissionError, NotFound
 from gateway.following import decided_anew
 from gateway.identification import Identification, Identified
 from gateway.ratelimit import RateLimiter
+from gateway.registry import CurrentRegistry
 from gateway.screening import CLOCK_TOLERANCE, read_word
 from gateway.store.committer import Committer
 from gateway.store.consents import Answered, ConsentWriter, SignedConsent
@@ -39,6 +40,7 @@ class Consents:
     def __init__(
         self,
         *,
+        registry: CurrentRegistry,
         identification: Identification,
         authorities: Authorities,
         store: Store,
@@ -53,7 +55,7 @@ class Consents:
         self._committer = committer
         self._limiter = limiter
         self._clock = clock
-        self._writer = ConsentWriter(on_routed=on_routed)
+        self._writer = ConsentWriter(registry, on_routed=on_routed)
 
     async def answer(
         self, consent_id: ConsentId, compact: bytes, *, certificate: CertificateDigest | None = None

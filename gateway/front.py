@@ -146,6 +146,7 @@ class Front:
                 clock=around.clock,
             ),
             consents=Consents(
+                registry=registry,
                 identification=identification,
                 authorities=authorities,
                 store=ledger.store,

@@ -95,8 +95,9 @@ class Terms:
     """What a permit obliges the exchange and the recipient to: the strictest of all clauses that permit.
 
     ``deliver_within``, ``acknowledge_within`` and ``consent_within`` are seconds from acceptance, ``retain_days`` days
-    from it; None where no clause says. ``consent_by`` names those who must each agree before release. ``exercise`` says
-    that a clause is for exercises alone: the copy is marked as one.
+    from it; None where no clause says. Where consent was awaited, the time to acknowledge begins with the release.
+    ``consent_by`` names those who must each agree before release. ``exercise`` says that a clause is for exercises
+    alone: the copy is marked as one.
     """
 
     withholdings: tuple[Withholding, ...] = ()

@@ -33,6 +33,7 @@ from gateway.store.placing import (
 from gateway.store.sources import find_sources
 from gateway.store.tables import alerts, citations, consent_requests, dispatches
 from gateway.store.threads import Thread, find_thread
+from schemas.alerts.header import read_references
 from schemas.ids import AlertId, KeyId
 
 
@@ -81,7 +82,12 @@ class AcceptanceWriter:
                 outrun.add(item.name)
             else:
                 placed[item.name] = place(batch, item)
-        gone_on = {each.thread: each.item.alert.identifier for each in placed.values() if each.item.thread is not None}
+        gone_on = {
+            thread: each.item.alert.identifier
+            for each in placed.values()
+            if each.item.thread is not None
+            for thread in (each.thread, *each.item.sources.threads)
+        }
         if gone_on:
             await overtake(batch, gone_on)
         bodies = await self._store(batch, placed) if placed else {}
@@ -159,8 +165,11 @@ class _Known:
 async def _is_outrun(batch: Batch, item: Acceptance, placed: Mapping[tuple[str, str], Placed]) -> bool:
     """Say whether an alert's thread has reached others, or another way, than was known when it was decided.
 
-    So is one whose sources are other ones now, or to be handled otherwise.
+    So is one whose sources are other ones now, or to be handled otherwise, and one that builds on what this very batch
+    passes on or holds: its rows are not there yet to be asked.
     """
+    if item.alert.references and _builds_on(item, placed):
+        return True
     if item.sources != await find_sources(batch.connection, item.alert):
         return True
     if not item.references:
@@ -174,3 +183,14 @@ async def _is_outrun(batch: Batch, item: Acceptance, placed: Mapping[tuple[str, 
         if thread is not None and (name in named or each.thread == thread.first):
             thread.reached.update({permit.recipient: permit.under for permit in each.released})
     return thread != item.thread
+
+
+def _builds_on(item: Acceptance, placed: Mapping[tuple[str, str], Placed]) -> bool:
+    """Say whether an alert names another sender's of these, or is of a thread with one that passes on or waits."""
+    named = {(each.sender, each.identifier) for each in read_references(item.alert.references)}
+    return any(
+        name in named
+        if each.item.alert.sender != item.alert.sender
+        else (name in named or each.thread in item.sources.threads) and bool(each.item.sources.cited or each.questions)
+        for name, each in placed.items()
+    )

@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements import reasons
 from audit.entry import Draft, Kind
-from gateway.errors import ConsentClosedError
+from gateway.errors import ConsentClosedError, OvertakenError
+from gateway.registry import CurrentRegistry, UnknownVersionError
 from gateway.store.committer import Batch
 from gateway.store.decisions import permit_content
 from gateway.store.dispatches import HELD, PENDING, WITHHELD, Route, Settled, route_of, rows_of
@@ -104,11 +105,20 @@ class Answered:
 class ConsentWriter:
     """Stores answers, and lets go or ends what waited for them."""
 
-    def __init__(self, *, on_routed: Callable[[Iterable[Route]], None]) -> None:
+    def __init__(self, registry: CurrentRegistry, *, on_routed: Callable[[Iterable[Route]], None]) -> None:
+        self._registry = registry
         self._on_routed = on_routed
 
-    async def write(self, batch: Batch, items: Sequence[SignedConsent]) -> Sequence[Answered | ConsentClosedError]:
-        """Return the place of each answer, or that nobody is asked any more."""
+    async def write(
+        self, batch: Batch, items: Sequence[SignedConsent]
+    ) -> Sequence[Answered | ConsentClosedError | OvertakenError]:
+        """Return the place of each answer, or that nobody is asked any more.
+
+        Nobody is once the agreement has lapsed, though the watch that ends what waits has yet to come by. Where this
+        very batch changed the registry, the answers are to be taken after it.
+        """
+        if self._registry.stage(batch).version != self._registry.version:
+            return [OvertakenError() for _ in items]
         return [await self._write_one(batch, item) for item in items]
 
     async def _write_one(self, batch: Batch, item: SignedConsent) -> Answered | ConsentClosedError:
@@ -125,7 +135,7 @@ class ConsentWriter:
             )
         ).one()
         row = (await rows_of(connection, {DeliveryId(question.delivery_id)}))[question.delivery_id]
-        if row["state"] != HELD or question.deadline_ms <= batch.now_ms:
+        if row["state"] != HELD or question.deadline_ms <= batch.now_ms or self._is_lapsed(row, batch):
             return ConsentClosedError()
         index = batch.log.append(_answer_entry(row, item))
         answer = {
@@ -143,6 +153,13 @@ class ConsentWriter:
                     await self._release(batch, row)
         return Answered(index, replayed=False)
 
+    def _is_lapsed(self, row: Mapping[str, Any], batch: Batch) -> bool:
+        sender, recipient = ParticipantId(row["sender"]), ParticipantId(row["recipient"])
+        try:
+            return self._registry.lapse(_clause_of(row), sender, recipient, batch.now) is not None
+        except UnknownVersionError:
+            return True  # whoever does not know an agreement lets nothing go under it
+
     async def _release(self, batch: Batch, row: Mapping[str, Any]) -> None:
         """Let a dispatch go: everyone has consented."""
         recipient, terms, under = ParticipantId(row["recipient"]), read_terms(row["terms"]), _clause_of(row)
@@ -157,7 +174,13 @@ class ConsentWriter:
             agreement=under.agreement,
             content={"delivery_id": row["delivery_id"], **permit_content(permit)},
         )
-        released = {"of": row["delivery_id"], "since": batch.now_ms, "by": batch.log.append(entry)}
+        owed = terms.acknowledge_within
+        released = {
+            "of": row["delivery_id"],
+            "since": batch.now_ms,
+            "by": batch.log.append(entry),
+            "until": None if owed is None else batch.now_ms + owed * 1000,
+        }
         await batch.connection.execute(_RELEASE, [released])
         batch.after_commit.append(lambda: self._on_routed([route_of(row)]))
 
@@ -268,7 +291,7 @@ def _clause_of(row: Mapping[str, Any]) -> ClauseRef:
 _RELEASE: Final = (
     update(dispatches)
     .where(dispatches.c.delivery_id == bindparam("of"), dispatches.c.state == HELD)
-    .values(state=PENDING, due_ms=bindparam("since"), released=bindparam("by"))
+    .values(state=PENDING, due_ms=bindparam("since"), released=bindparam("by"), owed_ms=bindparam("until"))
 )
 _HELD_OF: Final = select(dispatches.c.delivery_id).where(
     dispatches.c.state == HELD, dispatches.c.thread.in_(bindparam("wanted", expanding=True))

@@ -23,10 +23,14 @@ _OWING: Final = (*OPEN, DELIVERED)
 
 
 async def overdue_acknowledgements(connection: AsyncConnection, *, now_ms: int, limit: int) -> Sequence[DeliveryId]:
-    """Return dispatches whose acknowledgement was due by now and has not come, the longest overdue first."""
+    """Return dispatches whose acknowledgement was due by now and has not come, the longest overdue first.
+
+    Those that ended meanwhile are among them: the writer takes note that nothing is owed, so that they are asked about
+    once and not at every look for good.
+    """
     found = await connection.scalars(
         select(dispatches.c.delivery_id)
-        .where(dispatches.c.owed_ms <= now_ms, dispatches.c.state.in_(_OWING))
+        .where(dispatches.c.owed_ms <= now_ms)
         .order_by(dispatches.c.owed_ms)
         .limit(limit)
     )
@@ -44,19 +48,22 @@ class OverdueWriter:
     """Logs that an acknowledgement did not come in time."""
 
     async def write(self, batch: Batch, items: Sequence[DeliveryId]) -> Sequence[ParticipantId | None]:
-        """Return of each whose acknowledgement is overdue; None where it came, or was logged as overdue, before."""
+        """Return of each whose acknowledgement is overdue; None where it came, was logged before, or is not owed."""
         rows = await rows_of(batch.connection, set(items))
         results: list[ParticipantId | None] = []
-        logged: set[str] = set()
+        settled: set[str] = set()
         for item in items:
             row = rows.get(item)
-            if row is None or item in logged or row["owed_ms"] is None or row["owed_ms"] > batch.now_ms:
+            if row is None or item in settled or row["owed_ms"] is None or row["owed_ms"] > batch.now_ms:
+                results.append(None)
+                continue
+            settled.add(item)
+            if row["state"] not in _OWING:
                 results.append(None)
                 continue
             batch.log.append(
                 evidence_of(Kind.ACKNOWLEDGEMENT_OVERDUE, row, {"deadline": utc_text_of_ms(row["owed_ms"])})
             )
-            logged.add(item)
             results.append(ParticipantId(row["recipient"]))
-        await no_longer_owed(batch.connection, logged)
+        await no_longer_owed(batch.connection, settled)
         return results

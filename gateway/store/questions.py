@@ -27,7 +27,8 @@ MOST: Final = 200
 async def questions_about(connection: AsyncConnection, alert_id: AlertId) -> Mapping[str, list[dict[str, Any]]]:
     """Return the questions about an alert's dispatches, by their delivery ids, with the signed answers."""
     rows = await connection.execute(
-        _STATE.where(consent_requests.c.alert_id == alert_id).order_by(consent_requests.c.asked)
+        # by its dispatches, which have an index of their alerts: every alert that its sender reads back is asked about
+        _STATE.where(dispatches.c.alert_id == alert_id).order_by(consent_requests.c.asked)
     )
     found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:

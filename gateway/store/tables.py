@@ -161,7 +161,7 @@ of its permit.
 
 ``released`` is the index of the entry that let it go, the alert's own or the consent that came last; None of one that
 awaits consent or ended so, of which its recipient must not learn. ``owed_ms`` is by when its recipient must acknowledge
-it; None where it need not, where it did, and where the log says that it did not.
+it; None where it need not or was not sent it yet, where it did, and where the log says that it did not.
 """
 
 consent_requests = Table(

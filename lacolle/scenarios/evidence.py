@@ -48,8 +48,8 @@ def permit(content: Mapping[str, Any], held: Held | None, exchange: PublicKey) -
         return Outcome(Effect.DENIED, reason.code, explain(reason), under)
     names = ", ".join(asked)
     waits = Bilingual(
-        fr=f"La clause {under} exige d'abord le consentement de {names}.",
-        en=f"Clause {under} requires the consent of {names} first.",
+        fr=f"La transmission prévue par la clause {under} attend le consentement de {names}.",
+        en=f"Release under clause {under} awaits the consent of {names}.",
     )
     return Outcome(Effect.HELD, reason.code, waits, under)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,11 +10,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from gateway.errors import ConsentClosedError, NotFoundError
+from agreements.book import Book
+from audit.log import lock_head
+from gateway.assay import Assayed
+from gateway.errors import ConsentClosedError, NotFoundError, OvertakenError
+from gateway.registry import CurrentRegistry
 from gateway.store.acknowledgements import AcknowledgementWriter, SignedAcknowledgement
+from gateway.store.committer import Batch
 from gateway.store.consents import Answered, ConsentWriter, LapseWriter, SignedConsent, lapsed
 from gateway.store.dispatches import HELD, PENDING, WITHHELD, Route
 from gateway.store.due import due, routes_since
+from gateway.store.owed import overdue_acknowledgements
 from gateway.store.questions import find_question, read_question, read_questions
 from gateway.store.reader import Reader
 from gateway.store.reading import read_alert
@@ -23,9 +30,9 @@ from gateway.store.withholding import Lapsed, WithholdingWriter, waiting_ways
 from schemas.consents import Answer, Consent
 from schemas.decisions import Lane, Reason, Terms
 from schemas.evidence import Acknowledgement
-from schemas.ids import AlertId, ConsentId, DeliveryId, JurisdictionCode, KeyId, ParticipantId, home_of
+from schemas.ids import AgreementId, AlertId, ConsentId, DeliveryId, JurisdictionCode, KeyId, ParticipantId, home_of
 from schemas.timestamps import utc_text
-from tests.unit.gateway.ground import KID, NYSP, SQ, VSP, Ground, acceptance, acceptances, accepted, permit
+from tests.unit.gateway.ground import KID, NYSP, SQ, VSP, Ground, acceptance, acceptances, accepted, agreed, permit
 
 RCMP = ParticipantId("ca.rcmp")
 ASKED = Terms(consent_by=("US-VT", "ca.rcmp"), consent_within=600)
@@ -40,6 +47,7 @@ class Desk:
     held: DeliveryId
     routed: list[Route]
     writer: ConsentWriter
+    registry: CurrentRegistry
 
     async def questions(self) -> dict[str, ConsentId]:
         """Return each question's id by who is asked."""
@@ -90,7 +98,15 @@ async def desk(ground: Ground) -> Desk:
     (alert_id,) = await accepted(ground, acceptance("A-1", awaiting(), permit(VSP)))
     (row,) = [row for row in await ground.dispatches() if row.recipient == NYSP]
     routed: list[Route] = []
-    return Desk(ground, alert_id, DeliveryId(row.delivery_id), routed, ConsentWriter(on_routed=routed.extend))
+    registry = agreed()
+    return Desk(
+        ground,
+        alert_id,
+        DeliveryId(row.delivery_id),
+        routed,
+        ConsentWriter(registry, on_routed=routed.extend),
+        registry,
+    )
 
 
 async def test_nothing_goes_out_and_nothing_is_learnt_before_consent(desk: Desk) -> None:
@@ -234,6 +250,68 @@ async def test_what_lapses_with_its_agreement_while_it_is_held_stays_unknown(des
     assert (await desk.ground.entries())[-1]["jurisdictions"] == ["CA-QC"]
     with pytest.raises(ConsentClosedError):
         await desk.answer("ca.rcmp")
+
+
+async def test_no_consent_counts_under_an_agreement_that_has_lapsed(desk: Desk) -> None:
+    """Before the watch comes by too: nothing is routed after it lapsed, and the recipient never learns of it."""
+    await desk.answer("ca.rcmp")
+    found = desk.registry.found
+    desk.registry.hold(replace(found, altered={AgreementId("ca-qc.us-ny.test"): "missing"}))
+    with pytest.raises(ConsentClosedError):
+        await desk.answer("US-VT")
+    assert await desk.state() == HELD
+    assert (await desk.ground.kinds())[-1] == "consent-given"
+    assert await desk.seen(reader(NYSP)) is None
+    desk.registry.hold(Assayed(Book.of([])))
+    with pytest.raises(ConsentClosedError):
+        await desk.answer("US-VT")
+    desk.registry.hold(found)
+    await desk.answer("US-VT")
+    assert await desk.state() == PENDING
+
+
+async def test_an_answer_waits_for_what_its_own_batch_changes(desk: Desk) -> None:
+    """Where the registry moves in the batch that would take it, an answer is taken after that or not at all."""
+
+    class Moving:
+        """Moves the registry on."""
+
+        async def write(self, batch: Batch, items: Sequence[None]) -> Sequence[None]:
+            """Stage a newer version."""
+            desk.registry.stage(batch).version += 1
+            return [None for _ in items]
+
+    async with desk.ground.store.writer.begin() as connection:
+        await lock_head(connection)
+        moving = asyncio.create_task(desk.ground.committer.submit(Moving(), None))
+        await asyncio.sleep(0.1)
+        answering = asyncio.create_task(desk.answer("ca.rcmp"))
+        await asyncio.sleep(0.1)
+    await moving
+    with pytest.raises(OvertakenError):
+        await answering
+    assert "consent-given" not in await desk.ground.kinds()
+
+
+async def test_an_acknowledgement_is_owed_from_the_release(ground: Ground) -> None:
+    """Whoever could not know of an alert is not late with its word: the time begins when consent lets it go."""
+    terms = replace(ASKED, consent_by=("ca.rcmp",), acknowledge_within=60)
+    (alert_id,) = await accepted(ground, acceptance("A-1", replace(permit(NYSP, Lane.URGENT), terms=terms)))
+    (row,) = await ground.dispatches()
+    held = DeliveryId(row.delivery_id)
+    desk = Desk(ground, alert_id, held, [], ConsentWriter(agreed(), on_routed=lambda _routes: None), agreed())
+
+    async def overdue() -> Sequence[DeliveryId]:
+        async with ground.store.reading() as connection:
+            return await overdue_acknowledgements(connection, now_ms=ground.clock.ms, limit=10)
+
+    ground.clock.advance(300)
+    assert await overdue() == []
+    await desk.answer("ca.rcmp")
+    ground.clock.advance(59.9)
+    assert await overdue() == []
+    ground.clock.advance(0.1)
+    assert await overdue() == [held]
 
 
 async def test_a_held_copy_can_not_be_acknowledged(desk: Desk) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from agreements.decide import decide
 from agreements.explain import explain
-from agreements.reasons import Code
+from agreements.reasons import Code, consent_lapsed, consent_refused
 from agreements.release import ONWARD_WITHIN, Source, SourceHandling
 from schemas.alerts.header import Alert, HandlingCode, Tlp
 from schemas.decisions import ClauseRef, Decision, Deny, Onward, Permit
@@ -121,10 +122,28 @@ def test_nothing_is_passed_on_against_its_handling(passed_on: Source, code: Code
     assert named in explain(decision.reason).en
 
 
+def test_what_came_through_another_awaits_both() -> None:
+    """Of a source within a source both originators are asked; whoever passed the inner one on has it, and is not."""
+    inner = replace(source(DOH), through=(VSP,))
+    assert asked(decided(alert(info()), sources=[source(), inner])[NYSP])[0] == (DOH, VSP)
+    through_recipient = replace(source(VSP), through=(NYSP,))
+    assert asked(decided(alert(info()), sources=[source(NYSP), through_recipient])[NYSP]) == ((), None)
+
+
 def test_one_source_that_forbids_is_enough() -> None:
     """Of several sources each must let it pass."""
     other = Source(NYSP, "NY-7", SourceHandling("CLEAR", frozenset(), Onward.FORBIDDEN))
     assert isinstance(decided(alert(info()), sources=[source(), other])[DOH], Deny)
+
+
+def test_no_clause_is_said_to_ask_for_what_a_source_does() -> None:
+    """Whose consent was awaited is told, not who wanted it: it may be a clause or the alert's being passed on."""
+    for reason in (consent_refused(ref(), VSP), consent_lapsed(ref(), [VSP], "2026-11-22T12:00:00.000Z")):
+        said = explain(reason)
+        assert VSP in said.fr
+        assert VSP in said.en
+        assert "exige" not in said.fr
+        assert "require" not in said.en
 
 
 def test_a_code_that_the_alert_bears_too_is_kept() -> None:

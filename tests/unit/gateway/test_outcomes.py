@@ -298,12 +298,13 @@ async def test_what_was_acknowledged_is_not_overdue(ground: Ground) -> None:
 
 
 async def test_nothing_is_owed_for_what_was_never_to_be_had(ground: Ground) -> None:
-    """A delivery that expired says by itself that nobody will acknowledge it."""
+    """A delivery that expired says by itself that nobody will acknowledge it, and is not looked at again for that."""
     await accepted(ground, acceptance("A-1", replace(permit(NYSP), terms=OWED), lasts=30))
     watch = watching(ground)
     ground.clock.advance(60)
     assert await watch.look() == 1
     assert "acknowledgement-overdue" not in await ground.kinds()
+    assert [row.owed_ms for row in await ground.dispatches()] == [None]
 
 
 async def acknowledge(ground: Ground, alert_id: AlertId, delivery_id: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from agreements import reasons
 from audit.entry import commitment
@@ -193,3 +194,22 @@ async def test_the_first_answer_is_found_by_name_and_payload(record: Record) -> 
         assert found[0] == record.alert_id
         for sender, identifier, payload in ((VSP, "A-1", digest), (SQ, "A-2", digest), (SQ, "A-1", b"\x00" * 32)):
             assert await first_answer(connection, sender=sender, identifier=identifier, payload_digest=payload) is None
+
+
+async def test_reading_back_reads_no_table_from_end_to_end(record: Record) -> None:
+    """Whatever else was ever accepted or asked, one alert is found by indices: its sender's reading stays as fast."""
+    statements: list[tuple[str, Any]] = []
+
+    def hear(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:  # noqa: ANN401 - the driver's
+        statements.append((statement, parameters))
+
+    engine = record.ground.store.reader.sync_engine
+    event.listen(engine, "before_cursor_execute", hear)
+    await record.read_by(reader(SQ))
+    event.remove(engine, "before_cursor_execute", hear)
+    asked = [each for each in statements if each[0].startswith("SELECT")]
+    assert asked
+    async with record.ground.store.reading() as connection:
+        for statement, parameters in asked:
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            assert not [step.detail for step in plan if step.detail.startswith("SCAN")]
