@@ -35,7 +35,7 @@ from agreements.release import Source, before_release
 from agreements.routes import Considered, Route, Standing
 from agreements.snapshot import Snapshot
 from schemas.alerts.header import Alert
-from schemas.decisions import ClauseRef, Decision, Deny, Reason
+from schemas.decisions import ClauseRef, Decision, Decisions, Deny, Reason
 from schemas.ids import ParticipantId
 
 
@@ -46,7 +46,7 @@ def decide(
     *,
     reached: Mapping[ParticipantId, ClauseRef],
     sources: Sequence[Source] = (),
-) -> tuple[Decision, ...]:
+) -> Decisions:
     """Return one decision for each candidate but the sender, ordered by recipient.
 
     ``now`` is the instant of acceptance, with its offset. ``reached`` names whom earlier alerts of the thread reached,
@@ -80,13 +80,24 @@ class _Case:
         self._by_group = not (self._addresses or self._reached or self._cancels)
         self._let_through: dict[int, bool] = {}
 
-    def decisions(self) -> tuple[Decision, ...]:
-        """Decide for every candidate, as the module says; once for all who stand alike."""
+    def decisions(self) -> Decisions:
+        """Decide for every candidate, as the module says; as for an earlier alert where nothing else counts."""
+        if not self._by_group or self._sources:
+            return self._decide_all()
+        answers = tuple(self._answers)
+        known = self._route.decided.get(answers)
+        if known is None:
+            known = self._decide_all()
+            self._route.remember(answers, known)
+        return known
+
+    def _decide_all(self) -> Decisions:
+        """Decide for every candidate, once for all who stand alike."""
         decided: list[Decision] = [*self._route.ungranted]
         for under, addressed, alike in self._alike():
             for standing, decision in zip(alike, self._decided(alike, under, addressed=addressed), strict=True):
                 decided[standing.position] = decision
-        return tuple(decided)
+        return Decisions(decided)
 
     def _alike(self) -> Iterable[tuple[ClauseRef | None, bool, Sequence[Standing]]]:
         """Return candidates of one group, addressed alike, whom the thread reached under the same clause."""

@@ -99,6 +99,12 @@ def _bytes(decision: Decision) -> bytes:
     return canonical_plain_bytes(_decision(decision))
 
 
+@lru_cache(maxsize=256)
+def decisions_digest(decisions: tuple[Decision, ...]) -> str:
+    """Return the SHA-256 of ``decisions_bytes``, in hexadecimal digits."""
+    return hashlib.sha256(decisions_bytes(decisions)).hexdigest()
+
+
 def _digest(value: Mapping[str, PlainValue]) -> str:
     return hashlib.sha256(canonical_plain_bytes(value)).hexdigest()
 

@@ -12,7 +12,7 @@ from agreements.conditions.stated import Requirement
 from agreements.obligations import Obligation
 from agreements.succession import Term
 from agreements.terms import strictest, terms_of
-from schemas.decisions import ClauseRef, Deny, Lane, Permit, Reason, Terms
+from schemas.decisions import ClauseRef, Decisions, Deny, Lane, Permit, Reason, Terms
 from schemas.ids import AlertType, JurisdictionCode, ParticipantId
 
 Candidate: TypeAlias = tuple[ParticipantId, JurisdictionCode]
@@ -24,6 +24,9 @@ Considered: TypeAlias = tuple[tuple[ClauseRef, Reason], ...]
 
 MOST_REMEMBERED: Final = 1_024
 """How many groups' permits a route remembers; as alerts differ in little of what clauses ask, there are few."""
+
+MOST_DECIDED: Final = 8
+"""How many alerts' decisions a route remembers, each for every candidate: most alerts meet the same requirements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Route:
     ``terms`` are those of each clause for alerts of the type. ``requirements`` are all that any clause asks, each once;
     ``asked`` says by position which of them each clause does; ``named`` are the candidates that each clause names.
     ``groups`` are those of the candidates that some clause names or has told. ``_permits`` remembers what clauses came
-    to for a whole group.
+    to for a whole group, ``decided`` what all decisions came to by the requirements' answers, of alerts of which
+    nothing else counts.
     """
 
     clauses: tuple[Clause, ...]
@@ -89,6 +93,7 @@ class Route:
     _permits: dict[tuple[int, tuple[int, ...], str], Sequence[Permit]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    decided: dict[tuple[Reason | None, ...], Decisions] = field(default_factory=dict, compare=False, repr=False)
 
     def permits(self, alike: Sequence[Standing], clauses: tuple[int, ...], reason: Reason) -> Sequence[Permit]:
         """Return the permits of candidates of one group under several clauses, by position; the first one rules."""
@@ -106,6 +111,12 @@ class Route:
                 self._permits.clear()
             known = self._permits[key] = self.permits(members, clauses, reason)
         return known
+
+    def remember(self, answers: tuple[Reason | None, ...], decisions: Decisions) -> None:
+        """Keep the decisions on an alert of which nothing counted but what each requirement answered."""
+        if len(self.decided) >= MOST_DECIDED:
+            self.decided.clear()
+        self.decided[answers] = decisions
 
 
 def lay_out(

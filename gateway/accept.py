@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from agreements.decide import decide
-from agreements.replay import decisions_bytes, inputs_digest
+from agreements.replay import decisions_digest, inputs_digest
 from audit.entry import Draft, Kind
 from gateway.clock import Clock
 from gateway.errors import AlertRefusedError, GatewayError, LogUnavailableError, MalformedSubmissionError
@@ -92,7 +92,7 @@ class Considered:
                 reached={} if self.thread is None else self.thread.reached,
                 sources=self.sources.binding,
             ),
-            decisions_digest=hashlib.sha256(decisions_bytes(self.decisions)).hexdigest(),
+            decisions_digest=decisions_digest(self.decisions),
         )
 
 

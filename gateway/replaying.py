@@ -15,7 +15,7 @@ import orjson
 
 from agreements.decide import decide
 from agreements.explain import explain
-from agreements.replay import decisions_bytes, inputs_digest
+from agreements.replay import decisions_digest, inputs_digest
 from gateway.errors import GatewayError, StoreError
 from gateway.rebuilding import rebuilt_registry
 from gateway.screening import own_references, read_alert
@@ -104,7 +104,7 @@ async def replay(store: Store, alert_id: AlertId, jurisdictions: Iterable[Jurisd
             reached=reached,
             sources=sources,
         ),
-        decisions_digest=hashlib.sha256(decisions_bytes(decisions)).hexdigest(),
+        decisions_digest=decisions_digest(decisions),
     )
     return Replay(past.alert_id, past.basis, anew, decisions, tuple(_differences(past, decisions)))
 

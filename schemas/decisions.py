@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from typing import Final, TypeAlias
 
 from schemas.ids import AgreementId, JurisdictionCode, ParticipantId
@@ -140,3 +141,30 @@ class Deny:
 
 
 Decision: TypeAlias = Permit | Deny
+
+
+class Decisions(tuple[Decision, ...]):  # noqa: SLOT001 - what it remembers needs a place
+    """The decisions on one alert: a tuple that works its hash out once.
+
+    The same few recur in very many alerts, so that what is made of them is looked up, which hashes them.
+    """
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+    def __hash__(self) -> int:
+        """Return the hash of the tuple that it is."""
+        return self._hash
+
+
+@lru_cache(maxsize=256)
+def permits_among(decisions: tuple[Decision, ...]) -> tuple[Permit, ...]:
+    """Return who receives the alert, in the order of the decisions."""
+    return tuple([each for each in decisions if isinstance(each, Permit)])
+
+
+@lru_cache(maxsize=256)
+def denials_among(decisions: tuple[Decision, ...]) -> tuple[Deny, ...]:
+    """Return who does not, likewise."""
+    return tuple([each for each in decisions if isinstance(each, Deny)])

@@ -8,7 +8,8 @@ from typing import Any
 
 from agreements.explain import explain
 from gateway.store.terms import terms_content
-from schemas.decisions import NO_TERMS, Deny, Permit, Reason
+from schemas.decisions import NO_TERMS, Decision, Deny, Permit, Reason, denials_among
+from schemas.signing.canonical import CanonicalPart, canonical_part
 
 
 @lru_cache(maxsize=4096)
@@ -40,6 +41,12 @@ def denial_content(denial: Deny) -> dict[str, Any]:
             {"clause": str(clause), "reason": reason_content(reason)} for clause, reason in denial.considered
         ],
     }
+
+
+@lru_cache(maxsize=256)
+def withheld_content(decisions: tuple[Decision, ...]) -> CanonicalPart:
+    """Return the denials among decisions, in their order. The same decisions recur in very many alerts."""
+    return canonical_part([denial_content(denial) for denial in denials_among(decisions)])
 
 
 def read_reason(content: Mapping[str, Any]) -> Reason:

@@ -16,13 +16,13 @@ from audit.entry import Draft, Kind
 from gateway.receipts import Promise
 from gateway.store.committer import Batch
 from gateway.store.consents import Question, question_content, questions_of
-from gateway.store.decisions import denial_content, permit_content
+from gateway.store.decisions import permit_content, withheld_content
 from gateway.store.dispatches import HELD, PENDING
 from gateway.store.sources import NO_SOURCES, Sources
 from gateway.store.terms import terms_content, terms_text
 from gateway.store.threads import Thread
 from schemas.alerts.header import Alert
-from schemas.decisions import NO_TERMS, Decision, Deny, Permit
+from schemas.decisions import NO_TERMS, Decision, Deny, Permit, denials_among, permits_among
 from schemas.ids import AlertId, DeliveryId, JurisdictionCode, KeyId, uuid7
 
 
@@ -97,14 +97,14 @@ class Acceptance:
         return self.deadline_ms if within is None else min(self.deadline_ms, now_ms + within * 1000)
 
     @property
-    def permits(self) -> list[Permit]:
+    def permits(self) -> tuple[Permit, ...]:
         """Who receives it."""
-        return [decision for decision in self.decisions if isinstance(decision, Permit)]
+        return permits_among(self.decisions)
 
     @property
-    def denials(self) -> list[Deny]:
+    def denials(self) -> tuple[Deny, ...]:
         """Who does not."""
-        return [decision for decision in self.decisions if isinstance(decision, Deny)]
+        return denials_among(self.decisions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def place(batch: Batch, item: Acceptance) -> Placed:
         )
         batch.log.append(entry)
     if item.denials:
-        batch.log.append(_withheld_entry(placed, item.denials))
+        batch.log.append(_withheld_entry(placed))
     return placed
 
 
@@ -247,14 +247,14 @@ def _requested_entry(placed: Placed, delivery_id: DeliveryId, permit: Permit, as
     )
 
 
-def _withheld_entry(placed: Placed, denials: Sequence[Deny]) -> Draft:
+def _withheld_entry(placed: Placed) -> Draft:
     return Draft(
         kind=Kind.WITHHELD,
         actor=placed.item.alert.sender,
         jurisdictions=(placed.item.home,),
         alert_id=placed.alert_id,
         agreement=None,
-        content={"withheld": [denial_content(denial) for denial in denials]},
+        content={"withheld": withheld_content(placed.item.decisions)},
     )
 
 

@@ -14,7 +14,10 @@ import rfc8785
 from schemas.bilingual import Bilingual
 from schemas.signing.strict_json import JsonValue
 
-PlainValue: TypeAlias = "str | int | bool | Sequence[PlainValue] | Mapping[str, PlainValue] | None"
+CanonicalPart: TypeAlias = orjson.Fragment
+"""The canonical bytes of a plain value, to be a part of others as they are."""
+
+PlainValue: TypeAlias = "str | int | bool | Sequence[PlainValue] | Mapping[str, PlainValue] | CanonicalPart | None"
 """A value whose canonical bytes need no care: no floating-point number, and every member's name in ASCII."""
 
 
@@ -46,6 +49,14 @@ def canonical_plain_bytes(value: Mapping[str, PlainValue]) -> bytes:
     """
     try:
         return orjson.dumps(value, option=_PLAIN)
+    except orjson.JSONEncodeError:
+        raise NotCanonicalError from None
+
+
+def canonical_part(value: PlainValue) -> CanonicalPart:
+    """Return a plain value in the form in which it is written once for many objects. Raises ``NotCanonicalError``."""
+    try:
+        return orjson.Fragment(orjson.dumps(value, option=_PLAIN))
     except orjson.JSONEncodeError:
         raise NotCanonicalError from None
 
