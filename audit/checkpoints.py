@@ -186,10 +186,11 @@ async def _require_continuation(
 ) -> None:
     if promised is None and stored is not None:
         raise LogForkError(_FORGOTTEN)
-    for said in (promised, stored):
-        if said is not None and said.size > head.size:
+    said = dict.fromkeys((each.size, each.root) for each in (promised, stored) if each is not None)  # mostly the same
+    for size, root in said:
+        if size > head.size:
             raise LogForkError(_BEHIND)
-        if said is not None and await root_at(connection, said.size) != said.root:
+        if await root_at(connection, size) != root:
             raise LogForkError(_CONTRADICTED)
     if await root_at(connection, head.size) != head.root:
         raise LogStateError(_DAMAGED)

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -324,12 +325,17 @@ class Draft:
 
     def __post_init__(self) -> None:
         """Hold the content to the members of its kind, and sort the parties."""
-        object.__setattr__(self, "jurisdictions", tuple(sorted(set(self.jurisdictions))))
+        object.__setattr__(self, "jurisdictions", _each_once(self.jurisdictions))
         rule, members = KINDS[self.kind], self.content.keys()
         if not rule.required <= members:
             raise ValueError(f"an entry of kind {self.kind} lacks {sorted(rule.required - members)}")
         if not members <= rule.allowed:
             raise ValueError(f"an entry of kind {self.kind} has no {sorted(members - rule.allowed)}")
+
+
+@lru_cache(maxsize=4096)
+def _each_once(jurisdictions: tuple[JurisdictionCode, ...]) -> tuple[JurisdictionCode, ...]:
+    return tuple(sorted(set(jurisdictions)))
 
 
 class Entry(BaseModel):
@@ -360,7 +366,7 @@ def canonical_entry(draft: Draft, *, index: int, time: str) -> bytes:
         {
             "index": index,
             "time": time,
-            "kind": draft.kind.value,
+            "kind": str(draft.kind),
             "actor": draft.actor,
             "jurisdictions": draft.jurisdictions,
             "alert_id": draft.alert_id,

@@ -93,11 +93,11 @@ class LogBatch:
         """Add an entry and return its index. Raises ``LogStateError`` once the batch is written."""
         self._require_unwritten()
         index = self.size
-        time, salt = self.time_text, self._randomness(SALT_SIZE)
+        time, kind, salt = self.time_text, str(draft.kind), self._randomness(SALT_SIZE)
         content = canonical_entry(draft, index=index, time=time)
         committed = commitment(salt, content)
         self._entries.append(
-            (index, draft.kind.value, time, draft.actor, draft.alert_id, draft.agreement, salt, content, committed)
+            (index, kind, time, draft.actor, draft.alert_id, draft.agreement, salt, content, committed)
         )
         self._parties += [(jurisdiction, index) for jurisdiction in draft.jurisdictions]
         self._leaves.append(leaf_hash(committed))

@@ -141,7 +141,7 @@ class Intake:
         version = self._registry.version
         try:
             with self._committer.preparing():
-                arrived = replace(arrived, identified=self._identification.confirm(arrived.identified))
+                arrived = self._confirmed(arrived)
                 considered = await self._consider(arrived)
                 acceptance = _acceptance(considered, traceparent, basis=considered.basis(version))
             return await self._committer.submit(self._acceptances, acceptance, decided_at=version)
@@ -190,6 +190,10 @@ class Intake:
             self._on_refused(refusal, sender)
             raise
         return Arrived(submission, identified)
+
+    def _confirmed(self, arrived: Arrived) -> Arrived:
+        identified = self._identification.confirm(arrived.identified)
+        return arrived if identified is arrived.identified else replace(arrived, identified=identified)
 
     async def _consider(self, arrived: Arrived) -> Considered:
         alert_json = arrived.alert_json()

@@ -160,9 +160,10 @@ class _Channel(asyncio.Protocol):
         return answer
 
     def send(self, items: Sequence[bytes]) -> None:
-        """Send items together, as one group; for what is asked by ``ask``, or needs no answer."""
-        if self._transport is not None:
-            self._transport.write(process.group(items))
+        """Send items, as many together in one group as one answer is for; for what was asked, or needs no answer."""
+        if self._transport is not None and items:
+            groups = [process.group(items[start : start + AT_ONCE]) for start in range(0, len(items), AT_ONCE)]
+            self._transport.write(b"".join(groups))
 
     def close(self) -> None:
         if self._transport is not None:
@@ -171,8 +172,7 @@ class _Channel(asyncio.Protocol):
     def flush(self) -> None:
         """Send what was asked."""
         items, self._unsent = self._unsent, []
-        for start in range(0, len(items), AT_ONCE):
-            self.send(items[start : start + AT_ONCE])
+        self.send(items)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # a socket's transport is one to write to

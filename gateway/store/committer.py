@@ -12,8 +12,8 @@ What a caller may rely on: ``submit`` returns only after the commit; whatever it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -104,6 +104,23 @@ class _Waiting(Generic[ItemT, ResultT]):
             self.future.set_result(result)
 
 
+class _Preparations:
+    """How many items are being prepared, each for as long as the block lasts that counts it."""
+
+    __slots__ = ("_on_left", "number")
+
+    def __init__(self, on_left: Callable[[], None]) -> None:
+        self.number = 0
+        self._on_left = on_left
+
+    def __enter__(self) -> None:
+        self.number += 1
+
+    def __exit__(self, *_error: object) -> None:
+        self.number -= 1
+        self._on_left()
+
+
 class Committer:
     """Gathers items into transactions, one at a time."""
 
@@ -126,7 +143,7 @@ class Committer:
         self.standing: Standing | None = None
         self._waiting: list[_Waiting[Any, Any]] = []
         self._wake = asyncio.Event()
-        self._preparing = 0
+        self._preparing = _Preparations(self._let_go)
         self._enough = asyncio.Event()
         self._began = -PACE
         self._failure: BaseException | None = None
@@ -149,8 +166,7 @@ class Committer:
         waiting = _Waiting(writer=writer, item=item, decided_at=decided_at)
         self._waiting.append(waiting)
         self._wake.set()
-        if not self._worth_waiting():
-            self._enough.set()
+        self._let_go()
         return await waiting.future
 
     async def run(self) -> None:
@@ -165,19 +181,12 @@ class Committer:
                     _refuse(self._waiting)
                     raise self._failure
 
-    @contextmanager
-    def preparing(self) -> Iterator[None]:
+    def preparing(self) -> AbstractContextManager[None]:
         """Say, for as long as the block lasts, that an item is being prepared and will be submitted soon.
 
         The next batch waits for it, a few milliseconds at most: a transaction costs the same for one item or for many.
         """
-        self._preparing += 1
-        try:
-            yield
-        finally:
-            self._preparing -= 1
-            if not self._worth_waiting():
-                self._enough.set()
+        return self._preparing
 
     async def _gather(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -192,7 +201,11 @@ class Committer:
         self._began = clock()
 
     def _worth_waiting(self) -> bool:
-        return len(self._waiting) < min(self._preparing, self._max_batch)
+        return len(self._waiting) < min(self._preparing.number, self._max_batch)
+
+    def _let_go(self) -> None:
+        if not self._worth_waiting():
+            self._enough.set()
 
     def close(self) -> None:
         """Take nothing more; ``run`` returns when what waits is written."""
