@@ -235,6 +235,46 @@ def test_after_a_suspension_nothing_goes_out(stage: Stage) -> None:
     assert not stage.reaches(document)
 
 
+def test_a_jurisdiction_consents_by_its_authority(stage: Stage) -> None:
+    """Its auditor sees what is asked of it, its authority alone answers, and after a suspension nobody does."""
+    document = stage.document()
+    [clause] = document["grants"]
+    clause["obligations"] = [{"obligation": "consent-by", "parties": ["CA-QC"], "within": 600}]
+    clause["conditions"] = [{**each, "in": ["Exercise"]} if "in" in each else each for each in clause["conditions"]]
+    assert stage.propose(document, "US-NY", "CA-QC").status_code == 201
+    auditor, recipient = stage.agencies["ca-qc.cai"], stage.agencies[NYSP]
+    authority = stage.agencies.authority("CA-QC")
+
+    def asked() -> tuple[Document, Document]:
+        alert_id = stage.agencies[MSP].send(public_warning({"status": "Exercise"}))["alert_id"]
+        questions = members(auditor.get("/v1/consents"))["consents"]
+        question = next(each for each in questions if (each["alert_id"], each["recipient"]) == (alert_id, NYSP))
+        copied = {name: question[name] for name in ("consent_id", "alert_id", "digest", "recipient")}
+        return question, {**copied, "by": "CA-QC", "decision": "given", "at": utc_now()}
+
+    def say(word: Document, key: Key, **header: int) -> httpx2.Response:
+        signed = sealed({**_header(key, "consent+jws"), **header}, canonical(word), key)
+        return auditor.post(signed, f"/v1/consents/{word['consent_id']}")
+
+    question, word = asked()
+    assert (question["asked"], question["passes_on"]) == ("CA-QC", [])
+    for key in (auditor.key, recipient.key, stage.agencies.authority("US-NY")):
+        assert problem_of(say(word, key), 404) == "not-found"
+    assert problem_of(say(word, authority, iat=int(time.time()) + 3600), 400) == "malformed-submission"
+    forged = Key(authority.kid, recipient.key.private)
+    assert problem_of(say(word, forged), 401) == "signature-not-trusted"
+    assert recipient.get(f"/v1/alerts/{word['alert_id']}").status_code == 404
+    assert say(word, authority).status_code == 201
+    until(lambda: delivery_to_nysp(stage, word["alert_id"])["state"] == "delivered", within=10)
+    assert recipient.get(f"/v1/alerts/{word['alert_id']}").status_code == 200
+    _, late = asked()
+    assert stage.state(document, "suspension", "CA-QC").status_code == 201
+    assert problem_of(say(late, authority), 409) == "consent-closed"
+    assert recipient.get(f"/v1/alerts/{late['alert_id']}").status_code == 404
+    until(lambda: delivery_to_nysp(stage, late["alert_id"])["state"] == "withheld")
+    stage.withdraw(document)
+
+
 def test_a_crash_between_steps_loses_none(stage: Stage) -> None:
     """Killed right after each answer, the exchange comes back in the state that it had confirmed."""
     document = stage.document()
