@@ -56,7 +56,10 @@ def _in_french(obligation: DeadlineObligation | ConsentByObligation | CopyToObli
         case ConsentByObligation():
             asked = _listed((*obligation.parties, *obligation.participants), names, "fr")
             within = duration(obligation.within, "fr")
-            return f"Avant la transmission, doit y consentir, dans un délai de {within} après l'acceptation : {asked}."
+            return (
+                f"Avant la transmission, doit y consentir, dans un délai de {within} après l'acceptation : {asked}. "
+                "Le délai d'accusé de réception court alors à partir de la transmission."
+            )
         case CopyToObligation():
             told = _listed(obligation.participants, names, "fr")
             return f"Est aussi informé de toute alerte transmise en vertu de cette clause : {told}."
@@ -71,7 +74,10 @@ def _in_english(obligation: DeadlineObligation | ConsentByObligation | CopyToObl
         case ConsentByObligation():
             asked = _listed((*obligation.parties, *obligation.participants), names, "en")
             within = duration(obligation.within, "en")
-            return f"Before the alert is released, consent is needed, within {within} of its acceptance, of {asked}."
+            return (
+                f"Before the alert is released, consent is needed, within {within} of its acceptance, of {asked}. "
+                "The time to acknowledge it then runs from its release."
+            )
         case CopyToObligation():
             told = _listed(obligation.participants, names, "en")
             return f"Also told of every alert that this clause lets through: {told}."

@@ -9,19 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.dispatches import HELD
 from gateway.store.reader import Reader
 from gateway.store.tables import alerts, citations, consent_answers, consent_requests, dispatches
 from schemas.ids import AlertId, ConsentId
+from schemas.submission import read_submission
 from schemas.timestamps import utc_text_of_ms
 
 MOST: Final = 200
-"""Questions that one answer lists at most, those whose time ends first."""
+"""Questions that one answer lists at most."""
 
 
 async def questions_about(connection: AsyncConnection, alert_id: AlertId) -> Mapping[str, list[dict[str, Any]]]:
@@ -39,19 +40,20 @@ async def questions_about(connection: AsyncConnection, alert_id: AlertId) -> Map
 async def read_questions(
     connection: AsyncConnection, reader: Reader, *, open_at_ms: int | None
 ) -> Sequence[dict[str, Any]]:
-    """Return what a reader is asked, whatever ends first coming first.
+    """Return what a reader was asked, the latest first.
 
-    ``open_at_ms`` narrows it to what could be answered at that instant, in ms since the Unix epoch.
+    ``open_at_ms`` narrows it to what could be answered at that instant, in ms since the Unix epoch, whatever ends first
+    coming first.
     """
-    still: ColumnElement[bool] = true()
+    wanted = _WHOLE.where(_asked(reader)).order_by(consent_requests.c.log_index.desc(), consent_requests.c.consent_id)
     if open_at_ms is not None:
         unanswered = consent_answers.c.consent_id.is_(None)
-        still = and_(unanswered, dispatches.c.state == HELD, consent_requests.c.deadline_ms > open_at_ms)
-    rows = await connection.execute(
-        _WHOLE.where(_asked(reader), still)
-        .order_by(consent_requests.c.deadline_ms, consent_requests.c.consent_id)
-        .limit(MOST)
-    )
+        wanted = (
+            wanted.where(unanswered, dispatches.c.state == HELD, consent_requests.c.deadline_ms > open_at_ms)
+            .order_by(None)
+            .order_by(consent_requests.c.deadline_ms, consent_requests.c.consent_id)
+        )
+    rows = await connection.execute(wanted.limit(MOST))
     return [await _whole(connection, row) for row in rows.all()]
 
 
@@ -103,11 +105,19 @@ async def _whole(connection: AsyncConnection, row: Row[Any]) -> dict[str, Any]:
         "status": row.status,
         "msgType": row.msg_type,
         "received": utc_text_of_ms(row.received_ms),
+        "handling": _handling(row.submission),
         "passes_on": list(own),
         "recipient": row.recipient,
         "agreement": f"{row.agreement}/{row.version}",
         "clause": row.clause,
     }
+
+
+def _handling(submission: bytes) -> dict[str, Any]:
+    """Return how an alert is to be handled, but for the caveat, which is in its sender's words."""
+    document = cast("Mapping[str, Any]", read_submission(submission).document())
+    handling = document["handling"]
+    return {"tlp": handling["tlp"], "codes": handling.get("codes", []), "purpose": handling["purpose"]}
 
 
 def _question(row: Row[Any]) -> dict[str, Any]:

@@ -76,6 +76,14 @@ class AskedConsent(Awaited):
     signed: str | None = None
 
 
+class QuestionHandling(_Answer):
+    """How an alert is to be handled, as its sender marked it."""
+
+    tlp: str
+    codes: tuple[str, ...] = ()
+    purpose: str
+
+
 class Question(AskedConsent, _OfAnAlert):
     """A question of consent, with what it is about: this alert, as these bytes, for this recipient under this clause.
 
@@ -83,6 +91,7 @@ class Question(AskedConsent, _OfAnAlert):
     """
 
     digest: str
+    handling: QuestionHandling
     passes_on: tuple[str, ...] = ()
     recipient: ParticipantField
     agreement: str

@@ -86,6 +86,8 @@ def _lines(question: Question) -> Iterator[Bilingual | str]:
     about = f"{question.sender} {question.identifier} ({question.type}, {question.status}, {question.msgType})"
     yield question.consent_id
     yield f"  {about}"
+    codes = "".join(f", {code}" for code in question.handling.codes)
+    yield f"  TLP:{question.handling.tlp}{codes}, {question.handling.purpose}"
     yield Bilingual(
         fr=f"  pour {question.recipient}, selon {clause}; demandé à {question.asked} : {state.fr}",
         en=f"  for {question.recipient}, under {clause}; asked of {question.asked}: {state.en}",

@@ -31,10 +31,26 @@ from schemas.consents import Answer, Consent
 from schemas.decisions import Lane, Reason, Terms
 from schemas.evidence import Acknowledgement
 from schemas.ids import AgreementId, AlertId, ConsentId, DeliveryId, JurisdictionCode, KeyId, ParticipantId, home_of
+from schemas.signing.canonical import canonical_bytes
+from schemas.signing.jws import ALERT, sign_compact
+from schemas.signing.keys import SigningKey
 from schemas.timestamps import utc_text
-from tests.unit.gateway.ground import KID, NYSP, SQ, VSP, Ground, acceptance, acceptances, accepted, agreed, permit
+from tests.unit.gateway.ground import (
+    KID,
+    NYSP,
+    SQ,
+    VSP,
+    Ground,
+    acceptance,
+    acceptances,
+    accepted,
+    agreed,
+    permit,
+    stolen_vehicle,
+)
 
 RCMP = ParticipantId("ca.rcmp")
+SENDERS_KEY = SigningKey.generate(KID, "Ed25519")
 ASKED = Terms(consent_by=("US-VT", "ca.rcmp"), consent_within=600)
 
 
@@ -95,7 +111,9 @@ def reader(name: ParticipantId, *, auditor: bool = False) -> Reader:
 @pytest.fixture
 async def desk(ground: Ground) -> Desk:
     """Return the desk, with the alert accepted."""
-    (alert_id,) = await accepted(ground, acceptance("A-1", awaiting(), permit(VSP)))
+    submission = sign_compact(canonical_bytes(stolen_vehicle("A-1")), key=SENDERS_KEY, profile=ALERT, iat=0)
+    item = replace(acceptance("A-1", awaiting(), permit(VSP)), submission=submission)
+    (alert_id,) = await accepted(ground, item)
     (row,) = [row for row in await ground.dispatches() if row.recipient == NYSP]
     routed: list[Route] = []
     registry = agreed()
@@ -345,6 +363,7 @@ async def test_those_who_are_asked_see_the_question_and_nobody_else_does(desk: D
     assert (own["asked"], own["recipient"], own["state"], own["sender"]) == ("ca.rcmp", NYSP, "open", SQ)
     assert its["asked"] == JurisdictionCode("US-VT")
     assert own["deadline"] == "2026-11-22T12:10:00.000Z"
+    assert own["handling"] == {"tlp": "AMBER", "codes": [], "purpose": "criminal-investigation"}
     await desk.answer("ca.rcmp")
     async with desk.ground.store.reading() as connection:
         assert await read_questions(connection, reader(RCMP), open_at_ms=now_ms) == []

@@ -271,11 +271,11 @@ OBLIGATIONS: tuple[tuple[Json, str, str], ...] = (
         {"obligation": "consent-by", "parties": ["CA"], "participants": ["ca.rcmp"], "within": 172800},
         (
             "Avant la transmission, doit y consentir, dans un délai de 2 jours après l'acceptation : `CA` et la GRC "
-            "(`ca.rcmp`)."
+            "(`ca.rcmp`). Le délai d'accusé de réception court alors à partir de la transmission."
         ),
         (
             "Before the alert is released, consent is needed, within 2 days of its acceptance, of `CA` and the RCMP "
-            "(`ca.rcmp`)."
+            "(`ca.rcmp`). The time to acknowledge it then runs from its release."
         ),
     ),
     (
