@@ -111,7 +111,7 @@ def reader(name: ParticipantId, *, auditor: bool = False) -> Reader:
 @pytest.fixture
 async def desk(ground: Ground) -> Desk:
     """Return the desk, with the alert accepted."""
-    submission = sign_compact(canonical_bytes(stolen_vehicle("A-1")), key=SENDERS_KEY, profile=ALERT, iat=0)
+    submission = sign_compact(canonical_bytes(stolen_vehicle("A-1")), key=SENDERS_KEY, profile=ALERT, iat=1_800_000_000)
     item = replace(acceptance("A-1", awaiting(), permit(VSP)), submission=submission)
     (alert_id,) = await accepted(ground, item)
     (row,) = [row for row in await ground.dispatches() if row.recipient == NYSP]
