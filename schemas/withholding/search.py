@@ -7,6 +7,7 @@ said to be so, and whoever plans withholds it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -107,7 +108,9 @@ def _searched(texts: Sequence[_Text], tells: Tells) -> Mapping[Place, ClauseRef 
     """Return where something stands in texts: all of them at once first, then one by one for what was there."""
     within, beyond = _affordable(texts, tells)
     everything = _narrowed(tells, readings(_BETWEEN.join(text.text for text in within)))
-    hits = {text.place: _all(_narrowed(everything, readings(text.text))) for text in within} if _all(everything) else {}
+    hits: defaultdict[Place, list[ClauseRef]] = defaultdict(list)
+    for text in within if _all(everything) else ():  # a member's name and its value have one place
+        hits[text.place] += _all(_narrowed(everything, readings(text.text)))
     return {text.place: None for text in beyond} | {place: min(some) for place, some in hits.items() if some}
 
 

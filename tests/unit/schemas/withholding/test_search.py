@@ -180,6 +180,14 @@ def test_every_place_is_searched() -> None:
     assert left["info"][0]["instruction"] == document["info"][0]["instruction"]
 
 
+def test_the_value_of_a_member_that_no_schema_knows_is_found() -> None:
+    """Its name and its value stand at one place: that the name tells nothing does not hide that the value does."""
+    document = missing()
+    document["body"]["person"] |= {"name": NAME}
+    document["body"]["fromSomeLaterVersion"] = SURNAME
+    assert "fromSomeLaterVersion" not in left_of(document, IDENTIFYING)["body"]
+
+
 def test_the_headers_own_members_stay() -> None:
     """Type, sender, times of the message and values of closed lists can hold nothing, and stay whatever is withheld."""
     document = missing()
