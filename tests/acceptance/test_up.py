@@ -95,7 +95,10 @@ def test_a_stop_ends_all_of_it(folder: Path) -> None:
         process.kill()
     assert process.returncode == 1
     assert b"Traceback" not in err
-    assert _left(folder) == []
+    until = time.monotonic() + WITHIN
+    while left := _left(folder):  # what was started in that very moment ends as its leash is let go
+        assert time.monotonic() < until, left
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize(("language", "expected"), [("en", "Apache Kafka needs Java"), ("fr", "Apache Kafka demande")])
