@@ -8,16 +8,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agreements.decide import decide
-from agreements.replay import Version, decisions_bytes, inputs_digest, world_digest
+from agreements.replay import Version, decisions_bytes, decisions_digest, inputs_digest, world_digest
 from agreements.snapshot import Snapshot
 from schemas.alerts.header import Alert
 from schemas.decisions import ClauseRef
 from schemas.ids import AgreementId, ParticipantId
 from schemas.signing.canonical import canonical_bytes
 from tests.unit.agreements.builders import DOH, NOW, NYSP, alert, candidates, document, grant, info, ref, snapshot
-from tests.unit.agreements.strategies import alerts, instants, snapshots, threads
+from tests.unit.agreements.strategies import Parts, alerts, instants, made, snapshot_parts, snapshots, threads
 
 PAYLOAD = hashlib.sha256(b"alert").digest()
 AGREEMENT = Version(AgreementId("ca-qc.us-ny.test"), 1, "ab" * 32)
@@ -97,3 +98,15 @@ def test_decisions_are_written_canonically(
     assert canonical_bytes(json.loads(written)) == written
     assert decisions_bytes(decide(alert, agreements, now, reached=reached)) == written
     assert not decisions or decisions_bytes(decisions[1:]) != written
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(alerts(), min_size=2, max_size=12), snapshot_parts(), instants())
+def test_what_was_decided_before_changes_nothing(many: list[Alert], parts: Parts, now: datetime) -> None:
+    """Each of many alerts has the decisions, and their digest, that it has where no other came before it."""
+    agreements = made(parts)
+    for each in (*many, *many):
+        decisions, alone = (decide(each, at, now, reached={}) for at in (agreements, made(parts)))
+        assert decisions == alone
+        assert hash(decisions) == hash(tuple(alone))
+        assert decisions_digest(decisions) == hashlib.sha256(decisions_bytes(alone)).hexdigest()
