@@ -26,9 +26,9 @@ from gateway.store.placing import (
     alert_row,
     answer_body,
     citation_rows,
+    consent_rows,
     dispatch_rows,
     place,
-    question_rows,
 )
 from gateway.store.sources import find_sources
 from gateway.store.tables import alerts, citations, consent_requests, dispatches
@@ -116,7 +116,7 @@ class AcceptanceWriter:
                 await insert_rows(batch.connection, dispatches, routed)
                 routes = {Route(permit.recipient, permit.lane) for each in placed.values() for permit in each.released}
                 batch.after_commit.append(lambda: self._on_routed(routes))
-            for table, of in ((consent_requests, question_rows), (citations, citation_rows)):
+            for table, of in ((consent_requests, consent_rows), (citations, citation_rows)):
                 beside = [row for each in placed.values() for row in of(each)]
                 if beside:
                     await batch.connection.execute(insert(table), beside)

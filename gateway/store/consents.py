@@ -21,6 +21,7 @@ from agreements import reasons
 from audit.entry import Draft, Kind
 from gateway.errors import ConsentClosedError, OvertakenError
 from gateway.registry import CurrentRegistry, UnknownVersionError
+from gateway.store.asking import home_of_asked
 from gateway.store.committer import Batch
 from gateway.store.decisions import permit_content
 from gateway.store.dispatches import HELD, PENDING, WITHHELD, Route, Settled, route_of, rows_of
@@ -32,56 +33,12 @@ from schemas.decisions import ClauseRef, Lane, Permit
 from schemas.ids import (
     AgreementId,
     AlertId,
-    ConsentId,
     DeliveryId,
-    JurisdictionCode,
     KeyId,
     ParticipantId,
     home_of,
-    uuid7,
 )
 from schemas.timestamps import utc_text_of_ms
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Whom a release is asked of, a participant or a jurisdiction, and by when, in ms since the Unix epoch."""
-
-    consent_id: ConsentId
-    asked: str
-    deadline_ms: int
-
-    @property
-    def home(self) -> JurisdictionCode:
-        """Whose word it is."""
-        return home_of_asked(self.asked)
-
-
-def home_of_asked(asked: str) -> JurisdictionCode:
-    """Return the jurisdiction of a participant that is asked, or the one that is asked itself."""
-    return home_of(ParticipantId(asked)) if "." in asked else JurisdictionCode(asked)
-
-
-def questions_of(batch: Batch, permit: Permit, *, deadline_ms: int) -> tuple[Question, ...]:
-    """Return what is to be asked before a permit's copy, due by ``deadline_ms``, may go out; nothing for most."""
-    terms = permit.terms
-    if not terms.consent_by:
-        return ()
-    within = terms.consent_within
-    until = deadline_ms if within is None else min(deadline_ms, batch.now_ms + within * 1000)
-    return tuple(
-        Question(ConsentId(uuid7(at=batch.now, randomness=batch.randomness(10))), asked, until)
-        for asked in terms.consent_by
-    )
-
-
-def question_content(question: Question) -> dict[str, str]:
-    """Return a question as an entry and an answer hold it."""
-    return {
-        "consent_id": question.consent_id,
-        "asked": question.asked,
-        "deadline": utc_text_of_ms(question.deadline_ms),
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import orjson
 
 from audit.entry import Draft, Kind
 from gateway.receipts import Promise
+from gateway.store.asking import Question, awaited, question_rows, questions_of, requested_entry
 from gateway.store.committer import Batch
-from gateway.store.consents import Question, question_content, questions_of
 from gateway.store.decisions import permit_content, withheld_content
 from gateway.store.dispatches import HELD, PENDING
 from gateway.store.sources import NO_SOURCES, Sources
@@ -151,7 +151,7 @@ def answer_body(placed: Placed, receipt: str) -> bytes:
                 "clause": permit.under.clause,
                 "lane": permit.lane,
                 **({} if permit.terms == NO_TERMS else {"terms": terms_content(permit.terms)}),
-                **_awaited(placed.questions.get(delivery_id, ())),
+                **awaited(placed.questions.get(delivery_id, ())),
             }
             for delivery_id, permit in placed.routes
         ],
@@ -159,11 +159,6 @@ def answer_body(placed: Placed, receipt: str) -> bytes:
     if placed.item.warnings:
         document["warnings"] = list(placed.item.warnings)
     return orjson.dumps(document)
-
-
-def _awaited(questions: Sequence[Question]) -> dict[str, Any]:
-    """Return the member that says whose consent a copy awaits; none where nobody is asked."""
-    return {"awaits": [question_content(each) for each in questions]} if questions else {}
 
 
 def place(batch: Batch, item: Acceptance) -> Placed:
@@ -182,9 +177,9 @@ def place(batch: Batch, item: Acceptance) -> Placed:
     log_index = batch.log.append(_accepted_entry(item, alert_id, thread, told))
     placed = Placed(item, alert_id, thread, log_index, routes, questions)
     for delivery_id, permit in routes:
-        asked = questions.get(delivery_id)
+        asked, sender = questions.get(delivery_id), item.alert.sender
         entry = (
-            _requested_entry(placed, delivery_id, permit, asked)
+            requested_entry(asked, permit, delivery_id=delivery_id, alert_id=alert_id, sender=sender, home=item.home)
             if asked
             else _routed_entry(placed, delivery_id, permit)
         )
@@ -227,22 +222,6 @@ def _routed_entry(placed: Placed, delivery_id: DeliveryId, permit: Permit) -> Dr
         content={
             "delivery_id": delivery_id,
             **permit_content(permit),
-        },
-    )
-
-
-def _requested_entry(placed: Placed, delivery_id: DeliveryId, permit: Permit, asked: Sequence[Question]) -> Draft:
-    """Return the entry of a copy that awaits consent; its recipient's jurisdiction is no party to it yet."""
-    return Draft(
-        kind=Kind.CONSENT_REQUESTED,
-        actor=placed.item.alert.sender,
-        jurisdictions=(placed.item.home, *(each.home for each in asked)),
-        alert_id=placed.alert_id,
-        agreement=permit.under.agreement,
-        content={
-            "delivery_id": delivery_id,
-            **permit_content(permit),
-            "requests": [question_content(each) for each in asked],
         },
     )
 
@@ -304,18 +283,10 @@ def dispatch_rows(placed: Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]:
         )
 
 
-def question_rows(placed: Placed) -> Iterable[dict[str, Any]]:
+def consent_rows(placed: Placed) -> Iterable[dict[str, Any]]:
     """Yield the rows of ``consent_requests``."""
-    for delivery_id, questions in placed.questions.items():
-        for each in questions:
-            yield {
-                "consent_id": each.consent_id,
-                "delivery_id": delivery_id,
-                "alert_id": placed.alert_id,
-                "asked": each.asked,
-                "deadline_ms": each.deadline_ms,
-                "log_index": placed.log_index,
-            }
+    for delivery_id, asked in placed.questions.items():
+        yield from question_rows(asked, delivery_id=delivery_id, alert_id=placed.alert_id, log_index=placed.log_index)
 
 
 def citation_rows(placed: Placed) -> Iterable[dict[str, Any]]:
