@@ -19,8 +19,9 @@ from audit.tables import log_entries, log_postings, log_segments
 from audit.terms import EVERY
 from schemas.ids import JurisdictionCode
 
-_STRETCH: Final = 64
-"""Segments read at once."""
+_FIRST_STRETCH: Final = 2
+_LONGEST_STRETCH: Final = 64
+"""Segments read at once: few to begin with, as most pages are full soon, and twice as many each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,11 @@ async def _stretches(
         statement = statement.where(log_segments.c.first_time < wanted.until)
     rows = (await connection.execute(statement.order_by(log_segments.c.segment))).all()
     within = [(row.segment, wanted.is_met_by(row.first_time) and wanted.is_met_by(row.last_time)) for row in rows]
-    return [dict(within[at : at + _STRETCH]) for at in range(0, len(within), _STRETCH)]
+    stretches, at, width = list[dict[int, bool]](), 0, _FIRST_STRETCH
+    while at < len(within):
+        stretches.append(dict(within[at : at + width]))
+        at, width = at + width, min(2 * width, _LONGEST_STRETCH)
+    return stretches
 
 
 async def _candidates(
