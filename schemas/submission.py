@@ -8,8 +8,10 @@ that is signed again, with other salts, is the same alert.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, cast
 
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.disclosures import Disclosure
@@ -68,3 +70,10 @@ def read_submission(data: bytes) -> Submission:
         return Submission(data, Form.JWS, read_compact(data, ALERT))
     unverified = read_sd_jwt(data)
     return Submission(data, Form.SD_JWT, unverified.jws, unverified.disclosures)
+
+
+def handling_in(data: bytes) -> Mapping[str, Any]:
+    """Return the ``handling`` of a submission that was accepted, as its sender wrote it."""
+    alert = cast("Mapping[str, Any]", read_submission(data).document())
+    handling: Mapping[str, Any] = alert["handling"]
+    return handling

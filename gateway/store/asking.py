@@ -34,10 +34,8 @@ def home_of_asked(asked: str) -> JurisdictionCode:
 
 
 def questions_of(batch: Batch, permit: Permit, *, deadline_ms: int) -> tuple[Question, ...]:
-    """Return what is to be asked before a permit's copy, due by ``deadline_ms``, may go out; nothing for most."""
+    """Return what is to be asked before a permit's copy, due by ``deadline_ms``, may go out."""
     terms = permit.terms
-    if not terms.consent_by:
-        return ()
     within = terms.consent_within
     until = deadline_ms if within is None else min(deadline_ms, batch.now_ms + within * 1000)
     return tuple(

@@ -23,21 +23,14 @@ from gateway.errors import ConsentClosedError, OvertakenError
 from gateway.registry import CurrentRegistry, UnknownVersionError
 from gateway.store.asking import home_of_asked
 from gateway.store.committer import Batch
-from gateway.store.decisions import permit_content
-from gateway.store.dispatches import HELD, PENDING, WITHHELD, Route, Settled, route_of, rows_of
+from gateway.store.decisions import routed_entry
+from gateway.store.dispatches import HELD, PENDING, WITHHELD, Route, Settled, clause_of, route_of, rows_of
 from gateway.store.tables import consent_answers, consent_requests, dispatches
 from gateway.store.terms import read_terms
 from gateway.store.withholding import end_withheld
 from schemas.consents import Answer, Consent
-from schemas.decisions import ClauseRef, Lane, Permit
-from schemas.ids import (
-    AgreementId,
-    AlertId,
-    DeliveryId,
-    KeyId,
-    ParticipantId,
-    home_of,
-)
+from schemas.decisions import Lane, Permit
+from schemas.ids import AgreementId, AlertId, DeliveryId, KeyId, ParticipantId, home_of
 from schemas.timestamps import utc_text_of_ms
 
 
@@ -104,7 +97,7 @@ class ConsentWriter:
         await connection.execute(insert(consent_answers), [answer])
         match consent.decision:
             case Answer.REFUSED:
-                await end_withheld(batch, [(row, reasons.consent_refused(_clause_of(row), consent.by))])
+                await end_withheld(batch, [(row, reasons.consent_refused(clause_of(row), consent.by))])
             case Answer.GIVEN:
                 if not await _unanswered(connection, row["delivery_id"]):
                     await self._release(batch, row)
@@ -113,23 +106,22 @@ class ConsentWriter:
     def _is_lapsed(self, row: Mapping[str, Any], batch: Batch) -> bool:
         sender, recipient = ParticipantId(row["sender"]), ParticipantId(row["recipient"])
         try:
-            return self._registry.lapse(_clause_of(row), sender, recipient, batch.now) is not None
+            return self._registry.lapse(clause_of(row), sender, recipient, batch.now) is not None
         except UnknownVersionError:
             return True  # whoever does not know an agreement lets nothing go under it
 
     async def _release(self, batch: Batch, row: Mapping[str, Any]) -> None:
         """Let a dispatch go: everyone has consented."""
-        recipient, terms, under = ParticipantId(row["recipient"]), read_terms(row["terms"]), _clause_of(row)
+        recipient, terms, under = ParticipantId(row["recipient"]), read_terms(row["terms"]), clause_of(row)
         reason = reasons.consented(under, terms.consent_by)
         permit = Permit(recipient, home_of(recipient), under, Lane(row["lane"]), reason, terms)
         sender = ParticipantId(row["sender"])
-        entry = Draft(
-            kind=Kind.ROUTED,
-            actor=sender,
-            jurisdictions=(home_of(sender), permit.jurisdiction),
+        entry = routed_entry(
+            permit,
+            delivery_id=DeliveryId(row["delivery_id"]),
             alert_id=AlertId(row["alert_id"]),
-            agreement=under.agreement,
-            content={"delivery_id": row["delivery_id"], **permit_content(permit)},
+            sender=sender,
+            home=home_of(sender),
         )
         owed = terms.acknowledge_within
         released = {
@@ -159,7 +151,7 @@ class LapseWriter:
             return None
         names, deadline = tuple(each.asked for each in late), utc_text_of_ms(late[0].deadline_ms)
         batch.log.append(_lapse_entry(row, names, deadline))
-        await end_withheld(batch, [(row, reasons.consent_lapsed(_clause_of(row), names, deadline))])
+        await end_withheld(batch, [(row, reasons.consent_lapsed(clause_of(row), names, deadline))])
         row["state"] = WITHHELD
         return Settled(DeliveryId(row["delivery_id"]), route_of(row), WITHHELD, changed=True)
 
@@ -215,7 +207,7 @@ def _answer_entry(row: Mapping[str, Any], item: SignedConsent) -> Draft:
             "consent_id": consent.consent_id,
             "delivery_id": row["delivery_id"],
             "recipient": row["recipient"],
-            "clause": str(_clause_of(row)),
+            "clause": str(clause_of(row)),
             "by": consent.by,
             "kid": item.kid,
             "at": consent.at,
@@ -234,15 +226,11 @@ def _lapse_entry(row: Mapping[str, Any], names: Collection[str], deadline: str) 
         content={
             "delivery_id": row["delivery_id"],
             "recipient": row["recipient"],
-            "clause": str(_clause_of(row)),
+            "clause": str(clause_of(row)),
             "by": list(names),
             "deadline": deadline,
         },
     )
-
-
-def _clause_of(row: Mapping[str, Any]) -> ClauseRef:
-    return ClauseRef(AgreementId(row["agreement"]), row["version"], row["clause"])
 
 
 _RELEASE: Final = (

@@ -7,8 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 from agreements.explain import explain
+from audit.entry import Draft, Kind
 from gateway.store.terms import terms_content
 from schemas.decisions import NO_TERMS, Decision, Deny, Permit, Reason, denials_among
+from schemas.ids import AlertId, DeliveryId, JurisdictionCode, ParticipantId
 from schemas.signing.canonical import CanonicalPart, canonical_part
 
 
@@ -30,6 +32,20 @@ def permit_content(permit: Permit) -> dict[str, Any]:
         "reason": reason_content(permit.reason),
         **({} if permit.terms == NO_TERMS else {"terms": terms_content(permit.terms)}),
     }
+
+
+def routed_entry(
+    permit: Permit, *, delivery_id: DeliveryId, alert_id: AlertId, sender: ParticipantId, home: JurisdictionCode
+) -> Draft:
+    """Return the entry of a copy that may go out; ``home`` is the sender's."""
+    return Draft(
+        kind=Kind.ROUTED,
+        actor=sender,
+        jurisdictions=(home, permit.jurisdiction),
+        alert_id=alert_id,
+        agreement=permit.under.agreement,
+        content={"delivery_id": delivery_id, **permit_content(permit)},
+    )
 
 
 def denial_content(denial: Deny) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from audit.entry import Draft, Kind
 from gateway.backoff import Backoff
 from gateway.store.committer import Batch
 from gateway.store.tables import alerts, dispatches
-from schemas.decisions import Lane
+from schemas.decisions import ClauseRef, Lane
 from schemas.ids import AgreementId, AlertId, DeliveryId, ParticipantId, home_of
 from schemas.parcels import Deferred, Delivered, OutcomeReport, Refused
 from schemas.timestamps import utc_text_of_ms
@@ -310,6 +310,11 @@ _WAITING = (
 def route_of(row: Mapping[str, Any]) -> Route:
     """Return the route of a dispatch."""
     return Route(ParticipantId(row["recipient"]), Lane(row["lane"]))
+
+
+def clause_of(row: Mapping[str, Any]) -> ClauseRef:
+    """Return the clause under which a dispatch goes."""
+    return ClauseRef(AgreementId(row["agreement"]), row["version"], row["clause"])
 
 
 def _append_evidence(batch: Batch, row: dict[str, Any], report: OutcomeReport) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ from audit.entry import Draft, Kind
 from gateway.receipts import Promise
 from gateway.store.asking import Question, awaited, question_rows, questions_of, requested_entry
 from gateway.store.committer import Batch
-from gateway.store.decisions import permit_content, withheld_content
+from gateway.store.decisions import routed_entry, withheld_content
 from gateway.store.dispatches import HELD, PENDING
 from gateway.store.sources import NO_SOURCES, Sources
 from gateway.store.terms import terms_content, terms_text
@@ -178,12 +179,8 @@ def place(batch: Batch, item: Acceptance) -> Placed:
     placed = Placed(item, alert_id, thread, log_index, routes, questions)
     for delivery_id, permit in routes:
         asked, sender = questions.get(delivery_id), item.alert.sender
-        entry = (
-            requested_entry(asked, permit, delivery_id=delivery_id, alert_id=alert_id, sender=sender, home=item.home)
-            if asked
-            else _routed_entry(placed, delivery_id, permit)
-        )
-        batch.log.append(entry)
+        entry = partial(requested_entry, asked) if asked else routed_entry
+        batch.log.append(entry(permit, delivery_id=delivery_id, alert_id=alert_id, sender=sender, home=item.home))
     if item.denials:
         batch.log.append(_withheld_entry(placed))
     return placed
@@ -208,20 +205,6 @@ def _accepted_entry(item: Acceptance, alert_id: AlertId, thread: AlertId, permit
             "tlp": alert.handling.tlp,
             "thread": thread,
             **({} if item.basis is None else item.basis.content()),
-        },
-    )
-
-
-def _routed_entry(placed: Placed, delivery_id: DeliveryId, permit: Permit) -> Draft:
-    return Draft(
-        kind=Kind.ROUTED,
-        actor=placed.item.alert.sender,
-        jurisdictions=(placed.item.home, permit.jurisdiction),
-        alert_id=placed.alert_id,
-        agreement=permit.under.agreement,
-        content={
-            "delivery_id": delivery_id,
-            **permit_content(permit),
         },
     )
 

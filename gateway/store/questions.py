@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +18,7 @@ from gateway.store.dispatches import HELD
 from gateway.store.reader import Reader
 from gateway.store.tables import alerts, citations, consent_answers, consent_requests, dispatches
 from schemas.ids import AlertId, ConsentId
-from schemas.submission import read_submission
+from schemas.submission import handling_in
 from schemas.timestamps import utc_text_of_ms
 
 MOST: Final = 200
@@ -115,8 +115,7 @@ async def _whole(connection: AsyncConnection, row: Row[Any]) -> dict[str, Any]:
 
 def _handling(submission: bytes) -> dict[str, Any]:
     """Return how an alert is to be handled, but for the caveat, which is in its sender's words."""
-    document = cast("Mapping[str, Any]", read_submission(submission).document())
-    handling = document["handling"]
+    handling = handling_in(submission)
     return {"tlp": handling["tlp"], "codes": handling.get("codes", []), "purpose": handling["purpose"]}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 import orjson
 from sqlalchemy import ColumnElement, FromClause, Text, bindparam, column, func, select
@@ -23,7 +23,7 @@ from gateway.store.tables import alerts, citations, dispatches
 from gateway.store.terms import read_terms
 from schemas.alerts.header import Alert, Reference, read_references
 from schemas.ids import AlertId, ParticipantId
-from schemas.submission import read_submission
+from schemas.submission import handling_in
 
 Name: TypeAlias = tuple[ParticipantId, str]
 """What an alert is known by: its sender and identifier."""
@@ -163,8 +163,7 @@ def _handling_of(copy: _Copy | None) -> SourceHandling | None:
 
 
 def _handling(submission: bytes, terms: str | None) -> SourceHandling:
-    document = cast("Mapping[str, Any]", read_submission(submission).document())
-    handling = document["handling"]
+    handling = handling_in(submission)
     return SourceHandling(
         tlp=handling["tlp"], codes=frozenset(handling.get("codes", ())), onward=read_terms(terms).onward
     )

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit.entry import Draft, Kind
 from gateway.store.committer import Batch
 from gateway.store.decisions import denial_content
-from gateway.store.dispatches import HELD, PENDING, SETTLE, WITHHELD, Settled, route_of, rows_of, with_freed
+from gateway.store.dispatches import HELD, PENDING, SETTLE, WITHHELD, Settled, clause_of, route_of, rows_of, with_freed
 from gateway.store.tables import alerts, dispatches
 from schemas.decisions import ClauseRef, Deny, Reason
 from schemas.ids import AgreementId, AlertId, DeliveryId, ParticipantId, home_of
@@ -124,7 +124,7 @@ async def end_withheld(batch: Batch, ending: Sequence[tuple[Mapping[str, Any], R
 
 def _entry(row: Mapping[str, Any], reason: Reason) -> Draft:
     sender, recipient = ParticipantId(row["sender"]), ParticipantId(row["recipient"])
-    under = ClauseRef(AgreementId(row["agreement"]), row["version"], row["clause"])
+    under = clause_of(row)
     denial = Deny(recipient, home_of(recipient), reason, ((under, reason),))
     knowing = () if row["released"] is None else (home_of(recipient),)
     return Draft(
