@@ -74,6 +74,8 @@ class Kind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     ACKNOWLEDGEMENT_OVERDUE = "acknowledgement-overdue"
     QUERIED = "queried"
+    EXPORTED = "exported"
+    EXPORT_ENDED = "export-ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +304,18 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Log queried by an auditor",
         parties="the auditor's, those that it asked about by name, and every party of what it was shown",
         required="filters justification shown after",
+    ),
+    Kind.EXPORTED: _rule(
+        fr="Exportation du journal demandée par un vérificateur",
+        en="Export of the log begun by an auditor",
+        parties="the auditor's, and those that it asked about by name",
+        required="filters justification report format size",
+    ),
+    Kind.EXPORT_ENDED: _rule(
+        fr="Exportation du journal terminée ou interrompue",
+        en="Export of the log ended, or broken off",
+        parties="the auditor's, those that it asked about by name, and every party of what was in it",
+        required="begun entries rows complete digest",
     ),
 }
 """Every kind: who its parties are, and which members its ``content`` has."""

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Select, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from audit.entry import Kind
 from audit.tables import SIZE_LIMIT, log_entries, log_parties
 from schemas.ids import AlertId, JurisdictionCode
 
@@ -50,6 +51,14 @@ async def entry_at(connection: AsyncConnection, index: int) -> LoggedEntry | Non
 async def entries_at(connection: AsyncConnection, indexes: Sequence[int]) -> tuple[LoggedEntry, ...]:
     """Return some entries, in the log's order, whoever their parties are: which of them is the caller's to decide."""
     return await _entries(connection, _SELECT.where(log_entries.c.log_index.in_(indexes)))
+
+
+async def entries_about(
+    connection: AsyncConnection, alerts: Sequence[AlertId], kinds: Sequence[Kind]
+) -> tuple[LoggedEntry, ...]:
+    """Return the entries of some kinds about some alerts, in the log's order, whoever their parties are."""
+    wanted = log_entries.c.alert_id.in_(alerts), log_entries.c.kind.in_([kind.value for kind in kinds])
+    return await _entries(connection, _SELECT.where(*wanted))
 
 
 async def _entries(connection: AsyncConnection, statement: Select[int, bytes, bytes, bytes]) -> tuple[LoggedEntry, ...]:

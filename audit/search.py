@@ -28,13 +28,19 @@ _LONGEST_STRETCH: Final = 64
 class Search:
     """What is looked for: entries with all ``terms``, from ``since`` to before ``until``, after the index ``after``.
 
-    The times are as entries write them (RFC 3339, UTC, milliseconds), None for no bound; ``after`` is -1 to begin with.
+    Where there are terms in ``one_of``, an entry has one of those too. The times are as entries write them (RFC 3339,
+    UTC, milliseconds), None for no bound; ``after`` is -1 to begin with.
     """
 
     terms: frozenset[str] = frozenset()
+    one_of: frozenset[str] = frozenset()
     since: str | None = None
     until: str | None = None
     after: int = -1
+
+    def is_met_by_terms(self, terms: frozenset[str]) -> bool:
+        """Say whether an entry's terms are those that are looked for."""
+        return self.terms <= terms and (not self.one_of or not self.one_of.isdisjoint(terms))
 
     def is_met_by(self, time: str) -> bool:
         """Say whether a time is within the bounds."""
@@ -71,11 +77,11 @@ async def _matching(
     start = wanted.after + 1
     covered = min(await indexed(connection), size - size % SEGMENT)
     for stretch in await _stretches(connection, wanted, start // SEGMENT, covered // SEGMENT):
-        candidates = await _candidates(connection, wanted.terms or {EVERY}, scope, stretch)
+        candidates = await _candidates(connection, wanted, scope, stretch)
         for index in await _in_time(connection, wanted, [each for each in candidates if each >= start], stretch):
             yield index
     for entry in await describe(connection, max(start, covered), size):
-        if scope in entry.jurisdictions and wanted.terms <= entry.terms and wanted.is_met_by(entry.time):
+        if scope in entry.jurisdictions and wanted.is_met_by_terms(entry.terms) and wanted.is_met_by(entry.time):
             yield entry.index
 
 
@@ -98,20 +104,26 @@ async def _stretches(
 
 
 async def _candidates(
-    connection: AsyncConnection, terms: Iterable[str], scope: JurisdictionCode, segments: Iterable[int]
+    connection: AsyncConnection, wanted: Search, scope: JurisdictionCode, segments: Iterable[int]
 ) -> list[int]:
-    """Return the entries of some segments that have all the terms, in order."""
-    asked, segments = sorted(terms), list(segments)
-    rows = await connection.execute(_POSTINGS, {"scope": scope, "terms": asked, "segments": segments})
-    postings: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
-    for row in rows:
-        postings[row.segment].append(unpack(row.offsets))
-    return [
-        segment * SEGMENT + offset
-        for segment in segments
-        if len(postings[segment]) == len(asked)
-        for offset in _common(postings[segment])
-    ]
+    """Return the entries of some segments whose terms are those that are looked for, in order."""
+    every = wanted.terms or (frozenset() if wanted.one_of else {EVERY})
+    segments = list(segments)
+    asked = {"scope": scope, "terms": sorted(every | wanted.one_of), "segments": segments}
+    having: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
+    choices: defaultdict[int, set[int]] = defaultdict(set)
+    for row in await connection.execute(_POSTINGS, asked):
+        offsets = unpack(row.offsets)
+        if row.term in every:
+            having[row.segment].append(offsets)
+        if row.term in wanted.one_of:
+            choices[row.segment].update(offsets)
+    found = list[int]()
+    for segment in segments:
+        if len(having[segment]) == len(every):
+            lists = having[segment] + ([tuple(sorted(choices[segment]))] if wanted.one_of else [])
+            found += [segment * SEGMENT + offset for offset in _common(lists)]
+    return found
 
 
 def _common(lists: Sequence[tuple[int, ...]]) -> Sequence[int]:
@@ -139,7 +151,7 @@ async def _times(connection: AsyncConnection, indexes: Sequence[int]) -> Mapping
     return times
 
 
-_POSTINGS: Final = select(log_postings.c.segment, log_postings.c.offsets).where(
+_POSTINGS: Final = select(log_postings.c.term, log_postings.c.segment, log_postings.c.offsets).where(
     log_postings.c.jurisdiction == bindparam("scope"),
     log_postings.c.term.in_(bindparam("terms", expanding=True)),
     log_postings.c.segment.in_(bindparam("segments", expanding=True)),

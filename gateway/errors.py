@@ -90,6 +90,16 @@ class SimulationBusyError(GatewayError):
         self.retry_after = retry_after
 
 
+class ExportBusyError(GatewayError):
+    """As many exports are under way in this process as may be; nothing was done. ``retry_after`` is in seconds."""
+
+    name = "export-busy"
+
+    def __init__(self, retry_after: float = 10.0) -> None:
+        super().__init__("other exports are under way")
+        self.retry_after = retry_after
+
+
 class DraftRefusedError(GatewayError):
     """What was sent is no agreement that can be simulated, or not for whoever asks."""
 

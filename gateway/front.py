@@ -21,6 +21,7 @@ from gateway.clock import Clock
 from gateway.consenting import Consents
 from gateway.copies import Copies
 from gateway.enrol import Enrolment, OwnKids
+from gateway.exporting import Exports, ManifestSigner
 from gateway.founding import Founded
 from gateway.health import Check, Condition, Health
 from gateway.hints import Listener
@@ -160,6 +161,15 @@ class Front:
                 committer=ledger.committer,
                 checkpoints=around.checkpoints,
                 limiter=RateLimiter(rate),
+            ),
+            exports=Exports(
+                store=ledger.store,
+                committer=ledger.committer,
+                checkpoints=around.checkpoints,
+                signer=ManifestSigner(keys.receipt.public, self._signatures, settings.origin),
+                book=lambda: registry.book,
+                limiter=RateLimiter(rate),
+                clock=around.clock,
             ),
             enrolment=Enrolment(
                 registry=registry,

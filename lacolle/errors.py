@@ -40,6 +40,10 @@ class EntryNotProvenError(LacolleError):
     """An entry that the exchange showed is not under the checkpoint that it named, or that is not the log's."""
 
 
+class ExportNotTrustedError(LacolleError):
+    """An export of the log is not whole, or not the exchange's word. What was received stays where it is."""
+
+
 class ReceiptNotTrustedError(LacolleError):
     """The exchange's answer carries a receipt that does not prove what it should.
 

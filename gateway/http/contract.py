@@ -73,6 +73,17 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
         ),
         scope=Scope.LOG_READ,
     ),
+    ("get", "/v1/log/exports"): Terms(
+        (
+            errors.JustificationRequiredError,
+            errors.InvalidQueryError,
+            errors.NotFoundError,
+            errors.RateLimitedError,
+            errors.ExportBusyError,
+            *_STORED,
+        ),
+        scope=Scope.LOG_READ,
+    ),
     ("get", "/v1/consents"): Terms((errors.InvalidQueryError,), scope=_READ),
     ("get", "/v1/consents/{consent_id}"): Terms((errors.NotFoundError,), scope=_READ),
     ("post", "/v1/consents/{consent_id}"): Terms(
@@ -191,8 +202,10 @@ def openapi_document(api: FastAPI) -> dict[str, Any]:
             "description": "The request or the client assertion is not acceptable",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}}},
         }
+    named = document.get("components", {}).get("schemas", {})
+    choices = {name: schema for name, schema in named.items() if "enum" in schema}
     document["components"] = {
-        "schemas": {"Problem": _PROBLEM, "OAuthError": _OAUTH_ERROR},
+        "schemas": {"Problem": _PROBLEM, "OAuthError": _OAUTH_ERROR, **choices},
         "securitySchemes": {
             "bearer": {
                 "type": "oauth2",

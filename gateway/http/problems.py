@@ -111,6 +111,9 @@ PROBLEMS: Final[dict[type[errors.GatewayError], Problem]] = {
     errors.SimulationBusyError: Problem(
         503, Bilingual(fr="Une autre simulation est en cours", en="Another simulation is under way")
     ),
+    errors.ExportBusyError: Problem(
+        503, Bilingual(fr="D'autres exportations sont en cours", en="Other exports are under way")
+    ),
     errors.RateLimitedError: Problem(429, Bilingual(fr="Débit permis dépassé", en="Over the rate allowed")),
     errors.LogUnavailableError: Problem(
         503,
@@ -234,6 +237,7 @@ def _headers(error: errors.GatewayError) -> dict[str, str]:
             | errors.LogUnavailableError(retry_after=seconds)
             | errors.OverCapacityError(retry_after=seconds)
             | errors.SimulationBusyError(retry_after=seconds)
+            | errors.ExportBusyError(retry_after=seconds)
         ):
             return {"Retry-After": str(max(1, math.ceil(seconds)))}
         case errors.TokenRefusedError(scope=scope, presented=presented, insufficient=insufficient):

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import httpx2
 
@@ -85,16 +85,17 @@ class Caller:
             trust_env=not _is_loopback(_checked(base_url)),
         )
 
-    def answer(self, call: Callable[[], Call]) -> httpx2.Response:
+    def answer(self, call: Callable[[], Call], *, into: IO[bytes] | None = None) -> httpx2.Response:
         """Return the 2xx answer to a call; ``call`` is made anew for every attempt.
 
-        Raises ``ProblemError`` for any other answer and ``ExchangeUnreachableError`` where none came in time.
+        With ``into``, a file that was just opened, the answer's content is written there as it comes. Raises
+        ``ProblemError`` for any other answer and ``ExchangeUnreachableError`` where none came in time.
         """
         deadline = self._surroundings.monotonic() + self._patience
         attempt = 0
         while True:
             attempt += 1
-            outcome = self._attempt(call())
+            outcome = self._attempt(call(), into)
             if isinstance(outcome, httpx2.Response) and outcome.is_success:
                 return outcome
             wait = self._wait_before_next(outcome, attempt)
@@ -108,11 +109,16 @@ class Caller:
         """Release every connection. Idempotent."""
         self._http.close()
 
-    def _attempt(self, call: Call) -> httpx2.Response | httpx2.TransportError:
+    def _attempt(self, call: Call, into: IO[bytes] | None) -> httpx2.Response | httpx2.TransportError:
         try:
-            return self._http.request(
+            with self._http.stream(
                 call.method, call.path, content=call.content, headers=call.encoded, params=dict(call.parameters)
-            )
+            ) as answer:
+                if into is None or not answer.is_success:
+                    answer.read()
+                else:
+                    _save(answer, into)
+                return answer
         except httpx2.TransportError as error:
             return error
 
@@ -135,6 +141,14 @@ class Caller:
         if _is_untrusted_certificate(outcome):
             return ExchangeUnreachableError(_untrusted_certificate(self.base_url))
         return ExchangeUnreachableError(_unreachable(self.base_url, type(outcome).__name__))
+
+
+def _save(answer: httpx2.Response, into: IO[bytes]) -> None:
+    """Write an answer's content to a file, from its beginning: an attempt before may have broken off."""
+    into.seek(0)
+    into.truncate()
+    for part in answer.iter_bytes():
+        into.write(part)
 
 
 def _checked(base_url: str) -> httpx2.URL:

@@ -324,6 +324,25 @@ class Client:
         require_proven(page, verifier)
         return page
 
+    def export_log(
+        self, filters: Mapping[str, str], archive: Path, *, report: str, form: str, justification: str
+    ) -> None:
+        """Save an export of the log as an auditor; ``lacolle.client.exports.verify_export`` then says what it is worth.
+
+        ``filters`` and ``justification`` are those of ``log_entries``. ``report`` is ``entries`` or ``disclosures``,
+        ``form`` one of ``ndjson``, ``csv`` and ``parquet``. The file is replaced once all has come. Raises ``OSError``,
+        and what every call raises.
+        """
+        wanted = {**filters, "report": report, "format": form}
+        said = {"Justification": justification.encode()}
+        partial = archive.with_name(f"{archive.name}.partial")
+        try:
+            with partial.open("wb") as file:
+                self._log.save("/v1/log/exports", file, parameters=wanted, headers=said)
+            partial.replace(archive)
+        finally:
+            partial.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Release every connection. Idempotent."""
         self._caller.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from dataclasses import replace
+from typing import IO, TypeVar
 
+import httpx2
 from pydantic import BaseModel
 
 from lacolle.client.answers import read_answer
@@ -26,19 +28,25 @@ class BearerReader:
         self, path: str, model: type[A], *, parameters: Mapping[str, str], headers: Mapping[str, bytes] | None = None
     ) -> A:
         """Return what a GET answers. Raises what every call raises."""
+        return read_answer(self._answer(Call("GET", path, headers=headers or {}, parameters=parameters)), model)
+
+    def save(
+        self, path: str, into: IO[bytes], *, parameters: Mapping[str, str], headers: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Write what a GET answers to a file that was just opened. Raises what every call raises."""
+        self._answer(Call("GET", path, headers=headers or {}, parameters=parameters), into)
+
+    def _answer(self, call: Call, into: IO[bytes] | None = None) -> httpx2.Response:
         token = self._tokens.token()
         try:
-            return self._read(path, model, parameters, headers or {}, token)
+            return self._answer_with(token, call, into)
         except ProblemError as error:
             if error.name != "token-refused":
                 raise
         # the exchange may have been restarted with another key since it gave the token
         self._tokens.forget(token)
-        return self._read(path, model, parameters, headers or {}, self._tokens.token())
+        return self._answer_with(self._tokens.token(), call, into)
 
-    def _read(
-        self, path: str, model: type[A], parameters: Mapping[str, str], headers: Mapping[str, bytes], token: str
-    ) -> A:
-        sent = {**headers, "Authorization": f"Bearer {token}".encode("ascii")}
-        call = Call("GET", path, headers=sent, parameters=parameters)
-        return read_answer(self._caller.answer(lambda: call), model)
+    def _answer_with(self, token: str, call: Call, into: IO[bytes] | None) -> httpx2.Response:
+        bearing = replace(call, headers={**call.headers, "Authorization": f"Bearer {token}"})
+        return self._caller.answer(lambda: bearing, into=into)

@@ -12,19 +12,25 @@ from rich.table import Table
 
 from audit.entry import KINDS, Kind
 from lacolle.client.entries import EntryPage, ShownEntry
+from lacolle.commands import exports
+from lacolle.commands.auditing import (
+    AboutOption,
+    AgreementOption,
+    AlertOption,
+    ClauseOption,
+    JurisdictionOption,
+    KindOption,
+    LogKeyOption,
+    SinceOption,
+    TextOption,
+    TypeOption,
+    UntilOption,
+    WhyOption,
+)
 from lacolle.commands.frame import Connection, framed
 from lacolle.commands.inputs import InputError
 from lacolle.commands.voice import Voice
 from schemas.bilingual import Bilingual
-
-WhyOption = Annotated[
-    str,
-    typer.Option("--justification", envvar="LACOLLE_JUSTIFICATION", help="Why you ask; it becomes part of the log."),
-]
-LogKeyOption = Annotated[
-    str | None,
-    typer.Option("--log-key", envvar="LACOLLE_LOG_KEY", help="The log's verifier key, as published: whom to believe."),
-]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="The log as auditors ask it.", no_args_is_help=True)
     group.command()(framed(query))
     group.command()(framed(show))
+    exports.add_to(group)
     app.add_typer(group, name="audit")
 
 
@@ -40,16 +47,16 @@ def query(
     voice: Voice,
     connection: Connection,
     justification: WhyOption,
-    kind: Annotated[str, typer.Option(help="A kind of entry, such as accepted or delivered.")] = "",
-    jurisdiction: Annotated[str, typer.Option(help="Entries to which this jurisdiction is a party too.")] = "",
-    about: Annotated[str, typer.Option("--about", help="A participant that acts, sends, receives or is asked.")] = "",
-    agreement: Annotated[str, typer.Option(help="An agreement, whatever its version.")] = "",
-    clause: Annotated[str, typer.Option(help="A clause, id/version#clause.")] = "",
-    alert_id: Annotated[str, typer.Option("--alert", help="The exchange's id of an alert.")] = "",
-    alert_type: Annotated[str, typer.Option("--type", help="A type of alerts.")] = "",
-    text: Annotated[str, typer.Option(help="Letters or digits in an alert's identifier.")] = "",
-    since: Annotated[str, typer.Option("--from", help="From this instant on (RFC 3339).")] = "",
-    until: Annotated[str, typer.Option(help="Until before this instant (RFC 3339).")] = "",
+    kind: KindOption = "",
+    jurisdiction: JurisdictionOption = "",
+    about: AboutOption = "",
+    agreement: AgreementOption = "",
+    clause: ClauseOption = "",
+    alert_id: AlertOption = "",
+    alert_type: TypeOption = "",
+    text: TextOption = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
     after: Annotated[int | None, typer.Option(min=0, help="Entries after this index: the next page.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Entries at most.")] = 50,
     log_key: LogKeyOption = None,

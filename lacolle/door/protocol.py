@@ -12,8 +12,9 @@ IDLE    the answer                                  the next request's first byt
                                                     before, where another needs the place
 ======  ==========================================  ===================================================
 
-An answer must be taken within a time of its own, counted from when the client first held it up. Deadlines are held
-against the clock twice a second, by ``expire``: no timer is set and cancelled for each request.
+An answer must be taken within a time of its own, counted from when the client first held it up; one that is streamed,
+each part of it that fills the buffer. Deadlines are held against the clock twice a second, by ``expire``: no timer is
+set and cancelled for each request.
 """
 
 from __future__ import annotations
@@ -97,10 +98,9 @@ class Connection(PlainHttp):
         self._answer_due = min(self._answer_due, self.loop.time() + self._deadlines.answer)
 
     def resume_writing(self) -> None:
-        """Go on; where the answer is not whole yet, its deadline stays."""
+        """Go on: what was written so far is as good as taken, and what is still to come of it has its own time."""
         super().resume_writing()
-        if self.cycle.response_complete:
-            self._answer_due = _NEVER
+        self._answer_due = _NEVER
 
     def enter(self, stage: Stage) -> None:
         """Begin a stage, and its time."""

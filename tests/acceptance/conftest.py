@@ -36,6 +36,7 @@ ON_BOTH: Final = (
     "test_consents",
     "test_decisions",
     "test_entries",
+    "test_exports",
     "test_log",
     "test_malformed",
     "test_preview",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
+import zipfile
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -214,6 +216,53 @@ def test_consent_from_the_command(standing: ServerProcess, alert: dict[str, Json
         assert (refused.status, "plus demandé" in refused.err) == (1, True)
         (asked,) = [each for delivery in sender.status(accepted.alert_id).deliveries for each in delivery.consents]
         assert (asked.state, originator.consent(awaited.consent_id).state) == ("given", "given")
+
+
+def _altered(archive: Path) -> Iterator[dict[str, bytes]]:
+    """Yield what is in an archive with one byte of it changed, at some places of each file."""
+    with zipfile.ZipFile(archive) as opened:
+        files = {name: opened.read(name) for name in opened.namelist()}
+    for name, data in files.items():
+        for place in (0, *range(7, len(data) - 1, 1 + len(data) // 8), len(data) - 2):
+            yield {**files, name: data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]}
+
+
+def _write(archive: Path, files: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(archive, "w") as opened:
+        for name, data in files.items():
+            opened.writestr(name, data)
+
+
+def test_an_auditor_s_export_from_the_command(standing: ServerProcess, tmp_path: Path) -> None:
+    """An export is saved and verified; whoever changes a byte of it, or believes another exchange, is told."""
+    folder, auditor = standing.world.folder, ParticipantId("ca-qc.cai")
+    environment = {
+        "LACOLLE_URL": standing.world.base_url,
+        "LACOLLE_PARTICIPANT": auditor,
+        "LACOLLE_KEY": str(standing.world.members[auditor].key_files[0]),
+        "LACOLLE_JUSTIFICATION": "Plainte 2026-8",
+        "LACOLLE_LOG_KEY": LogSigner(WorldOptions().origin, load_key_file(folder / "keys" / "log.jwk")).vkey,
+        "LACOLLE_EXCHANGE_KEYS": str(tmp_path / "pinned.json"),
+    }
+    archive = tmp_path / "log.zip"
+    saved = lacolle("audit", "export", "--out", str(archive), "--lang", "fr", environment=environment)
+    assert (saved.status, "signé par la plateforme" in saved.out) == (0, True), saved.err
+    table = tmp_path / "accounting.zip"
+    assert lacolle("audit", "accounting", "--out", str(table), environment=environment).status == 0
+    for each in (archive, table):
+        verified = lacolle("audit", "verify", str(each), "--json", environment=environment)
+        assert verified.status == 0, verified.err
+        assert orjson.loads(verified.out)["log_signature_verified"] is True
+    whole = archive.read_bytes()
+    for files in list(_altered(archive)):
+        _write(archive, files)
+        refused = lacolle("audit", "verify", str(archive), environment=environment)
+        assert (refused.status, refused.out) == (1, "")
+    archive.write_bytes(whole[: len(whole) // 2])
+    assert lacolle("audit", "verify", str(archive), environment=environment).status == 1
+    key = SigningKey.generate(KeyId("another"), "Ed25519").public
+    (tmp_path / "pinned.json").write_bytes(orjson.dumps({"keys": [dict(key.jwk)]}))
+    assert lacolle("audit", "verify", str(table), environment=environment).status == 1
 
 
 def test_an_auditor_s_query_from_the_command(standing: ServerProcess, alert: dict[str, JsonValue]) -> None:

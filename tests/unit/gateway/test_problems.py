@@ -40,6 +40,7 @@ ANY_ERROR: tuple[errors.GatewayError, ...] = (
     errors.UnsoundAgreementError((("/valid/until", REASON),)),
     errors.DraftRefusedError(REASON),
     errors.SimulationBusyError(),
+    errors.ExportBusyError(),
 )
 
 

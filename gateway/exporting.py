@@ -1,0 +1,276 @@
+"""Exports of the log: streamed from what a checkpoint covers, with a manifest that the exchange signs at the end.
+
+Whoever asks gets what its jurisdiction is a party to. That it asked is in the log before the first byte goes out; what
+was in the export, and whether all of it was taken, afterwards: two entries, for who was exported is known at the end
+alone. No more than a chunk of rows is in memory, however long the export.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+
+from agreements.book import Book
+from audit.checkpoints import Checkpoint
+from audit.entry import Draft, Kind
+from audit.exporting.archive import Archive
+from audit.exporting.formats import Format, writer_of
+from audit.exporting.rows import Row, RowWriter
+from audit.queries import LoggedEntry, entries_at
+from audit.search import Search, search
+from audit.terms import read_whole
+from gateway.asked import Asked
+from gateway.checks import HasLatest
+from gateway.clock import Clock
+from gateway.errors import ExportBusyError, LogUnavailableError, NotFoundError
+from gateway.ratelimit import RateLimiter
+from gateway.reports import COLUMNS, KINDS_OF, Report, rows_of
+from gateway.signatures.beside import Signatures
+from gateway.store.committer import Committer
+from gateway.store.engine import Store
+from gateway.store.entries import EntryWriter
+from gateway.store.reader import Reader
+from schemas.exports import MANIFEST, ExportManifest
+from schemas.ids import JurisdictionCode
+from schemas.signing.jws import EXPORT_MANIFEST, signing_input, with_signature
+from schemas.signing.keys import PublicKey
+from schemas.timestamps import utc_text
+
+log = structlog.get_logger(__name__)
+
+CHUNK: Final = 1_000
+"""Entries that are in hand at once."""
+AT_ONCE: Final = 2
+"""Exports that one process makes at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be exported, for whom, and why it says that it asks."""
+
+    reader: Reader
+    asked: Asked
+    report: Report
+    form: Format
+    justification: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestSigner:
+    """Signs manifests with the exchange's key, in the name of its log."""
+
+    key: PublicKey
+    signatures: Signatures
+    origin: str
+
+    async def sign(self, manifest: ExportManifest) -> bytes:
+        """Return the compact JWS. Raises what ``Signatures.sign`` raises."""
+        to_sign = signing_input(manifest.canonical, key=self.key, profile=EXPORT_MANIFEST)
+        (signature,) = await self.signatures.sign([to_sign])
+        return with_signature(to_sign, signature)
+
+
+class Exports:
+    """The use case of ``GET /v1/log/exports``."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        committer: Committer,
+        checkpoints: HasLatest,
+        signer: ManifestSigner,
+        book: Callable[[], Book],
+        limiter: RateLimiter,
+        clock: Clock,
+    ) -> None:
+        self.store = store
+        self.signer = signer
+        self.book = book
+        self.clock = clock
+        self._committer = committer
+        self._checkpoints = checkpoints
+        self._limiter = limiter
+        self._entries = EntryWriter()
+        self._under_way = 0
+        self._ending: set[asyncio.Task[int]] = set()
+
+    async def begin(self, wanted: Wanted) -> Export:
+        """Return an export that is in the log as begun; whoever gets it closes it.
+
+        Raises ``FormatNotHereError``, ``RateLimitedError``, ``ExportBusyError``, ``LogUnavailableError``, and
+        ``NotFoundError`` before the first checkpoint.
+        """
+        self._limiter.take(wanted.reader.participant, now=time.monotonic())
+        checkpoint = self._checkpoints.latest
+        if checkpoint is None:
+            raise NotFoundError
+        if self._under_way >= AT_ONCE:
+            raise ExportBusyError
+        writer = writer_of(wanted.form, COLUMNS[wanted.report])
+        self._under_way += 1
+        try:
+            begun = await self.append(_begun(wanted, checkpoint))
+        except BaseException:
+            self._under_way -= 1
+            raise
+        return Export(self, wanted, checkpoint, begun, writer)
+
+    async def append(self, draft: Draft) -> int:
+        """Return the index of an entry that is in the log now. Raises ``LogUnavailableError``."""
+        return await self._committer.submit(self._entries, draft)
+
+    def ended(self, draft: Draft | None) -> None:
+        """Let another export begin; one that broke off has its end written, for its reader is away."""
+        self._under_way -= 1
+        if draft is not None:
+            ending = asyncio.create_task(self.append(draft))
+            self._ending.add(ending)
+            ending.add_done_callback(self._written)
+
+    def _written(self, ending: asyncio.Task[int]) -> None:
+        self._ending.discard(ending)
+        if not ending.cancelled() and isinstance(error := ending.exception(), LogUnavailableError):
+            log.warning("export_end_not_logged", reason=str(error))
+
+
+class Export:
+    """One export under way: ``stream`` it once, and ``close`` it."""
+
+    def __init__(self, exports: Exports, wanted: Wanted, checkpoint: Checkpoint, begun: int, writer: RowWriter) -> None:
+        self._exports = exports
+        self._wanted = wanted
+        self._checkpoint = checkpoint
+        self._begun = begun
+        self._writer = writer
+        self._archive = Archive()
+        self._digest = hashlib.sha256()
+        self._counts = (0, 0)
+        self._parties: set[JurisdictionCode] = {wanted.reader.jurisdiction, *wanted.asked.about}
+        self._open = True
+        self._complete = False
+
+    @property
+    def name(self) -> str:
+        """The name of the data, without what says its format: the report, and the size of the log."""
+        return f"{self._wanted.report}-{self._checkpoint.size}"
+
+    @property
+    def file(self) -> str:
+        """The name of the data within the archive."""
+        return f"{self.name}.{self._wanted.form}"
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the archive. Raises ``LogUnavailableError`` where its end can't be logged: it has no manifest then."""
+        yield self._archive.begin(self.file)
+        async for rows in self._chunks():
+            yield await asyncio.to_thread(self._write, rows)
+        yield await asyncio.to_thread(self._finish)
+        ended = await self._exports.append(self._ended(complete=True))
+        self._complete = True
+        manifest = await self._exports.signer.sign(self._manifest(ended))
+        yield self._archive.begin(MANIFEST) + self._archive.write(manifest) + self._archive.finish()
+        yield self._archive.end()
+
+    def close(self) -> None:
+        """End it, taken whole or not. Idempotent."""
+        if self._open:
+            self._open = False
+            self._exports.ended(None if self._complete else self._ended(complete=False))
+
+    async def _chunks(self) -> AsyncIterator[Sequence[Row]]:
+        """Yield the rows, a chunk at a time; each is read in a transaction of its own, so that none lasts."""
+        wanted, after, more = self._search(), self._wanted.asked.search.after, True
+        scope, size = self._wanted.reader.jurisdiction, self._checkpoint.size
+        while more:
+            async with self._exports.store.reading() as connection:
+                found = await search(connection, replace(wanted, after=after), scope=scope, size=size, limit=CHUNK)
+                entries = await entries_at(connection, found.indexes)
+                rows = await rows_of(self._wanted.report, connection, entries, self._exports.book)
+            self._count(entries, rows)
+            yield rows
+            more, after = found.more, found.indexes[-1] if found.indexes else after
+
+    def _search(self) -> Search:
+        kinds = KINDS_OF[self._wanted.report]
+        return replace(self._wanted.asked.search, one_of=frozenset(f"kind:{kind}" for kind in kinds))
+
+    def _count(self, entries: Sequence[LoggedEntry], rows: Sequence[Row]) -> None:
+        self._counts = self._counts[0] + len(entries), self._counts[1] + len(rows)
+        for entry in entries:
+            self._parties.update(read_whole(entry.canonical)["jurisdictions"])
+
+    def _write(self, rows: Sequence[Row]) -> bytes:
+        return self._add(self._writer.write(rows))
+
+    def _finish(self) -> bytes:
+        return self._add(self._writer.end()) + self._archive.finish()
+
+    def _add(self, data: bytes) -> bytes:
+        self._digest.update(data)
+        return self._archive.write(data)
+
+    def _manifest(self, ended: int) -> ExportManifest:
+        wanted, (entries, rows) = self._wanted, self._counts
+        return ExportManifest(
+            report=wanted.report.value,
+            format=wanted.form.value,
+            file=self.file,
+            digest=self._digest_text,
+            entries=entries,
+            rows=rows,
+            filters=dict(wanted.asked.filters),
+            justification=wanted.justification,
+            participant=wanted.reader.participant,
+            jurisdiction=wanted.reader.jurisdiction,
+            log_origin=self._exports.signer.origin,
+            log_size=self._checkpoint.size,
+            checkpoint=self._checkpoint.note,
+            begun=self._begun,
+            ended=ended,
+            at=utc_text(self._exports.clock()),
+        )
+
+    @property
+    def _digest_text(self) -> str:
+        return f"sha-256:{self._digest.hexdigest()}"
+
+    def _ended(self, *, complete: bool) -> Draft:
+        entries, rows = self._counts
+        return Draft(
+            kind=Kind.EXPORT_ENDED,
+            actor=self._wanted.reader.participant,
+            jurisdictions=tuple(self._parties),
+            alert_id=None,
+            agreement=None,
+            content={
+                "begun": self._begun,
+                "entries": entries,
+                "rows": rows,
+                "complete": complete,
+                "digest": self._digest_text,
+            },
+        )
+
+
+def _begun(wanted: Wanted, checkpoint: Checkpoint) -> Draft:
+    return Draft(
+        kind=Kind.EXPORTED,
+        actor=wanted.reader.participant,
+        jurisdictions=(wanted.reader.jurisdiction, *wanted.asked.about),
+        alert_id=None,
+        agreement=None,
+        content={
+            "filters": dict(wanted.asked.filters),
+            "justification": wanted.justification,
+            "report": wanted.report.value,
+            "format": wanted.form.value,
+            "size": checkpoint.size,
+        },
+    )

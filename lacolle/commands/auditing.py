@@ -1,0 +1,28 @@
+"""The options that every question to the log has: what is asked for, why, and whom to believe."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+WhyOption = Annotated[
+    str,
+    typer.Option("--justification", envvar="LACOLLE_JUSTIFICATION", help="Why you ask; it becomes part of the log."),
+]
+LogKeyOption = Annotated[
+    str | None,
+    typer.Option("--log-key", envvar="LACOLLE_LOG_KEY", help="The log's verifier key, as published: whom to believe."),
+]
+KindOption = Annotated[str, typer.Option("--kind", help="A kind of entry, such as accepted or delivered.")]
+JurisdictionOption = Annotated[
+    str, typer.Option("--jurisdiction", help="Entries to which this jurisdiction is a party too.")
+]
+AboutOption = Annotated[str, typer.Option("--about", help="A participant that acts, sends, receives or is asked.")]
+AgreementOption = Annotated[str, typer.Option("--agreement", help="An agreement, whatever its version.")]
+ClauseOption = Annotated[str, typer.Option("--clause", help="A clause, id/version#clause.")]
+AlertOption = Annotated[str, typer.Option("--alert", help="The exchange's id of an alert.")]
+TypeOption = Annotated[str, typer.Option("--type", help="A type of alerts.")]
+TextOption = Annotated[str, typer.Option("--text", help="Letters or digits in an alert's identifier.")]
+SinceOption = Annotated[str, typer.Option("--from", help="From this instant on (RFC 3339).")]
+UntilOption = Annotated[str, typer.Option("--until", help="Until before this instant (RFC 3339).")]

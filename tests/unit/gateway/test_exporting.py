@@ -1,0 +1,123 @@
+"""Exports that are not taken whole: the log says so, and the next one may begin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from audit.checkpoints import Checkpoint
+from audit.entry import Kind
+from audit.exporting.formats import Format
+from audit.log import read_head
+from audit.queries import entry_at
+from audit.terms import read_whole
+from gateway.asked import read_filters
+from gateway.clock import system_clock
+from gateway.errors import ExportBusyError
+from gateway.exporting import AT_ONCE, Exports, ManifestSigner, Wanted
+from gateway.reports import Report
+from gateway.store.reader import Reader
+from lacolle.samples import World
+from schemas.ids import JurisdictionCode, ParticipantId
+from tests.patience import GIVES_UP_AFTER
+from tests.unit.gateway.ground import RECEIPT_KEY, InPlace, unlimited
+from tests.unit.gateway.sample_exchange import SampleExchange, open_sample
+
+CAI = Reader(ParticipantId("ca-qc.cai"), JurisdictionCode("CA-QC"), auditor=True)
+
+
+@dataclass(frozen=True)
+class Covering:
+    """A checkpoint over all that there was."""
+
+    latest: Checkpoint
+
+
+@pytest.fixture
+async def there(world: World, tmp_path: Path) -> AsyncIterator[SampleExchange]:
+    """Yield an exchange with an alert in its log."""
+    async with open_sample(world, tmp_path) as exchange:
+        await exchange.accept()
+        yield exchange
+
+
+async def exports_of(there: SampleExchange) -> Exports:
+    """Return what exports the log as it is now."""
+    async with there.ledger.store.reading() as connection:
+        head = await read_head(connection)
+    return Exports(
+        store=there.ledger.store,
+        committer=there.ledger.committer,
+        checkpoints=Covering(
+            Checkpoint("lacolle.example/log", head.size, head.root, "a note", "2026-01-01T00:00:00.000Z")
+        ),
+        signer=ManifestSigner(RECEIPT_KEY.public, InPlace(), "lacolle.example/log"),
+        book=lambda: there.registry.book,
+        limiter=unlimited(),
+        clock=system_clock,
+    )
+
+
+def wanted() -> Wanted:
+    """Return a wish for everything."""
+    return Wanted(CAI, read_filters({}, after=-1), Report.ENTRIES, Format.NDJSON, "because")
+
+
+async def last(there: SampleExchange, kind: Kind) -> dict[str, object]:
+    """Return what the last entry says once it is of a kind."""
+    async with asyncio.timeout(GIVES_UP_AFTER):
+        while True:
+            async with there.ledger.store.reading() as connection:
+                entry = await entry_at(connection, (await read_head(connection)).size - 1)
+            if entry is not None and (whole := read_whole(entry.canonical))["kind"] == kind:
+                return dict(whole["content"])
+            await asyncio.sleep(0.01)
+
+
+async def test_one_that_breaks_off(there: SampleExchange) -> None:
+    """After its first part it is closed: the log says what had been sent, and that it was not whole."""
+    export = await (await exports_of(there)).begin(wanted())
+    stream = export.stream()
+    await anext(stream)
+    await anext(stream)
+    export.close()
+    export.close()
+    said = await last(there, Kind.EXPORT_ENDED)
+    assert said["complete"] is False
+    assert isinstance(said["entries"], int)
+    assert said["entries"] > 0
+
+
+async def test_one_that_nobody_reads(there: SampleExchange) -> None:
+    """A client that is gone before the first byte leaves an end as well."""
+    export = await (await exports_of(there)).begin(wanted())
+    export.close()
+    said = await last(there, Kind.EXPORT_ENDED)
+    assert (said["complete"], said["entries"]) == (False, 0)
+
+
+async def test_no_more_than_a_few_at_once(there: SampleExchange) -> None:
+    """While as many as may be are under way another is refused; once one is closed, it is not."""
+    exports = await exports_of(there)
+    under_way = [await exports.begin(wanted()) for _ in range(AT_ONCE)]
+    with pytest.raises(ExportBusyError):
+        await exports.begin(wanted())
+    under_way[0].close()
+    under_way[0].close()
+    another = await exports.begin(wanted())
+    with pytest.raises(ExportBusyError):
+        await exports.begin(wanted())
+    for each in (*under_way, another):
+        each.close()
+
+
+async def test_one_that_is_taken_whole(there: SampleExchange) -> None:
+    """Its end says so, once; closing it adds nothing."""
+    export = await (await exports_of(there)).begin(wanted())
+    assert b"".join([part async for part in export.stream()]).startswith(b"PK")
+    export.close()
+    assert (await last(there, Kind.EXPORT_ENDED))["complete"] is True
