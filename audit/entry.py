@@ -304,6 +304,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Log queried by an auditor",
         parties="the auditor's, those that it asked about by name, and every party of what it was shown",
         required="filters justification shown after",
+        optional="question",
     ),
     Kind.EXPORTED: _rule(
         fr="Exportation du journal demandée par un vérificateur",

@@ -35,6 +35,10 @@ class MalformedCheckpointError(AuditError):
     """The text is not that of a checkpoint (C2SP tlog-checkpoint)."""
 
 
+class MalformedProofError(AuditError):
+    """The bytes are no proof of an entry that was carried away."""
+
+
 class ProofError(AuditError):
     """The proof does not show what it is given for."""
 

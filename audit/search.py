@@ -81,7 +81,11 @@ async def _matching(
         for index in await _in_time(connection, wanted, [each for each in candidates if each >= start], stretch):
             yield index
     for entry in await describe(connection, max(start, covered), size):
-        if scope in entry.jurisdictions and wanted.is_met_by_terms(entry.terms) and wanted.is_met_by(entry.time):
+        if (
+            scope in entry.jurisdictions
+            and wanted.is_met_by_terms(entry.terms_for(scope))
+            and wanted.is_met_by(entry.time)
+        ):
             yield entry.index
 
 

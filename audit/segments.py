@@ -27,12 +27,19 @@ _LOOKED_UP_AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """An entry with what it is found by."""
+    """An entry with what it is found by; ``own`` are the terms by which some jurisdictions alone find it."""
 
     index: int
     time: str
     jurisdictions: frozenset[str]
     terms: frozenset[str]
+    own: Mapping[str, frozenset[str]]
+
+    def terms_for(self, jurisdiction: str) -> frozenset[str]:
+        """Return the terms by which a jurisdiction finds it; none where it is no party."""
+        if jurisdiction not in self.jurisdictions:
+            return frozenset()
+        return self.terms | self.own.get(jurisdiction, frozenset())
 
 
 async def indexed(connection: AsyncConnection) -> int:
@@ -47,7 +54,7 @@ async def build(connection: AsyncConnection, segment: int) -> None:
     postings: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for entry in described:
         for jurisdiction in entry.jurisdictions:
-            for term in entry.terms:
+            for term in entry.terms_for(jurisdiction):
                 postings[jurisdiction, term].append(entry.index - segment * SEGMENT)
     rows = [
         {"jurisdiction": jurisdiction, "term": term, "segment": segment, "offsets": pack(offsets)}
@@ -66,12 +73,14 @@ async def describe(connection: AsyncConnection, start: int, stop: int) -> list[D
     rows = (await connection.execute(_RANGE, {"start": start, "stop": stop})).all()
     entries = [read_whole(row.content) for row in rows]
     types = await _types(connection, entries)
+    shown = await _shown(connection, entries)
     return [
         Described(
             index=entry["index"],
             time=entry["time"],
             jurisdictions=frozenset(entry["jurisdictions"]),
             terms=terms_of(entry, types.get(entry["alert_id"])),
+            own=_looked_at(entry, shown),
         )
         for entry in entries
     ]
@@ -98,6 +107,32 @@ async def _types(connection: AsyncConnection, entries: Sequence[Mapping[str, Any
     return types
 
 
+async def _shown(
+    connection: AsyncConnection, entries: Sequence[Mapping[str, Any]]
+) -> dict[int, tuple[str, Sequence[str]]]:
+    """Return of what queries showed the alert and the parties, where it was about an alert."""
+    wanted = sorted({index for each in entries if each["kind"] == Kind.QUERIED for index in each["content"]["shown"]})
+    found: dict[int, tuple[str, Sequence[str]]] = {}
+    for start in range(0, len(wanted), _LOOKED_UP_AT_ONCE):
+        rows = await connection.execute(_SHOWN, {"wanted": wanted[start : start + _LOOKED_UP_AT_ONCE]})
+        found |= {row.log_index: (row.alert_id, read_whole(row.content)["jurisdictions"]) for row in rows}
+    return found
+
+
+def _looked_at(
+    entry: Mapping[str, Any], shown: Mapping[int, tuple[str, Sequence[str]]]
+) -> Mapping[str, frozenset[str]]:
+    """Return by which terms whoever was looked at finds a query: each jurisdiction by the alerts that are its own."""
+    if entry["kind"] != Kind.QUERIED:
+        return {}
+    own: defaultdict[str, set[str]] = defaultdict(set)
+    for index in entry["content"]["shown"]:
+        alert_id, parties = shown.get(index, ("", ()))
+        for jurisdiction in parties:
+            own[jurisdiction].add(f"looked:{alert_id}")
+    return {jurisdiction: frozenset(terms) for jurisdiction, terms in own.items()}
+
+
 _RANGE: Final = (
     select(log_entries.c.content)
     .where(log_entries.c.log_index >= bindparam("start"), log_entries.c.log_index < bindparam("stop"))
@@ -105,4 +140,7 @@ _RANGE: Final = (
 )
 _ACCEPTANCES: Final = select(log_entries.c.alert_id, log_entries.c.content).where(
     log_entries.c.alert_id.in_(bindparam("wanted", expanding=True)), log_entries.c.kind == Kind.ACCEPTED.value
+)
+_SHOWN: Final = select(log_entries.c.log_index, log_entries.c.alert_id, log_entries.c.content).where(
+    log_entries.c.log_index.in_(bindparam("wanted", expanding=True)), log_entries.c.alert_id.is_not(None)
 )

@@ -11,10 +11,13 @@ term                 of which entries
 ``clause:C``         those about a clause, ``id/version#clause``
 ``type:T``           those about alerts of a type
 ``alert:ID``         those about an alert
+``to:P``, ``to:J``   those about a recipient, or one of a jurisdiction's, routed to or withheld from
+``looked:ID``        queries that showed something about an alert to which the reader's jurisdiction is a party
 ``word:W``           acceptances whose identifier has this run of letters and digits, in lower case
 ===================  ==================================================================================================
 
-Every filter of a query is one term, so an entry is found where it has all of them.
+Every filter of a query is one term, so an entry is found where it has all of them. ``looked`` is not made here, for it
+is no entry's own: ``audit.segments`` knows what was shown.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from typing import Any, Final
 import orjson
 
 from audit.entry import Kind
+from schemas.ids import ParticipantId, home_of
 
 EVERY: Final = "*"
 LONGEST_WORD: Final = 32
@@ -73,6 +77,9 @@ def _named(content: Mapping[str, Any]) -> Iterator[str]:
         named = content.get(member)
         names: Iterable[str] = named if isinstance(named, list) else [named] if isinstance(named, str) else ()
         yield from (f"participant:{name}" for name in names if "." in name)
+    if "recipient" in content:
+        yield f"to:{content['recipient']}"
+        yield f"to:{home_of(ParticipantId(content['recipient']))}"
     if "clause" in content:
         yield from _clause(content["clause"])
     for each in content.get("considered", ()):

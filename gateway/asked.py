@@ -67,6 +67,8 @@ def _named(filters: Mapping[str, str]) -> Iterator[JurisdictionCode]:
         yield JurisdictionCode(filters["jurisdiction"])
     if "participant" in filters:
         yield home_of(ParticipantId(filters["participant"]))
+    if "to" in filters:
+        yield home_of(ParticipantId(filters["to"])) if "." in filters["to"] else JurisdictionCode(filters["to"])
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -99,6 +101,7 @@ _FORMS: Final[Mapping[str, Callable[[str], bool]]] = {
     "clause": _like(_CLAUSE),
     "type": _like(ALERT_TYPE_PATTERN),
     "alert_id": _like(UUID_PATTERN),
+    "to": _like(f"{PARTICIPANT_PATTERN}|{JURISDICTION_PATTERN}"),
 }
 _TERMS: Final[Mapping[str, str]] = {
     "kind": "kind",
@@ -108,6 +111,7 @@ _TERMS: Final[Mapping[str, str]] = {
     "clause": "clause",
     "type": "type",
     "alert_id": "alert",
+    "to": "to",
 }
 
 
@@ -134,6 +138,10 @@ _EXPECTED: Final[Mapping[str, Bilingual]] = {
         en="an alert type, such as law-enforcement/stolen-vehicle/v1",
     ),
     "alert_id": Bilingual(fr="l'identifiant d'une alerte (UUID)", en="an alert's id (UUID)"),
+    "to": Bilingual(
+        fr="un participant ou un code ISO 3166, comme us-ny.nysp ou US-NY",
+        en="a participant or an ISO 3166 code, such as us-ny.nysp or US-NY",
+    ),
     "from": Bilingual(fr="un instant RFC 3339 avec son décalage", en="an RFC 3339 instant with its offset"),
     "until": Bilingual(fr="un instant RFC 3339 avec son décalage", en="an RFC 3339 instant with its offset"),
     "text": Bilingual(

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from audit.checkpoints import Checkpoint
 from audit.entry import Draft, Kind
 from audit.proofs import inclusion
@@ -20,11 +23,13 @@ from audit.terms import read_whole
 from gateway.asked import Asked
 from gateway.checks import HasLatest
 from gateway.errors import NotFoundError
+from gateway.questions import QUESTIONS
 from gateway.ratelimit import RateLimiter
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
 from gateway.store.entries import EntryWriter
 from gateway.store.reader import Reader
+from gateway.store.tables import acknowledgements
 from schemas.ids import JurisdictionCode
 
 MOST: Final = 200
@@ -62,10 +67,13 @@ class Auditing:
         self._limiter = limiter
         self._entries = EntryWriter()
 
-    async def answer(self, reader: Reader, asked: Asked, *, limit: int, justification: str) -> Answer:
+    async def answer(
+        self, reader: Reader, asked: Asked, *, limit: int, justification: str, question: str | None = None
+    ) -> Answer:
         """Return the entries that an auditor asks for, ``limit`` at most, once the question is in the log.
 
-        Raises ``RateLimitedError``, ``LogUnavailableError``, and ``NotFoundError`` before the first checkpoint.
+        ``question`` is the name of a ready-made one, where it is one. Raises ``RateLimitedError``,
+        ``LogUnavailableError``, and ``NotFoundError`` before the first checkpoint.
         """
         self._limiter.take(reader.participant, now=time.monotonic())
         checkpoint = self._checkpoints.latest
@@ -73,12 +81,14 @@ class Auditing:
             raise NotFoundError
         async with self._store.reading() as connection:
             found = await search(connection, asked.search, scope=reader.jurisdiction, size=checkpoint.size, limit=limit)
-            entries = await entries_at(connection, found.indexes)
+            entries: Sequence[LoggedEntry] = await entries_at(connection, found.indexes)
+            if question is not None and QUESTIONS[question].unanswered:
+                entries = await _unanswered(connection, entries)
             shown = tuple(
                 [Shown(entry, await inclusion(connection, entry.index, checkpoint.size)) for entry in entries]
             )
-        question = _question(reader, asked, entries, justification)
-        log_index = await self._committer.submit(self._entries, question)
+        asking = _question(reader, asked, entries, justification, question)
+        log_index = await self._committer.submit(self._entries, asking)
         return Answer(checkpoint, shown, _following(found), log_index)
 
 
@@ -86,7 +96,19 @@ def _following(found: Found) -> int | None:
     return found.indexes[-1] if found.more else None
 
 
-def _question(reader: Reader, asked: Asked, entries: Sequence[LoggedEntry], justification: str) -> Draft:
+async def _unanswered(connection: AsyncConnection, entries: Sequence[LoggedEntry]) -> Sequence[LoggedEntry]:
+    """Return the entries about deliveries that nobody has acknowledged."""
+    deliveries = {each.index: read_whole(each.canonical)["content"]["delivery_id"] for each in entries}
+    rows = await connection.scalars(
+        select(acknowledgements.c.delivery_id).where(acknowledgements.c.delivery_id.in_(deliveries.values()))
+    )
+    answered = set(rows)
+    return [each for each in entries if deliveries[each.index] not in answered]
+
+
+def _question(
+    reader: Reader, asked: Asked, entries: Sequence[LoggedEntry], justification: str, question: str | None
+) -> Draft:
     parties: set[JurisdictionCode] = {reader.jurisdiction, *asked.about}
     for entry in entries:
         parties.update(read_whole(entry.canonical)["jurisdictions"])
@@ -101,5 +123,6 @@ def _question(reader: Reader, asked: Asked, entries: Sequence[LoggedEntry], just
             "justification": justification,
             "after": asked.search.after,
             "shown": [entry.index for entry in entries],
+            **({} if question is None else {"question": question}),
         },
     )

@@ -44,6 +44,10 @@ class ExportNotTrustedError(LacolleError):
     """An export of the log is not whole, or not the exchange's word. What was received stays where it is."""
 
 
+class HistoryRewrittenError(LacolleError):
+    """A log does not continue what it said before, or what it says is not signed by it."""
+
+
 class ReceiptNotTrustedError(LacolleError):
     """The exchange's answer carries a receipt that does not prove what it should.
 

@@ -73,6 +73,17 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
         ),
         scope=Scope.LOG_READ,
     ),
+    ("get", "/v1/log/questions"): Terms(),
+    ("get", "/v1/log/questions/{question}"): Terms(
+        (
+            errors.JustificationRequiredError,
+            errors.InvalidQueryError,
+            errors.NotFoundError,
+            errors.RateLimitedError,
+            *_STORED,
+        ),
+        scope=Scope.LOG_READ,
+    ),
     ("get", "/v1/log/exports"): Terms(
         (
             errors.JustificationRequiredError,

@@ -12,11 +12,13 @@ from starlette.responses import Response
 
 from gateway.asked import read_filters
 from gateway.auditing import MOST, Answer, Shown
+from gateway.errors import NotFoundError
 from gateway.http.answers import json_answer
 from gateway.http.asking import JUSTIFICATION, Filters, justification_of
 from gateway.http.auth import bearer, reader_of
 from gateway.http.queries import Index, canonical_number
 from gateway.http.services import services
+from gateway.questions import QUESTIONS
 from gateway.tokens import Scope
 
 router = APIRouter(tags=["log"])
@@ -39,6 +41,41 @@ async def entries(
     asked = read_filters(filters, after=-1 if after is None else after)
     answer = await use.auditing.answer(reader, asked, limit=limit, justification=justification)
     return json_answer(_document(answer))
+
+
+@router.get("/v1/log/questions", summary="The ready-made questions to the log")
+async def questions() -> Response:
+    """Answer their names, what they ask, and the filters that each needs and takes."""
+    told = [
+        {
+            "question": name,
+            "caption": {"fr": each.caption.fr, "en": each.caption.en},
+            "needs": sorted(each.needs),
+            "takes": sorted(each.takes),
+        }
+        for name, each in QUESTIONS.items()
+    ]
+    return json_answer({"questions": told})
+
+
+@router.get("/v1/log/questions/{question}", summary="A ready-made question, for auditors", openapi_extra=JUSTIFICATION)
+async def answer(
+    request: Request,
+    question: str,
+    filters: Filters,
+    after: Annotated[Index | None, Query(description="The index of the last entry of the page before")] = None,
+    limit: Annotated[Limit, Query()] = USUAL,
+) -> Response:
+    """Answer the entries that answer a question, as ``/v1/log/entries`` does; that it was asked becomes an entry."""
+    use = services(request)
+    reader = reader_of(bearer(request, Scope.LOG_READ))
+    justification = justification_of(request)
+    known = QUESTIONS.get(question)
+    if known is None:
+        raise NotFoundError
+    asked = known.read(filters, after=-1 if after is None else after)
+    found = await use.auditing.answer(reader, asked, limit=limit, justification=justification, question=question)
+    return json_answer(_document(found))
 
 
 def _document(answer: Answer) -> dict[str, Any]:

@@ -309,18 +309,21 @@ class Client:
         after: int | None = None,
         limit: int | None = None,
         log_key: str | None = None,
+        question: str | None = None,
     ) -> EntryPage:
         """Return entries of the log that have all that ``filters`` ask for, as an auditor: each is proven.
 
         The filters are the wire contract's: ``kind``, ``jurisdiction``, ``participant``, ``agreement``, ``clause``,
-        ``alert_id``, ``type``, ``text``, ``from``, ``until``. ``justification`` becomes part of the log. With
-        ``log_key``, the log's verifier key, the checkpoint must be the log's own. Raises ``EntryNotProvenError``, what
-        ``Verifier.from_vkey`` raises, and what every call raises.
+        ``alert_id``, ``type``, ``to``, ``text``, ``from``, ``until``; of a ready-made ``question``, by its name, those
+        that it takes. ``justification`` becomes part of the log. With ``log_key``, the log's verifier key, the
+        checkpoint must be the log's own. Raises ``EntryNotProvenError``, what ``Verifier.from_vkey`` raises, and what
+        every call raises.
         """
         verifier = None if log_key is None else Verifier.from_vkey(log_key)
         bounds = {name: str(value) for name, value in (("after", after), ("limit", limit)) if value is not None}
         said = {"Justification": justification.encode()}
-        page = self._log.read("/v1/log/entries", EntryPage, parameters={**filters, **bounds}, headers=said)
+        path = "/v1/log/entries" if question is None else f"/v1/log/questions/{question}"
+        page = self._log.read(path, EntryPage, parameters={**filters, **bounds}, headers=said)
         require_proven(page, verifier)
         return page
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from audit.exporting.formats import Format
 from audit.note import Verifier
+from audit.tlog_proof import TlogProof, is_proof
 from gateway.reports import Report
 from lacolle.client.exports import VerifiedExport, Watch, verify_export
 from lacolle.client.trust import read_key_set
@@ -26,12 +27,14 @@ from lacolle.commands.auditing import (
     LogKeyOption,
     SinceOption,
     TextOption,
+    ToOption,
     TypeOption,
     UntilOption,
     WhyOption,
 )
 from lacolle.commands.frame import Connection, framed
-from lacolle.commands.inputs import InputError
+from lacolle.commands.inputs import InputError, read_input
+from lacolle.commands.proofs import tell_proven
 from lacolle.commands.voice import Voice
 from schemas.bilingual import Bilingual
 from schemas.ids import KeyId
@@ -62,6 +65,7 @@ def export(
     clause: ClauseOption = "",
     alert_id: AlertOption = "",
     alert_type: TypeOption = "",
+    to: ToOption = "",
     text: TextOption = "",
     since: SinceOption = "",
     until: UntilOption = "",
@@ -76,6 +80,7 @@ def export(
         "clause": clause,
         "alert_id": alert_id,
         "type": alert_type,
+        "to": to,
         "text": text,
         "from": since,
         "until": until,
@@ -115,18 +120,26 @@ def accounting(
 def verify(
     *,
     voice: Voice,
-    archive: Annotated[Path, typer.Argument(help="An archive that export or accounting saved.")],
+    file: Annotated[Path, typer.Argument(help="An archive of export or accounting, or a proof of prove.")],
     exchange_keys: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--exchange-keys", envvar="LACOLLE_EXCHANGE_KEYS", help="The exchange's keys, as pinned (JWK Set)."
+            "--exchange-keys",
+            envvar="LACOLLE_EXCHANGE_KEYS",
+            help="The exchange's keys, as pinned (JWK Set); an archive needs them.",
         ),
-    ],
+    ] = None,
     log_key: LogKeyOption = None,
 ) -> None:
-    """Verify an export offline: who signed it, that nothing in it was changed, and that its entries are the log's."""
-    keys = read_key_set(exchange_keys)
-    _tell(voice, archive, _verified(voice, archive, keys, log_key), log_key)
+    """Verify offline what was saved: who signed it, that nothing in it was changed, and that it is the log's."""
+    if is_proof(_beginning(file)):
+        if log_key is None:
+            raise InputError(_NEEDS_LOG_KEY)
+        tell_proven(voice, file, TlogProof.parse(read_input(file)), Verifier.from_vkey(log_key))
+        return
+    if exchange_keys is None:
+        raise InputError(_NEEDS_KEYS)
+    _tell(voice, file, _verified(voice, file, read_key_set(exchange_keys), log_key), log_key)
 
 
 def _asked(report: Report, form: Format, filters: Mapping[str, str]) -> tuple[Report, Format, Mapping[str, str]]:
@@ -213,6 +226,19 @@ def _watched(voice: Voice) -> Iterator[Watch]:
         yield report
 
 
+def _beginning(file: Path) -> bytes:
+    """Return the first bytes of a file, which may be a large one."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(64)
+    except OSError:
+        raise InputError(_not_readable(file)) from None
+
+
+def _not_readable(file: Path) -> Bilingual:
+    return Bilingual(fr=f"{file} ne peut être lu.", en=f"{file} can't be read.")
+
+
 def _not_writable(out: Path) -> Bilingual:
     return Bilingual(
         fr=f"{out} ne peut être écrit : choisissez un autre endroit avec --out.",
@@ -221,3 +247,11 @@ def _not_writable(out: Path) -> Bilingual:
 
 
 _VERIFYING: Final = Bilingual(fr="vérification", en="verifying")
+_NEEDS_KEYS: Final = Bilingual(
+    fr="Indiquez les clés de la plateforme, telles que vous les connaissez : --exchange-keys.",
+    en="Name the exchange's keys, as you know them: --exchange-keys.",
+)
+_NEEDS_LOG_KEY: Final = Bilingual(
+    fr="Une preuve se vérifie avec la clé du journal : --log-key.",
+    en="A proof is verified with the log's key: --log-key.",
+)

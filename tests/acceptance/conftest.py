@@ -41,6 +41,7 @@ ON_BOTH: Final = (
     "test_malformed",
     "test_preview",
     "test_problems",
+    "test_questions",
     "test_reading",
     "test_receipts",
     "test_statements",

@@ -1,0 +1,154 @@
+"""``lacolle audit prove``, ``watch``: one entry proven in a file of its own, and a log held to its past."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+
+from audit.durable import replace_file
+from audit.note import Verifier
+from audit.tlog_proof import TlogProof
+from lacolle.client.entries import EntryPage
+from lacolle.client.public import fetching
+from lacolle.client.watching import Fetch, Seen, look
+from lacolle.commands.auditing import WhyOption
+from lacolle.commands.entry_pages import caption_of
+from lacolle.commands.frame import Connection, framed
+from lacolle.commands.inputs import InputError, read_input
+from lacolle.commands.voice import Voice
+from schemas.bilingual import Bilingual
+from schemas.signing.canonical import canonical_bytes
+
+LogKey = Annotated[
+    str, typer.Option("--log-key", envvar="LACOLLE_LOG_KEY", help="The log's verifier key, name+id+key, as published.")
+]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add the commands to the group ``audit``."""
+    group.command()(framed(prove))
+    group.command()(framed(watch))
+
+
+def prove(
+    *,
+    voice: Voice,
+    connection: Connection,
+    index: Annotated[int, typer.Argument(min=0, help="The entry's place in the log.")],
+    justification: WhyOption,
+    log_key: LogKey,
+    out: Annotated[Path, typer.Option("--out", help="The file to write (c2sp.org/tlog-proof@v1).")],
+) -> None:
+    """Save one entry with its proof and the signed checkpoint: the log's key alone verifies it."""
+    before = index - 1 if index else None
+    with connection.client() as client:
+        page = client.log_entries({}, justification=justification, after=before, limit=1, log_key=log_key)
+    if not page.entries or page.entries[0].index != index:
+        raise InputError(NOT_THERE)
+    proof = _proof(page)
+    proof.verify(Verifier.from_vkey(log_key))
+    try:
+        out.write_text(proof.text, encoding="utf-8")
+    except OSError:
+        raise InputError(_not_written(out)) from None
+    tell_proven(voice, out, proof, Verifier.from_vkey(log_key))
+
+
+def tell_proven(voice: Voice, file: Path, proof: TlogProof, log: Verifier) -> None:
+    """Say what a proof proves. Raises ``AuditError`` where it does not."""
+    entry, body = proof.verify(log)
+    whole: dict[str, Any] = orjson.loads(proof.canonical)
+    document = {"verified": True, "file": str(file), "log_size": body.size, "index": proof.index, "entry": whole}
+    told = Bilingual(
+        fr=f"L'inscription {entry.index} est au journal {body.origin} de {body.size} inscriptions, telle quelle :",
+        en=f"Entry {entry.index} is in the log {body.origin} of {body.size} entries, as it stands here:",
+    )
+    voice.answer(document, [told, caption_of(str(entry.kind)), voice.json_text(whole)])
+
+
+def watch(
+    *,
+    voice: Voice,
+    log_key: LogKey,
+    url: Annotated[str, typer.Option("--url", envvar="LACOLLE_URL", help="The exchange's address.")],
+    known: Annotated[
+        Path, typer.Option("--known", help="The file that keeps the last checkpoint; made the first time.")
+    ],
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 60.0,
+    once: Annotated[bool, typer.Option("--once", help="Look once and end.")] = False,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option("--ca-file", envvar="LACOLLE_CA_FILE", help="Certificate authority of the exchange (PEM)."),
+    ] = None,
+) -> None:
+    """Hold the log to what it said before, again and again; end with status 1 once its past was rewritten."""
+    kept = read_input(known) if known.exists() else None
+    watching = _Watching(voice, Verifier.from_vkey(log_key), known, kept)
+    asyncio.run(watching.run(url.rstrip("/"), every=None if once else every, ca_file=ca_file))
+
+
+class _Watching:
+    """A log that is looked at, and the file of what it said last."""
+
+    def __init__(self, voice: Voice, log: Verifier, known: Path, kept: bytes | None) -> None:
+        self._voice = voice
+        self._log = log
+        self._known = known
+        self._kept = kept
+
+    async def run(self, url: str, *, every: float | None, ca_file: Path | None) -> None:
+        """Look every so many seconds; once, where there is no such number."""
+        async with fetching(url, ca_file=ca_file) as fetch:
+            await self._look(fetch)
+            while every is not None:
+                await asyncio.sleep(every)
+                await self._look(fetch)
+
+    async def _look(self, fetch: Fetch) -> None:
+        seen = await look(fetch, self._log, self._kept)
+        if seen.note == self._kept:
+            return
+        try:
+            replace_file(self._known, seen.note)
+        except OSError:
+            raise InputError(_not_written(self._known)) from None
+        self._kept = seen.note
+        _tell(self._voice, seen)
+
+
+def _tell(voice: Voice, seen: Seen) -> None:
+    body = seen.body
+    told = Bilingual(
+        fr=f"{body.size} inscriptions, racine {body.root.hex()[:16]}… : le journal continue ce qui était connu.",
+        en=f"{body.size} entries, root {body.root.hex()[:16]}…: the log continues what was known.",
+    )
+    voice.answer({"consistent": True, "origin": body.origin, "size": body.size, "root": body.root.hex()}, [told])
+
+
+def _proof(page: EntryPage) -> TlogProof:
+    shown = page.entries[0]
+    return TlogProof(
+        index=shown.index,
+        salt=bytes.fromhex(shown.salt),
+        canonical=canonical_bytes(shown.entry),
+        path=tuple(base64.b64decode(each) for each in shown.proof),
+        note=page.checkpoint,
+    )
+
+
+NOT_THERE: Final = Bilingual(
+    fr="Le journal n'a pas d'inscription à cette place, ou votre administration n'y est pas partie.",
+    en="The log has no entry at that place, or your jurisdiction is no party to it.",
+)
+
+
+def _not_written(file: Path) -> Bilingual:
+    return Bilingual(
+        fr=f"{file} ne peut être écrit : choisissez un autre endroit.",
+        en=f"{file} can't be written: choose another place.",
+    )
