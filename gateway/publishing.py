@@ -78,10 +78,11 @@ class ParcelPublisher:
         with ExitStack() as spans:
             return await self._taken([self._record(each, spans) for each in copied])
 
-    def outgoing(self, row: Row[Any], *, until: datetime) -> Outgoing:
+    def outgoing(self, row: Row[Any], *, until: datetime, as_of: int) -> Outgoing:
         """Return the parcel of a dispatch, as ``gateway.store.due`` reads it, for its next attempt.
 
-        Nobody may hand it over from ``until`` on, when its agreement is no longer valid.
+        Nobody may hand it over from ``until`` on, when its agreement is no longer valid, nor once the agreement was
+        recalled by a registry that has come as far as ``as_of``, or further.
         """
         copy, terms = whole(row.submission), _terms_of(row)
         parcel = Parcel(
@@ -101,6 +102,7 @@ class ParcelPublisher:
             data_schema=f"{self._data_schema_base}/{row.type}",
             traceparent=row.traceparent or fresh_traceparent(AlertId(row.alert_id), DeliveryId(row.delivery_id)),
             body=copy.body,
+            as_of=as_of,
         )
         return Outgoing(parcel, terms)
 

@@ -275,7 +275,8 @@ class Relay:
         return claim
 
     def _outgoing(self, row: Row[Any]) -> Outgoing:
-        return self._publisher.outgoing(row, until=self._registry.snapshot.until(way_of(row).under))
+        registry = self._registry
+        return self._publisher.outgoing(row, until=registry.snapshot.until(way_of(row).under), as_of=registry.version)
 
     def _withheld(self, settled: Settled) -> None:
         self.settled(settled)

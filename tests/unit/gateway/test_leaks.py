@@ -121,7 +121,7 @@ async def publish(document: Json, withheld: list[Withholding], *, separable: boo
         tracing=UNTRACED,
     )
     submitted = submission(document, separable=separable)
-    outgoing = publisher.outgoing(row(document, submitted, withheld), until=START.replace(year=START.year + 1))
+    outgoing = publisher.outgoing(row(document, submitted, withheld), until=START.replace(year=START.year + 1), as_of=0)
     await publisher.publish([outgoing])
     return bus.records
 
