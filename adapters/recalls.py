@@ -112,7 +112,7 @@ class RecallWatch:
         if known is None or known.as_of < recall.as_of:
             self._recalls[name] = recall
             log.warning(
-                "recalled",
+                "recall_known",
                 agreement=recall.agreement,
                 version=recall.version,
                 party=recall.party,

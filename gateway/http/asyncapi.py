@@ -108,7 +108,7 @@ _PARCEL: Final[dict[str, Any]] = {
             "ce_alerttype": {"enum": list(alert_types())},
             "ce_attempt": {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"},
             "ce_exercise": {"const": "true", "description": "Where the alert's status is not Actual"},
-            "ce_asof": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,14})$", "description": "The registry that let it out"},
+            "ce_asof": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,14})$", "description": "What let it out"},
             "content-type": _TEXT,
             "traceparent": _TRACE,
         },
