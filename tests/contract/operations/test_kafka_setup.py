@@ -89,7 +89,7 @@ async def assert_may_not_write(settings: KafkaSettings, topic: str) -> None:
 
 
 def test_the_first_run_makes_everything(guarded: GuardedKafka) -> None:
-    """Three topics for each receiver, outcomes and recalls, users for all but the one with a certificate, and rights."""
+    """Three topics for each receiver and two for all, users for all but the one with a certificate, and rights."""
     told = orjson.loads((guarded.folder / "first.json").read_bytes())["steps"]
     assert {each["state"] for each in told} == {"created"}
     names = {kind: [each["name"] for each in told if each["kind"] == kind] for kind in Counter(e["kind"] for e in told)}
@@ -270,7 +270,7 @@ def test_what_cannot_be_changed_is_told(guarded: GuardedKafka, tmp_path: Path) -
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert len([line for line in lines if line.startswith("diffère") and line.endswith("partitions=2≠5")]) == (
-        len(RECEIVERS) * 3 + 1
+        len(RECEIVERS) * 3 + 2
     )
     assert lines[-1].startswith("Ce qui diffère est laissé tel quel")
 
