@@ -20,12 +20,12 @@ from bus.contract import Record
 from bus.dead import DEAD_REASON, DEAD_TOPIC
 from bus.events import (
     OUTCOME_TYPE,
-    MalformedRecordError,
     read_outcome,
     read_parcel,
     write_outcome,
     write_parcel,
 )
+from bus.headers import MalformedRecordError
 from bus.kafka import KafkaBus
 from bus.topics import OUTCOMES, dead_topic, parcels_topics
 from schemas.ids import ParticipantId

@@ -11,7 +11,7 @@ import pytest
 from adapters.formats import native
 from adapters.recalls import UNRECALLABLE
 from adapters.worker import Partner, Worker
-from bus.contract import Bus, BusUnavailableError, Received, Record, Subscription
+from bus.contract import Bulletin, Bus, BusUnavailableError, Received, Record, Subscription
 from schemas.parcels import Delivered
 from tests.unit.adapters.hands import (
     SETTINGS,
@@ -55,6 +55,10 @@ class Outages:
         """Subscribe, or be away."""
         self._count("subscribe")
         return OutageSubscription(self, await self.inner.subscribe(topics, group=group))
+
+    def bulletin(self, topic: str) -> Bulletin:
+        """Read what the bus behind has."""
+        return self.inner.bulletin(topic)
 
     async def close(self) -> None:
         """Close nothing: the bus behind is closed by whoever opened it."""
