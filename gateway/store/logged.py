@@ -29,7 +29,8 @@ async def as_logged(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> fr
         "agreements": sorted({row.agreement for row in rows}),
     }
     sound: set[DeliveryId] = set()
-    for entry in await connection.execute(_ROUTED, names):
+    entries: Sequence[Row[Any]] = (await connection.execute(_ROUTED, names)).all()
+    for entry in entries:
         # looked for before it is read: an alert with many recipients has an entry for each
         row = next((row for name, row in wanted.items() if name in entry.content), None)
         if row is not None and _says(entry, row):

@@ -158,7 +158,7 @@ async def test_what_follows_a_commit_happens_although_nobody_waits(ground: Groun
 
 
 async def test_what_follows_a_commit_never_has_it_written_again(ground: Ground) -> None:
-    """Where memory can't follow a commit it is brought up to date; callers have their answers, and the writer goes on."""
+    """Where memory can't follow a commit it is brought up to date; callers have answers, and the writer goes on."""
 
     class Forgetful:
         async def write(self, batch: Batch, items: Sequence[str]) -> Sequence[int]:
