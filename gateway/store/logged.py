@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Kind, commitment
@@ -23,47 +23,30 @@ async def as_logged(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> fr
     """Return which dispatches, as ``gateway.store.due`` reads them, are what the log says of them."""
     if not rows:
         return frozenset()
-    wanted = {row.delivery_id.encode(): row for row in rows}
-    names = {
-        "alerts": sorted({row.alert_id for row in rows}),
-        "agreements": sorted({row.agreement for row in rows}),
-    }
-    sound: set[DeliveryId] = set()
+    wanted = {row.delivery_id: row for row in rows}
+    names = {"alerts": sorted({row.alert_id for row in rows}), "agreements": sorted({row.agreement for row in rows})}
     entries: Sequence[Row[Any]] = (await connection.execute(_ROUTED, names)).all()
-    for entry in entries:
-        # looked for before it is read: an alert with many recipients has an entry for each
-        row = next((row for name, row in wanted.items() if name in entry.content), None)
-        if row is not None and _says(entry, row):
-            sound.add(DeliveryId(row.delivery_id))
-    return frozenset(sound)
+    return frozenset(DeliveryId(each) for entry in entries if (each := _vouched_for(entry, wanted)) is not None)
 
 
-def _says(entry: Row[Any], row: Row[Any]) -> bool:
-    """Whether an entry is as it was committed to, and says what a dispatch's row says."""
-    if commitment(entry.salt, entry.content) != entry.commitment:
-        return False
+def _vouched_for(entry: Row[Any], wanted: Mapping[str, Row[Any]]) -> str | None:
+    """Return the name of the dispatch that an entry, as it was committed to, says what the row says of; None of any."""
     try:
         said: Mapping[str, Any] = orjson.loads(entry.content)
-        terms = None if row.terms is None else orjson.loads(row.terms)
-    except orjson.JSONDecodeError:
-        return False
+        row = wanted.get(said["content"]["delivery_id"])
+        terms = None if row is None or row.terms is None else orjson.loads(row.terms)
+    except (orjson.JSONDecodeError, KeyError, TypeError):  # whatever stands there was never logged
+        return None
+    if row is None or commitment(entry.salt, entry.content) != entry.commitment:
+        return None
     content = said["content"]
-    return (said["kind"], said["actor"], said["alert_id"]) == (Kind.ROUTED, row.sender, row.alert_id) and (
-        content["delivery_id"],
-        content["recipient"],
-        content["lane"],
-        content["clause"],
-        content.get("terms"),
-    ) == (
-        row.delivery_id,
-        row.recipient,
-        row.lane,
-        str(ClauseRef(AgreementId(row.agreement), row.version, row.clause)),
-        terms,
-    )
+    logged = said["kind"], said["actor"], said["alert_id"], content["recipient"], content["lane"], content["clause"]
+    under = str(ClauseRef(AgreementId(row.agreement), row.version, row.clause))
+    stored = Kind.ROUTED, row.sender, row.alert_id, row.recipient, row.lane, under
+    return row.delivery_id if (*logged, content.get("terms")) == (*stored, terms) else None
 
 
-_ROUTED: Final = select(log_entries.c.salt, log_entries.c.content, log_entries.c.commitment).where(
+_ROUTED: Final[Select[Any]] = select(log_entries.c.salt, log_entries.c.content, log_entries.c.commitment).where(
     log_entries.c.alert_id.in_(bindparam("alerts", expanding=True)),
     log_entries.c.agreement.in_(bindparam("agreements", expanding=True)),
     log_entries.c.kind == Kind.ROUTED.value,
