@@ -26,7 +26,10 @@ async def as_logged(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> fr
     wanted = {row.delivery_id: row for row in rows}
     names = {"alerts": sorted({row.alert_id for row in rows}), "agreements": sorted({row.agreement for row in rows})}
     entries: Sequence[Row[Any]] = (await connection.execute(_ROUTED, names)).all()
-    return frozenset(DeliveryId(each) for entry in entries if (each := _vouched_for(entry, wanted)) is not None)
+    # an alert to many has an entry for each of them: those of one route need not all be read
+    recipients = {row.recipient.encode() for row in rows}
+    theirs = [entry for entry in entries if any(each in entry.content for each in recipients)]
+    return frozenset(DeliveryId(each) for entry in theirs if (each := _vouched_for(entry, wanted)) is not None)
 
 
 def _vouched_for(entry: Row[Any], wanted: Mapping[str, Row[Any]]) -> str | None:
