@@ -14,6 +14,7 @@ what happens                                   outcome
 =============================================  ====================================================
 the transport says                             what it says
 the deadline has passed                        Deferred, ``deadline passed``; nothing is handed over
+the exchange has recalled it                   Recalled, ``agreement lapsed``; nothing is handed over
 the format can't hold the parcel               Refused, ``format: …``
 the transport takes too long                   Deferred, ``timed out``
 the writer or the transport breaks             Deferred, ``adapter fault``
@@ -21,6 +22,7 @@ the writer or the transport breaks             Deferred, ``adapter fault``
 
 A record that can't be read, or on which the worker itself breaks, goes to the partner's dead topic with the reason: no
 record ends the worker, for it would end the next one too. The bus being away is waited out, with the outcome in hand.
+Whether a parcel was recalled is asked last, right before it is handed over; while nobody can say so, it waits.
 """
 
 from __future__ import annotations
@@ -36,13 +38,15 @@ import structlog
 
 from adapters.contract import Transport
 from adapters.formats import UntranslatableError, Writer
+from adapters.recalls import Recalls
 from bus.contract import Bus, BusUnavailableError, Received, Record, Subscription
 from bus.dead import dead_record
-from bus.events import MalformedRecordError, read_parcel, write_outcome
+from bus.events import read_parcel, write_outcome
+from bus.headers import MalformedRecordError
 from bus.topics import adapter_group, parcels_topic
 from schemas.decisions import Lane
 from schemas.ids import ParticipantId
-from schemas.parcels import Deferred, Outcome, OutcomeReport, Parcel, Refused
+from schemas.parcels import Deferred, Outcome, OutcomeReport, Parcel, Recalled, Refused
 from schemas.tracing import UNTRACED, Tracing
 
 T = TypeVar("T")
@@ -77,11 +81,15 @@ UNOBSERVED: Final[Observer] = _Nobody()
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """Whose parcels a worker handles, in which format and by which transport; the worker closes the transport."""
+    """Whose parcels a worker handles, in which format and by which transport; the worker closes the transport.
+
+    ``recalls`` says what must not be handed over to it any more.
+    """
 
     participant: ParticipantId
     write: Writer
     transport: Transport
+    recalls: Recalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +256,15 @@ class _LaneWorker:
         seconds_left = (parcel.deadline - self._now()).total_seconds()
         if seconds_left <= 0:
             return Deferred("deadline passed")
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds_left
         try:
-            async with asyncio.timeout(min(self._settings.timeout, seconds_left)):
-                return await self._partner.transport.deliver(self._partner.write(parcel))
+            message = self._partner.write(parcel)
+            async with asyncio.timeout_at(deadline):
+                if await self._partner.recalls.recalled(parcel):
+                    return Recalled("agreement lapsed")
+            async with asyncio.timeout_at(min(deadline, loop.time() + self._settings.timeout)):
+                return await self._partner.transport.deliver(message)
         except UntranslatableError as error:
             return Refused(str(error))
         except TimeoutError:

@@ -23,6 +23,7 @@ import orjson
 import uvloop
 
 from adapters.formats import Format, writer_of
+from adapters.recalls import UNRECALLABLE
 from adapters.transports.addresses import AllowList
 from adapters.transports.https import Endpoint, Exchange, HttpsTransport
 from adapters.worker import Partner, Worker, WorkerSettings
@@ -61,7 +62,7 @@ class Result:
 
 async def _measure(count: int, running: PartnerProcess, transport: HttpsTransport) -> Result:
     bus = EmbeddedBus()
-    receiver = Partner(_RECIPIENT, writer_of(Format.NATIVE), transport)
+    receiver = Partner(_RECIPIENT, writer_of(Format.NATIVE), transport, UNRECALLABLE)
     worker = Worker(receiver, bus=bus, settings=WorkerSettings(origin=_ORIGIN), now=system_clock)
     outcomes = await bus.subscribe([OUTCOMES], group="benchmark")
     working = asyncio.create_task(worker.run())

@@ -34,7 +34,7 @@ from benchmarks.process import Server, Ticks, Usage, machine_ticks
 from benchmarks.stage import Figures, MeasurementError, Seen, Stage
 from bus.contract import Record
 from bus.kafka import KafkaBus, KafkaSettings
-from bus.topics import OUTCOMES, adapter_group, dead_topic, parcels_topics
+from bus.topics import OUTCOMES, RECALLED, adapter_group, dead_topic, parcels_topics
 from gateway.clock import system_clock
 from lacolle.samples import participants
 from schemas.ids import ParticipantId
@@ -90,7 +90,7 @@ def relay(stage: Stage, engines: Engines) -> Seen:
     with stage.folder("relay") as folder:
         world = prepare_exchange(folder, delivering=False, engines=engines.settings(folder, partitions=1))
         stage.say("relay: dispatches and topics")
-        engines.kafka.create_topics([OUTCOMES, *topics], partitions=1)
+        engines.kafka.create_topics([OUTCOMES, RECALLED, *topics], partitions=1)
         database = engines.postgres.url(DATABASE)
         count = asyncio.run(prefill(world.folder, database, recipients=recipients, each=_PER_ROUTE))
         stage.say(f"relay: {count:,} dispatches")
@@ -175,7 +175,7 @@ def delivering(folder: Path, engines: Engines, *, dead: Collection[ParticipantId
     world = prepare_exchange(folder, delivering=True, dead=dead, engines=engines.settings(folder))
     members = [ParticipantId(each["participant"]) for each in participants()]
     names = [topic for each in members for topic in (*parcels_topics(each), dead_topic(each))]
-    engines.kafka.create_topics([OUTCOMES, *names])
+    engines.kafka.create_topics([OUTCOMES, RECALLED, *names])
     return world
 
 

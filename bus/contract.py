@@ -10,7 +10,9 @@ Promises, whatever the bus:
   that has it delivered again to the next subscription of its group;
 * *groups*: each group receives every record; within one group each record goes to one live subscription at a time;
 * *nothing missed*: a group sees what is published after its first ``subscribe``, also what comes while no subscription
-  of it is open. A bus that outlives its processes keeps that across a restart, and shows a new group what it still has.
+  of it is open. A bus that outlives its processes keeps that across a restart, and shows a new group what it still has;
+* *bulletins*: whoever reads a topic as a bulletin reads all of it, from the first record that the bus still has, and
+  knows when it has come to the end.
 """
 
 from __future__ import annotations
@@ -94,14 +96,36 @@ class Subscription(Protocol):
         ...
 
 
+class Bulletin(Protocol):
+    """A topic that its reader reads whole, beside all others who do; nothing of it is ever done."""
+
+    async def news(self) -> Sequence[Record]:
+        """Return what is on the topic and was not returned before, to its end.
+
+        Whatever ``publish`` had put there when this was called is among it, or was returned before; of several records
+        with one key perhaps the last alone. Records with one key come in order, and may come again. The first call
+        returns what the bus still has: a bus that forgets on restart keeps it of ``bus.topics.BULLETINS`` alone. One
+        call at a time. Raises ``BusUnavailableError`` where the end can't be reached now; a later call goes on.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Read no more. Idempotent."""
+        ...
+
+
 class Bus(Publisher, Protocol):
-    """A bus: publish, and subscribe to topics as a group."""
+    """A bus: publish, subscribe to topics as a group, and read bulletins."""
 
     async def subscribe(self, topics: Sequence[str], *, group: str) -> Subscription:
         """Join ``group`` on ``topics``, most urgent first, and return once the membership stands.
 
         Raises ``BusUnavailableError``.
         """
+        ...
+
+    def bulletin(self, topic: str) -> Bulletin:
+        """Return a reader of a whole topic. Raises ``BusUnavailableError`` where the bus is closed."""
         ...
 
     async def close(self) -> None:

@@ -5,6 +5,8 @@ handed out in the order in which they were published, and a chain belongs to the
 of it until all of them are done, which is what a partition is to a Kafka consumer. Where a subscription closes, its
 chains go back to what was last known as done, and anyone in the group may take them.
 
+Of a bulletin the last record of each key is kept, for whoever may come to read it.
+
 It forgets on restart: whoever publishes must be able to publish again. It has no bound of its own either: the relay
 bounds what is in flight, and a group that is never joined again keeps what is published for it. For one event loop;
 nothing here is safe to call from another thread.
@@ -20,6 +22,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bus.contract import BusUnavailableError, Received, Record
+from bus.topics import BULLETINS
 
 
 @dataclass(slots=True, eq=False)
@@ -184,12 +187,38 @@ class EmbeddedSubscription:
             raise BusUnavailableError("the subscription is closed")
 
 
+class EmbeddedBulletin:
+    """A reader of a whole topic; see ``bus.contract.Bulletin``."""
+
+    def __init__(self, board: dict[bytes, _Entry]) -> None:
+        self._board = board
+        self._seen = -1
+        self._closed = False
+
+    async def news(self) -> Sequence[Record]:
+        """Return the last record of each key that has one which was not returned before."""
+        if self._closed:
+            raise BusUnavailableError("the bulletin is closed")
+        latest_first = itertools.takewhile(lambda entry: entry.sequence > self._seen, reversed(self._board.values()))
+        news = [*latest_first][::-1]
+        if news:
+            self._seen = news[-1].sequence
+        return [entry.record for entry in news]
+
+    async def close(self) -> None:
+        """Read no more."""
+        self._closed = True
+
+
 class EmbeddedBus:
     """The bus of one process; see ``bus.contract.Bus``. Durable for as long as the process lives, and no longer."""
 
     def __init__(self) -> None:
         self._queues: dict[tuple[str, str], _Queue] = {}
         self._by_topic: dict[str, list[_Queue]] = {}
+        self._boards: dict[str, dict[bytes, _Entry]] = {topic: {} for topic in BULLETINS}
+        """Each in the order of publishing."""
+        self._bulletins: list[EmbeddedBulletin] = []
         self._sequence = itertools.count()
         self._closed = False
 
@@ -199,6 +228,9 @@ class EmbeddedBus:
         sequence = next(self._sequence)
         for queue in self._by_topic.get(record.topic, ()):
             queue.put(sequence, record)
+        if (board := self._boards.get(record.topic)) is not None:
+            board.pop(record.key, None)  # what replaces another comes last
+            board[record.key] = _Entry(sequence, record)
 
     async def publish_all(self, records: Sequence[Record]) -> None:
         """Put records in the queues of every group that has ever asked for their topics."""
@@ -210,9 +242,18 @@ class EmbeddedBus:
         self._refuse_if_closed()
         return EmbeddedSubscription(self._queue(topic, group) for topic in dict.fromkeys(topics))
 
+    def bulletin(self, topic: str) -> EmbeddedBulletin:
+        """Return a reader of a whole topic; one that is not among ``BULLETINS`` is kept from now on."""
+        self._refuse_if_closed()
+        bulletin = EmbeddedBulletin(self._boards.setdefault(topic, {}))
+        self._bulletins.append(bulletin)
+        return bulletin
+
     async def close(self) -> None:
-        """Close every subscription and refuse all further calls."""
+        """Close every subscription and bulletin, and refuse all further calls."""
         self._closed = True
+        for bulletin in self._bulletins:
+            await bulletin.close()
         for queue in self._queues.values():
             for subscription in queue.members():
                 await subscription.close()

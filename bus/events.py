@@ -10,6 +10,7 @@ thread         the record's key
 alert type     ``ce_alerttype``, so that no adapter needs to open the body to know it
 attempt        ``ce_attempt``, a decimal integer from 1
 manifest       ``ce_manifest``, a compact JWS, beside a copy that does not hold its own
+as of          ``ce_asof``, a decimal integer; 0 where there is none
 =============  =======================================================================
 
 A parcel's value is its body, untouched. An outcome's value is one strict JSON object and its key the delivery id, so
@@ -19,15 +20,13 @@ consumer; a header of ours that is missing, doubled or not as it should be makes
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Final, Literal, Self, assert_never
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from bus.contract import Record
+from bus.headers import SPEC_VERSION, TEXT, Headers, MalformedRecordError, checked, encoded
 from bus.topics import OUTCOMES, UnknownTopicError, parcels_topic, read_parcels_topic
 from schemas.decisions import ClauseRef
 from schemas.ids import (
@@ -44,11 +43,10 @@ from schemas.ids import (
     ParticipantField,
     ParticipantId,
 )
-from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel, Refused
+from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel, Recalled, Refused
 from schemas.signing.strict_json import JsonError, parse_json
 from schemas.timestamps import read_utc, utc_text
 
-SPEC_VERSION: Final = "1.0"
 PARCEL_TYPE: Final = "org.lacolle.alert.v1"
 OUTCOME_TYPE: Final = "org.lacolle.outcome.v1"
 
@@ -56,18 +54,10 @@ _CLAUSE: Final = (
     rf"(?P<agreement>{AGREEMENT_PATTERN.strip('^$')})/(?P<version>[1-9][0-9]{{0,8}})#(?P<clause>.{{1,200}})"
 )
 _ATTEMPT: Final = r"[1-9][0-9]{0,8}"
+_AS_OF: Final = r"0|[1-9][0-9]{0,14}"
 MOST_ATTEMPTS: Final = 999_999_999
 """The highest number that an attempt may have, in a parcel as in an outcome: what the header holds, and the store."""
 _COMPACT_JWS: Final = r"[A-Za-z0-9_-]{1,1000}\.[A-Za-z0-9_-]{1,100000}\.[A-Za-z0-9_-]{1,1000}"
-_TEXT: Final = r"[^\x00-\x1f\x7f]{1,1000}"
-
-
-class MalformedRecordError(Exception):
-    """The record is not one that the exchange writes. ``reason`` names the part at fault, never its content."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def parcel_attributes(parcel: Parcel, *, origin: str) -> dict[str, str]:
@@ -100,6 +90,7 @@ def parcel_attributes(parcel: Parcel, *, origin: str) -> dict[str, str]:
 def write_parcel(parcel: Parcel, *, origin: str) -> Record:
     """Return the record that carries a parcel from the exchange ``origin``; an empty trace is left out."""
     headers = {f"ce_{name}": value for name, value in parcel_attributes(parcel, origin=origin).items()}
+    headers["ce_asof"] = str(parcel.as_of)
     headers["content-type"] = parcel.content_type
     if parcel.traceparent:
         headers["traceparent"] = parcel.traceparent
@@ -107,13 +98,13 @@ def write_parcel(parcel: Parcel, *, origin: str) -> Record:
         topic=parcels_topic(parcel.recipient, parcel.lane),
         key=parcel.thread.encode(),
         value=parcel.body,
-        headers=_encoded(headers),
+        headers=encoded(headers),
     )
 
 
 def read_parcel(record: Record) -> Parcel:
     """Return the parcel that a record carries. Raises ``MalformedRecordError``."""
-    headers = _Headers.of(record, event_type=PARCEL_TYPE)
+    headers = Headers.of(record, event_type=PARCEL_TYPE)
     try:
         recipient, lane = read_parcels_topic(record.topic)
     except UnknownTopicError:
@@ -122,7 +113,7 @@ def read_parcel(record: Record) -> Parcel:
     return Parcel(
         delivery_id=DeliveryId(headers.text("ce_id", UUID_PATTERN)),
         alert_id=AlertId(headers.text("ce_subject", UUID_PATTERN)),
-        thread=AlertId(_checked("the key", record.key, UUID_PATTERN).string),
+        thread=AlertId(checked("the key", record.key, UUID_PATTERN).string),
         recipient=recipient,
         sender=ParticipantId(headers.text("ce_sender", PARTICIPANT_PATTERN)),
         alert_type=AlertType(headers.text("ce_alerttype", ALERT_TYPE_PATTERN)),
@@ -132,11 +123,12 @@ def read_parcel(record: Record) -> Parcel:
         sent_at=headers.instant("ce_time"),
         deadline=headers.instant("ce_deadline"),
         exercise="ce_exercise" in headers and bool(headers.text("ce_exercise", "true")),
-        content_type=headers.text("content-type", _TEXT),
-        data_schema=headers.text("ce_dataschema", _TEXT),
+        content_type=headers.text("content-type", TEXT),
+        data_schema=headers.text("ce_dataschema", TEXT),
         traceparent=headers.trace(),
         body=record.value,
         manifest=headers.text("ce_manifest", _COMPACT_JWS) if "ce_manifest" in headers else "",
+        as_of=int(headers.text("ce_asof", _AS_OF)) if "ce_asof" in headers else 0,
     )
 
 
@@ -166,12 +158,12 @@ def write_outcome(report: OutcomeReport, *, origin: str) -> Record:
         "at": at,
         **_outcome_members(report.outcome),
     }
-    return Record(topic=OUTCOMES, key=report.delivery_id.encode(), value=orjson.dumps(body), headers=_encoded(headers))
+    return Record(topic=OUTCOMES, key=report.delivery_id.encode(), value=orjson.dumps(body), headers=encoded(headers))
 
 
 def read_outcome(record: Record) -> OutcomeReport:
     """Return the outcome report that a record carries. Raises ``MalformedRecordError``."""
-    headers = _Headers.of(record, event_type=OUTCOME_TYPE)
+    headers = Headers.of(record, event_type=OUTCOME_TYPE)
     traceparent = headers.trace()
     try:
         body = _OutcomeBody.model_validate(parse_json(record.value))
@@ -199,7 +191,7 @@ class _OutcomeBody(BaseModel):
     recipient: ParticipantField
     attempt: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)]
     at: str
-    outcome: Literal["delivered", "deferred", "refused"]
+    outcome: Literal["delivered", "deferred", "refused", "recalled"]
     detail: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     retry_after: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
@@ -217,6 +209,8 @@ class _OutcomeBody(BaseModel):
                 return Deferred(self.detail, self.retry_after)
             case "refused":
                 return Refused(self.detail)
+            case "recalled":
+                return Recalled(self.detail)
             case _:
                 assert_never(self.outcome)
 
@@ -229,61 +223,7 @@ def _outcome_members(outcome: Outcome) -> dict[str, str | float | None]:
             return {"outcome": "deferred", "detail": detail, "retry_after": retry_after}
         case Refused(detail):
             return {"outcome": "refused", "detail": detail}
+        case Recalled(detail):
+            return {"outcome": "recalled", "detail": detail}
         case _:
             assert_never(outcome)
-
-
-class _Headers:
-    """A record's headers, each of which may be asked for by name and pattern."""
-
-    __slots__ = ("_members",)
-
-    def __init__(self, members: Mapping[str, bytes]) -> None:
-        self._members = members
-
-    @classmethod
-    def of(cls, record: Record, *, event_type: str) -> Self:
-        """Return the headers of a CloudEvent of one type; anything else is malformed."""
-        members: dict[str, bytes] = {}
-        for name, value in record.headers:
-            if name in members:
-                raise MalformedRecordError("a header occurs twice")
-            members[name] = value
-        headers = cls(members)
-        headers.text("ce_specversion", re.escape(SPEC_VERSION))
-        headers.text("ce_type", re.escape(event_type))
-        return headers
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._members
-
-    def match(self, name: str, pattern: str) -> re.Match[str]:
-        if name not in self._members:
-            raise MalformedRecordError(f"{name} is missing")
-        return _checked(name, self._members[name], pattern)
-
-    def text(self, name: str, pattern: str) -> str:
-        return self.match(name, pattern).string
-
-    def instant(self, name: str) -> datetime:
-        try:
-            return read_utc(self.text(name, _TEXT))
-        except ValueError:
-            raise MalformedRecordError(f"{name} is not as it should be") from None
-
-    def trace(self) -> str:
-        return self.text("traceparent", _TEXT) if "traceparent" in self else ""
-
-
-def _checked(name: str, value: bytes, pattern: str) -> re.Match[str]:
-    try:
-        found = re.fullmatch(pattern, value.decode())
-    except UnicodeDecodeError:
-        found = None
-    if found is None:
-        raise MalformedRecordError(f"{name} is not as it should be")
-    return found
-
-
-def _encoded(headers: Mapping[str, str]) -> tuple[tuple[str, bytes], ...]:
-    return tuple((name, value.encode()) for name, value in headers.items())

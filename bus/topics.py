@@ -6,6 +6,7 @@ One topic per recipient and lane, so that a partner may be let into its own and 
 ``lacolle.to.<participant>.urgent``    its urgent parcels
 ``lacolle.to.<participant>.routine``   its routine parcels
 ``lacolle.outcomes``                   what the adapters report, all partners together
+``lacolle.recalled``                   agreements under which nothing on the bus may go out any more
 ``lacolle.dead.<participant>``         records its adapter could not read
 =====================================  ==================================================
 
@@ -22,6 +23,9 @@ from schemas.decisions import Lane
 from schemas.ids import PARTICIPANT_PATTERN, ParticipantId
 
 OUTCOMES = "lacolle.outcomes"
+RECALLED = "lacolle.recalled"
+BULLETINS = frozenset({RECALLED})
+"""The topics that every reader reads whole (``bus.contract.Bulletin``)."""
 
 PARCELS = "lacolle.to."
 """What the topics of all parcels begin with."""

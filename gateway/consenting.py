@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from gateway.authorities import Authorities
@@ -29,7 +30,7 @@ from gateway.store.questions import find_question
 from schemas.alerts.catalogue import Fault
 from schemas.bilingual import Bilingual
 from schemas.consents import Consent
-from schemas.ids import CertificateDigest, ConsentId, JurisdictionCode, ParticipantId
+from schemas.ids import CertificateDigest, ConsentId, JurisdictionCode, ParticipantId, instant_ms_of
 from schemas.signing.jws import CONSENT, MalformedJwsError, Unverified, read_compact
 from schemas.timestamps import read_utc
 
@@ -84,6 +85,9 @@ class Consents:
             question = await find_question(connection, consent_id)
         if question is None or question["by"] != signer:
             raise NotFoundError
+        asked_at = datetime.fromtimestamp(instant_ms_of(consent_id) / 1000, tz=UTC)
+        if read_utc(consent.at) < asked_at - CLOCK_TOLERANCE:
+            raise AlertRefusedError((_BEFORE_THE_QUESTION,))
         _require_about(consent, {"consent_id": consent_id, **question})
         signed = SignedConsent(consent, unverified.kid, compact, hashlib.sha256(compact).digest())
         return consent, await decided_anew(lambda: self._submit(identified, signed))
@@ -115,6 +119,13 @@ _IN_THE_FUTURE: Final = Fault(
     pointer="/at",
     code="at-in-future",
     message=Bilingual(fr="l'instant de la réponse est dans l'avenir", en="the time of the answer is in the future"),
+)
+_BEFORE_THE_QUESTION: Final = Fault(
+    pointer="/at",
+    code="at-before-question",
+    message=Bilingual(
+        fr="l'instant de la réponse précède la demande", en="the time of the answer is before the question was asked"
+    ),
 )
 _SIGNED_IN_THE_FUTURE: Final = Bilingual(
     fr="la signature est datée dans l'avenir : réglez l'horloge de l'autorité",

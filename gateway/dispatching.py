@@ -31,6 +31,7 @@ from gateway.leadership import Leadership, Term
 from gateway.ledger import Ledger
 from gateway.metrics import RelayMetrics
 from gateway.outcomes import OutcomeRecorder
+from gateway.recalling import Recaller
 from gateway.registry import CurrentRegistry
 from gateway.relay import Relay
 from gateway.settings import Settings
@@ -38,6 +39,7 @@ from gateway.store.changes import log_sizes
 from gateway.store.dispatches import OutcomeWriter, Reopening, ReopenWriter, Route, Settled
 from gateway.store.due import pending_routes, routes_since
 from gateway.store.engine import DRIVER_TROUBLE, is_storage_failure
+from gateway.store.recalled import RecalledWriter
 from schemas.ids import ParticipantId
 from schemas.parcels import OutcomeReport
 from schemas.tracing import Tracing
@@ -98,13 +100,16 @@ class Dispatching:
             patience=REPORTED_WITHIN + settings.delivery.timeout * WINDOW / settings.delivery.concurrency,
             tracing=at.tracing,
         )
+        outcomes = OutcomeWriter(Backoff(settings.delivery.retry_base, settings.delivery.retry_cap))
         self._outcomes = OutcomeRecorder(
             bus=at.bus,
             committer=committer,
-            writer=OutcomeWriter(Backoff(settings.delivery.retry_base, settings.delivery.retry_cap)),
+            writer=outcomes,
+            recalled=RecalledWriter(at.registry, outcomes),
             on_settled=self._settled,
             tracing=at.tracing,
         )
+        self._recaller = Recaller(registry=at.registry, bus=at.bus, clock=at.clock, origin=settings.origin)
         self._indexer = Indexer(store=at.ledger.store, committer=committer)
         self._deadlines = DeadlineWatch(
             store=at.ledger.store,
@@ -130,8 +135,8 @@ class Dispatching:
             working = [tasks.create_task(self.relay.run()), tasks.create_task(self._outcomes.run())]
             at = self._at
             measuring = keep_measuring(self.relay, store=at.ledger.store, metrics=at.metrics, clock=at.clock)
-            beside = (self._deadlines.run(), self.checkpoints.run(), self._indexer.run(), measuring)
-            watching = [tasks.create_task(task) for task in beside]
+            beside = (self._recaller, self._deadlines, self.checkpoints, self._indexer)
+            watching = [tasks.create_task(task) for task in (*(each.run() for each in beside), measuring)]
             if self._at.ledger.store.shared:
                 watching.append(tasks.create_task(self._follow()))
             await asyncio.wait(working)

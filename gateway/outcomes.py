@@ -13,12 +13,14 @@ from contextlib import suppress
 import structlog
 
 from bus.contract import Bus, BusUnavailableError, Received, Subscription
-from bus.events import MalformedRecordError, read_outcome
+from bus.events import read_outcome
+from bus.headers import MalformedRecordError
 from bus.topics import OUTCOMES
 from gateway.errors import LogUnavailableError
 from gateway.store.committer import Committer
 from gateway.store.dispatches import OutcomeWriter, Settled
-from schemas.parcels import OutcomeReport
+from gateway.store.recalled import RecalledWriter
+from schemas.parcels import OutcomeReport, Recalled
 from schemas.tracing import UNTRACED, Tracing
 
 log = structlog.get_logger(__name__)
@@ -41,12 +43,14 @@ class OutcomeRecorder:
         bus: Bus,
         committer: Committer,
         writer: OutcomeWriter,
+        recalled: RecalledWriter,
         on_settled: Callable[[OutcomeReport, Settled], None],
         tracing: Tracing = UNTRACED,
     ) -> None:
         self._bus = bus
         self._committer = committer
         self._writer = writer
+        self._recalled = recalled
         self._on_settled = on_settled
         self._tracing = tracing
         self._stopping = asyncio.Event()
@@ -119,6 +123,8 @@ class OutcomeRecorder:
     async def _write(self, report: OutcomeReport) -> Settled | None:
         while True:
             try:
+                if isinstance(report.outcome, Recalled):
+                    return await self._committer.submit(self._recalled, report)
                 return await self._committer.submit(self._writer, report)
             except LogUnavailableError as error:
                 await asyncio.sleep(error.retry_after)

@@ -1,7 +1,8 @@
 """From rows to parcels on the bus: those of one route together, or one by one where the bus does not take them so.
 
 A recipient's copy is made here, when it goes out. Where none can be made, the exchange reports so itself, in the place
-of an adapter, and the dispatch ends as refused: what should have been withheld goes nowhere.
+of an adapter, and the dispatch ends as refused: what should have been withheld goes nowhere. So does a dispatch that is
+not the one that the log let go (``gateway.store.logged``).
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ log = structlog.get_logger(__name__)
 class Outgoing:
     """A parcel that holds the submission as received, and the terms on which its recipient gets it.
 
-    Of a dispatch whose terms can't be read, ``terms`` is None: nobody knows what must be withheld.
+    Of a dispatch whose terms can't be read, ``terms`` is None: nobody knows what must be withheld. One that is not
+    ``is_logged`` is not what the log says that it is.
     """
 
     parcel: Parcel
     terms: Terms | None
+    is_logged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,11 @@ class ParcelPublisher:
         with ExitStack() as spans:
             return await self._taken([self._record(each, spans) for each in copied])
 
-    def outgoing(self, row: Row[Any], *, until: datetime) -> Outgoing:
+    def outgoing(self, row: Row[Any], *, until: datetime, as_of: int, is_logged: bool) -> Outgoing:
         """Return the parcel of a dispatch, as ``gateway.store.due`` reads it, for its next attempt.
 
-        Nobody may hand it over from ``until`` on, when its agreement is no longer valid.
+        Nobody may hand it over from ``until`` on, when its agreement is no longer valid, nor once the agreement was
+        recalled by a registry that has come as far as ``as_of``, or further.
         """
         copy, terms = whole(row.submission), _terms_of(row)
         parcel = Parcel(
@@ -101,16 +105,18 @@ class ParcelPublisher:
             data_schema=f"{self._data_schema_base}/{row.type}",
             traceparent=row.traceparent or fresh_traceparent(AlertId(row.alert_id), DeliveryId(row.delivery_id)),
             body=copy.body,
+            as_of=as_of,
         )
-        return Outgoing(parcel, terms)
+        return Outgoing(parcel, terms, is_logged)
 
     def _copied(self, outgoing: Outgoing) -> Parcel | OutcomeReport:
         """Return the parcel with its recipient's copy; the report that there is none where none can be made."""
         parcel = outgoing.parcel
         try:
-            copy = self._copy(parcel, outgoing.terms)
+            copy = self._copy(outgoing)
         except NoCopyError as error:
-            log.critical("no_copy", delivery_id=parcel.delivery_id, participant=parcel.recipient)
+            event = "no_copy" if outgoing.is_logged else "dispatch_altered"
+            log.critical(event, delivery_id=parcel.delivery_id, participant=parcel.recipient)
             return OutcomeReport(
                 delivery_id=parcel.delivery_id,
                 alert_id=parcel.alert_id,
@@ -122,9 +128,12 @@ class ParcelPublisher:
             )
         return replace(parcel, content_type=copy.content_type, body=copy.body, manifest=copy.manifest)
 
-    def _copy(self, parcel: Parcel, terms: Terms | None) -> Copy:
+    def _copy(self, outgoing: Outgoing) -> Copy:
+        parcel, terms = outgoing.parcel, outgoing.terms
         if terms is None:
             raise NoCopyError(_NO_TERMS)
+        if not outgoing.is_logged:
+            raise NoCopyError(_ALTERED)
         return self._copies.of(parcel.body, alert_id=parcel.alert_id, alert_type=parcel.alert_type, terms=terms)
 
     def _record(self, message: Parcel | OutcomeReport, spans: ExitStack) -> Record:
@@ -149,7 +158,7 @@ class ParcelPublisher:
 
 
 def _is_whole(outgoing: Outgoing) -> bool:
-    return outgoing.terms is not None and not outgoing.terms.withholdings
+    return outgoing.is_logged and outgoing.terms is not None and not outgoing.terms.withholdings
 
 
 def _terms_of(row: Row[Any]) -> Terms | None:
@@ -160,3 +169,4 @@ def _terms_of(row: Row[Any]) -> Terms | None:
 
 
 _NO_TERMS: Final = "copy: terms cannot be read"
+_ALTERED: Final = "dispatch: not as logged"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +35,7 @@ from gateway.store.committer import Committer
 from gateway.store.dispatches import OPEN, PublishedWriter, Route, Settled
 from gateway.store.due import due
 from gateway.store.engine import Store
+from gateway.store.logged import as_logged
 from gateway.store.withholding import Lapsed, way_of
 from gateway.sweeping import SWEEP, Sweeper
 from gateway.traffic import Traffic
@@ -263,6 +264,8 @@ class Relay:
         if not rows:
             self._rests.emptied(route)
         fresh = [row for row in rows if row.delivery_id not in known.deliveries]
+        logged = await as_logged(connection, fresh)
+        # no await from here on: what passes is let out by the very registry that its parcel bears
         waiting, ending = self._withholder.passing(fresh)
         lapsed.extend(ending)
         chosen = waiting[: self._traffic.room(route, now_ms)]
@@ -270,12 +273,14 @@ class Relay:
             self._to_look_at.add(route)
         if not chosen:
             return None
-        claim = Claim(route, [self._outgoing(row) for row in chosen])
+        claim = Claim(route, [self._outgoing(row, logged) for row in chosen])
         self._traffic.claim(route, claim.parcels, now_ms)
         return claim
 
-    def _outgoing(self, row: Row[Any]) -> Outgoing:
-        return self._publisher.outgoing(row, until=self._registry.snapshot.until(way_of(row).under))
+    def _outgoing(self, row: Row[Any], logged: Container[DeliveryId]) -> Outgoing:
+        registry, is_logged = self._registry, row.delivery_id in logged
+        until = registry.snapshot.until(way_of(row).under)
+        return self._publisher.outgoing(row, until=until, as_of=registry.version, is_logged=is_logged)
 
     def _withheld(self, settled: Settled) -> None:
         self.settled(settled)

@@ -3,8 +3,8 @@
 A relay asks it of everything that it is about to publish, by the registry as it is at that moment; and whenever
 something may have lapsed, because an agreement's time turned or a party spoke, all that waits is looked through, what
 waits for its next attempt too. So a suspension holds from the moment that this process knows of it, and the evidence
-follows within a second. What is on the bus already can't be called back; its deadline is no later than the agreement's
-end, and an adapter hands over nothing after it.
+follows within a second. What is on the bus already is recalled (``gateway.recalling``), and ends when its adapter says
+that it did not hand it over; its deadline is no later than the agreement's end.
 """
 
 from __future__ import annotations

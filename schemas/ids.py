@@ -78,7 +78,7 @@ def uuid7(*, at: datetime, randomness: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def instant_ms_of(name: AlertId | DeliveryId) -> int:
+def instant_ms_of(name: AlertId | DeliveryId | ConsentId) -> int:
     """Return the instant in a UUID, version 7, in milliseconds since the Unix epoch (RFC 9562 section 5.7)."""
     return int(name[:8] + name[9:13], 16)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bus.contract import BusUnavailableError, Received, Record
+from bus.kafka.bulletin import KafkaBulletin
 from bus.kafka.connection import Connection
 from bus.kafka.errors import KafkaRefusedError
 from bus.kafka.progress import PartitionProgress
@@ -29,6 +30,7 @@ class KafkaBus:
         self._connection = Connection(settings, folder)
         self._publisher = KafkaPublisher(self._connection)
         self._subscriptions: set[KafkaSubscription] = set()
+        self._bulletins: list[KafkaBulletin] = []
         self._refusals: dict[str, Bilingual] = {}
         self._closed = False
 
@@ -71,6 +73,13 @@ class KafkaBus:
             raise
         return subscription
 
+    def bulletin(self, topic: str) -> KafkaBulletin:
+        """Return a reader of a whole topic, which needs the right to read it and no group's."""
+        self._refuse_if_closed()
+        bulletin = KafkaBulletin(self._connection, topic, told_of=lambda: self._told_of(f"bulletin {topic}"))
+        self._bulletins.append(bulletin)
+        return bulletin
+
     def lags(self) -> Mapping[tuple[str, str], int]:
         """Return for each group and topic read here how many records wait, as far as this process knows."""
         lags: dict[tuple[str, str], int] = {}
@@ -83,8 +92,10 @@ class KafkaBus:
     async def close(self) -> None:
         """Flush what was published, leave every group and disconnect. Idempotent."""
         self._closed = True
-        await asyncio.gather(self._publisher.close(), *(each.close() for each in self._subscriptions))
+        readers = (*(each.close() for each in self._subscriptions), *(each.close() for each in self._bulletins))
+        await asyncio.gather(self._publisher.close(), *readers)
         self._subscriptions.clear()
+        self._bulletins.clear()
 
     @contextmanager
     def _told_of(self, call: str) -> Iterator[None]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from bus.dead import DEAD_REASON, DEAD_TOPIC
-from bus.events import MOST_ATTEMPTS, OUTCOME_TYPE, PARCEL_TYPE, SPEC_VERSION
-from bus.topics import OUTCOMES, dead_topic, parcels_topic
+from bus.events import MOST_ATTEMPTS, OUTCOME_TYPE, PARCEL_TYPE
+from bus.headers import SPEC_VERSION
+from bus.recalls import MOST_AS_OF, RECALL_TYPE
+from bus.topics import OUTCOMES, RECALLED, dead_topic, parcels_topic
 from schemas.alerts.catalogue import alert_types
 from schemas.decisions import Lane
-from schemas.ids import PARTICIPANT_PATTERN, UUID_PATTERN, ParticipantId
+from schemas.ids import AGREEMENT_PATTERN, JURISDICTION_PATTERN, PARTICIPANT_PATTERN, UUID_PATTERN, ParticipantId
 
 _VERSION: Final = "1"
 _SLOT: Final = ParticipantId("{participant}")
@@ -35,16 +37,22 @@ def asyncapi_document() -> dict[str, Any]:
         "channels": {
             **{lane.value: _parcels_channel(lane) for lane in Lane},
             "outcomes": _channel(OUTCOMES, "outcome", "What adapters report of deliveries, all partners together."),
+            "recalled": _channel(
+                RECALLED,
+                "recall",
+                "Agreements under which nothing on the bus goes out any more; every adapter reads all.",
+            ),
             "dead": _channel(
                 dead_topic(_SLOT), "dead", "Records that a partner's adapter could not read, unchanged.", of_one=True
             ),
         },
         "operations": {
             **{f"hand-over-{lane.value}": _operation("send", lane.value, "parcel") for lane in Lane},
+            "recall": _operation("send", "recalled", "recall"),
             "hear-outcomes": _operation("receive", "outcomes", "outcome"),
             "give-up": _operation("send", "dead", "dead"),
         },
-        "components": {"messages": {"parcel": _PARCEL, "outcome": _OUTCOME, "dead": _DEAD}},
+        "components": {"messages": {"parcel": _PARCEL, "outcome": _OUTCOME, "recall": _RECALL, "dead": _DEAD}},
     }
 
 
@@ -100,10 +108,11 @@ _PARCEL: Final[dict[str, Any]] = {
             "ce_alerttype": {"enum": list(alert_types())},
             "ce_attempt": {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"},
             "ce_exercise": {"const": "true", "description": "Where the alert's status is not Actual"},
+            "ce_asof": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,14})$", "description": "What let it out"},
             "content-type": _TEXT,
             "traceparent": _TRACE,
         },
-        optional=("ce_exercise", "traceparent"),
+        optional=("ce_exercise", "ce_asof", "traceparent"),
     ),
     "payload": {"type": "string", "description": "A compact JWS of typ alert+jws (RFC 7515)"},
     "bindings": {"kafka": {"key": {**_UUID, "description": "The thread: its first alert's id"}}},
@@ -135,12 +144,44 @@ _OUTCOME: Final[dict[str, Any]] = {
             "recipient": _PARTICIPANT,
             "attempt": {"type": "integer", "minimum": 1, "maximum": MOST_ATTEMPTS},
             "at": _INSTANT,
-            "outcome": {"enum": ["delivered", "deferred", "refused"]},
+            "outcome": {"enum": ["delivered", "deferred", "refused", "recalled"]},
             "detail": {"type": "string", "minLength": 1, "maxLength": 200},
             "retry_after": {"type": ["number", "null"], "minimum": 0, "description": "Seconds, where deferred"},
         },
     },
     "bindings": {"kafka": {"key": {**_UUID, "description": "The delivery's id"}}},
+}
+_RECALL: Final[dict[str, Any]] = {
+    "title": "A recall",
+    "summary": "Nothing is handed over any more that was let out under this agreement with a ce_asof up to as_of.",
+    "contentType": "application/json",
+    "headers": _headers(
+        {
+            "ce_specversion": {"const": SPEC_VERSION},
+            "ce_id": _TEXT,
+            "ce_source": {**_TEXT, "description": "The exchange: / and its log's origin"},
+            "ce_type": {"const": RECALL_TYPE},
+            "ce_time": _INSTANT,
+            "content-type": {"const": "application/json"},
+        }
+    ),
+    "payload": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["agreement", "version", "party", "as_of", "at"],
+        "properties": {
+            "agreement": {"type": "string", "pattern": AGREEMENT_PATTERN},
+            "version": {"type": ["integer", "null"], "minimum": 1, "description": "null: every version"},
+            "party": {
+                "type": ["string", "null"],
+                "pattern": JURISDICTION_PATTERN,
+                "description": "Only what goes from or to this jurisdiction, which has left; null: everything",
+            },
+            "as_of": {"type": "integer", "minimum": 0, "maximum": MOST_AS_OF},
+            "at": _INSTANT,
+        },
+    },
+    "bindings": {"kafka": {"key": {**_TEXT, "description": "What is recalled: id/version/party"}}},
 }
 _DEAD: Final[dict[str, Any]] = {
     "title": "A dead record",

@@ -224,15 +224,23 @@ class Committer:
         except Exception as error:  # noqa: BLE001 - every failure of a batch is classified in one place
             await self._failed(chosen, error)
             return
-        try:
-            for act in batch.after_commit:
-                act()
-        except Exception as error:  # noqa: BLE001 - the transaction stands and memory does not follow it: start anew
-            self._fail(chosen, error)
-            return
+        followed = [_attempt(act) for act in batch.after_commit]
         for waiting, result in zip(chosen, results, strict=True):
             waiting.settle(result)
+        if not all(followed):
+            await self._catch_up()
         self.observe(len(chosen), asyncio.get_running_loop().time() - started)
+
+    async def _catch_up(self) -> None:
+        """Take from the database what memory did not follow. Where that can't be either, no batch can be written."""
+        if self.standing is None:
+            return
+        try:
+            async with self._engine.begin() as connection:
+                await lock_head(connection)
+                await self.standing.refresh(connection)
+        except Exception as error:  # noqa: BLE001 - classified as a batch's failures are, and every batch tries it again
+            await self._failed([], error)
 
     async def _write(self, chosen: list[_Waiting[Any, Any]], *, filling: bool) -> tuple[Batch, list[object]]:
         async with self._engine.begin() as connection:
@@ -288,6 +296,21 @@ class Committer:
         log.critical("storage_failed", error=type(error).__name__)
         self._failure = error
         _refuse(chosen)
+
+
+def _attempt(act: Callable[[], None]) -> bool:
+    """Do what follows a commit, and say whether that went well; the transaction stands, and so do its callers' answers.
+
+    What memory did not follow it takes from the database again: the registry at once (``Standing.refresh``), a relay
+    when it next looks everywhere.
+    """
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - it may be anything, and none of it is worth the writer
+        name = type(error).__name__  # alone: a message or a traceback may repeat what was written
+        log.critical("after_commit_failed", error=name)
+        return False
+    return True
 
 
 def _refuse(waiting: list[_Waiting[Any, Any]]) -> None:

@@ -6,6 +6,7 @@
     published ──nobody reports──> pending
     pending, published ──deadline passed──> expired
     pending ──its agreement lapsed──> withheld
+    pending, published ──Recalled──> withheld, or pending where nothing has lapsed (``gateway.store.recalled``)
     held ──everyone who was asked consents──> pending
     held ──consent refused or late, its agreement lapsed, a later alert of its thread──> withheld
 
@@ -33,7 +34,7 @@ from gateway.store.committer import Batch
 from gateway.store.tables import alerts, dispatches
 from schemas.decisions import ClauseRef, Lane
 from schemas.ids import AgreementId, AlertId, DeliveryId, ParticipantId, home_of
-from schemas.parcels import Deferred, Delivered, OutcomeReport, Refused
+from schemas.parcels import Deferred, Delivered, OutcomeReport, Recalled, Refused
 from schemas.timestamps import utc_text_of_ms
 
 HELD: Final = "held"
@@ -191,7 +192,7 @@ class OutcomeWriter:
                     "state": PENDING,
                     "detail": detail,
                 }
-            case Delivered() | Refused() | Deferred():
+            case Delivered() | Refused() | Deferred() | Recalled():
                 return None  # settled already, or a report of an earlier attempt
             case unreachable:
                 assert_never(unreachable)
@@ -324,7 +325,7 @@ def _append_evidence(batch: Batch, row: dict[str, Any], report: OutcomeReport) -
             batch.log.append(evidence_of(Kind.DELIVERED, row, evidence))
         case Refused():
             batch.log.append(evidence_of(Kind.UNDELIVERABLE, row, evidence))
-        case Deferred():
+        case Deferred() | Recalled():
             pass  # an attempt is a row of the exchange; the evidence is how the delivery ends
         case unreachable:
             assert_never(unreachable)

@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import Final
 
 from bus.contract import BusUnavailableError, Received, Subscription
-from bus.events import MalformedRecordError, read_parcel
+from bus.events import read_parcel
+from bus.headers import MalformedRecordError
 from bus.kafka import KafkaBus, KafkaRefusedError, KafkaSettings, KafkaSettingsError
 from bus.topics import parcels_topics, partner_groups
 from lacolle.client.copies import ConsumedAlert, trusted_copy

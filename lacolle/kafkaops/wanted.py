@@ -4,9 +4,9 @@
 who                             may
 ==============================  ==============================================================
 a receiving participant         read its own two topics, in groups named ``lacolle.<it>.…``
-relay                           write all parcels; read the outcomes, in the exchange's group
-adapters                        read all parcels, in the adapters' groups; write outcomes; write dead records, and
-                                read them, in no group: for ``lacolle ops dead``
+relay                           write all parcels, and recalls; read the outcomes, in the exchange's group
+adapters                        read all parcels, in the adapters' groups, and recalls, in no group; write outcomes;
+                                write dead records, and read them, in no group: for ``lacolle ops dead``
 serve                           what relay and adapters may
 gateway                         connect, to see whether the brokers answer
 ==============================  ==============================================================
@@ -28,6 +28,7 @@ from bus.topics import (
     DEAD,
     OUTCOMES,
     PARCELS,
+    RECALLED,
     dead_topic,
     parcels_topics,
     partner_groups,
@@ -104,7 +105,11 @@ def wanted(
         **{role: certificates.get(role, ROLE_NAME.format(role)) for role in dict.fromkeys(access.roles)},
     }
     return Wanted(
-        topics=(OUTCOMES, *(topic for each in participants for topic in (*parcels_topics(each), dead_topic(each)))),
+        topics=(
+            OUTCOMES,
+            RECALLED,
+            *(topic for each in participants for topic in (*parcels_topics(each), dead_topic(each))),
+        ),
         users=tuple(name for owner, name in names.items() if owner not in certificates),
         principals=frozenset(names.values()),
         grants=tuple(dict.fromkeys(_grants(access, participants, names))),
@@ -144,11 +149,13 @@ def _role(role: ExchangeRole, principal: str) -> Iterator[Grant]:
             return
         case "relay":
             yield _beginning(principal, "topic", PARCELS, "write")
+            yield _exactly(principal, "topic", RECALLED, "write")
             yield _exactly(principal, "topic", OUTCOMES, "read")
             yield _exactly(principal, "group", kafka_group(GROUP, OUTCOMES), "read")
         case "adapters":
             yield _beginning(principal, "topic", PARCELS, "read")
             yield _beginning(principal, "group", ADAPTER_GROUPS, "read")
+            yield _exactly(principal, "topic", RECALLED, "read")
             yield _exactly(principal, "topic", OUTCOMES, "write")
             yield _beginning(principal, "topic", DEAD, "write")
             yield _beginning(principal, "topic", DEAD, "read")

@@ -12,7 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from bus.kafka import KafkaBus, KafkaSettings
-from bus.topics import OUTCOMES, dead_topic, parcels_topics
+from bus.topics import OUTCOMES, RECALLED, dead_topic, parcels_topics
 from gateway.store import roles, schema
 from gateway.store.engine import Store, open_postgres
 from lacolle.local.kafka import KafkaCluster
@@ -44,7 +44,7 @@ class Engines:
         topics = [topic for each in participants for topic in (*parcels_topics(each), dead_topic(each))]
         bus = KafkaBus(KafkaSettings.model_validate(self.settings["bus"]["kafka"]), folder=Path())
         try:
-            await bus.create_topics([OUTCOMES, *topics])
+            await bus.create_topics([OUTCOMES, RECALLED, *topics])
         finally:
             await bus.close()
 

@@ -14,7 +14,8 @@ import structlog
 
 from adapters.formats import writer_of
 from adapters.metrics import AdapterMetrics
-from adapters.registry import HttpsProfile, PartnerProfile, open_transport
+from adapters.recalls import UNRECALLABLE, Recalls, RecallWatch
+from adapters.registry import HttpsProfile, OwnTopicsProfile, PartnerProfile, open_transport
 from adapters.transports import https
 from adapters.worker import Observer, Partner, Worker, WorkerSettings
 from bus.contract import Bus
@@ -42,18 +43,22 @@ Directory = Callable[[ParticipantId], ParticipantStatement | None]
 
 
 class Adapters:
-    """The workers of one process."""
+    """The workers of one process, and the watch that tells them what was recalled."""
 
-    def __init__(self, workers: Sequence[Worker]) -> None:
+    def __init__(self, workers: Sequence[Worker], watch: RecallWatch) -> None:
         self._workers = tuple(workers)
+        self._watch = watch
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Work until ``stop``, then finish what is in hand. Raises an ``ExceptionGroup`` of what broke a worker."""
-        async with asyncio.TaskGroup() as tasks:
-            for worker in self._workers:
-                tasks.create_task(worker.run())
-            await self._stopping.wait()
+        async with asyncio.TaskGroup() as beside:
+            watching = beside.create_task(self._watch.run())
+            async with asyncio.TaskGroup() as tasks:
+                for worker in self._workers:
+                    tasks.create_task(worker.run())
+                await self._stopping.wait()
+            watching.cancel()
 
     def stop(self) -> None:
         """Take nothing more off the bus. Idempotent."""
@@ -95,17 +100,26 @@ def open_adapters(
         timeout=max([delivery.timeout, *(_own_timeout(profile) + 1.0 for profile in partners)]),
         grace=settings.operation.grace,
     )
-    workers = []
+    workers, watch = [], RecallWatch(bus)
     for profile in partners:
         if directory(profile.participant) is None:
             raise ConfigurationError(_unknown_partner(profile))
         hosts = partial(_hosts, directory, profile.participant)
         transport = open_transport(profile, hosts=hosts, exchange=sender)
-        partner = Partner(participant=profile.participant, write=writer_of(profile.format), transport=transport)
+        partner = Partner(
+            participant=profile.participant,
+            write=writer_of(profile.format),
+            transport=transport,
+            recalls=_recalls(profile, watch),
+        )
         workers.append(
             Worker(partner, bus=bus, settings=worker_settings, now=system_clock, tracing=tracing, observer=observer)
         )
-    return Adapters(workers)
+    return Adapters(workers, watch)
+
+
+def _recalls(profile: PartnerProfile, watch: RecallWatch) -> Recalls:
+    return UNRECALLABLE if isinstance(profile.transport, OwnTopicsProfile) else watch
 
 
 def _hosts(directory: Directory, participant: ParticipantId) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 
 from bus.kafka import KafkaBus, KafkaSettings, TopicSettings
-from bus.topics import OUTCOMES, dead_topic, parcels_topics
+from bus.topics import OUTCOMES, RECALLED, dead_topic, parcels_topics
 from lacolle.samples import World
 from schemas.ids import ParticipantId
 from tests.acceptance.commands import shared_forks
@@ -166,7 +166,7 @@ def create_topics(world: World, *kafka: str, folder: Path, topics: Mapping[str, 
     async def create() -> None:
         bus = KafkaBus(settings, folder=folder)
         try:
-            await bus.create_topics([OUTCOMES, *names])
+            await bus.create_topics([OUTCOMES, RECALLED, *names])
         finally:
             await bus.close()
 

@@ -117,6 +117,7 @@ def test_a_refusal_ends_it(agencies: Agencies) -> None:
         ("decision", "maybe"),
         ("consent_id", "01890a5d-ac96-774b-bcce-b302099a8057"),
         ("at", "2099-01-01T00:00:00.000Z"),
+        ("at", "2020-01-01T00:00:00.000Z"),
     ],
 )
 def test_an_answer_is_to_this_question(agencies: Agencies, member: str, value: str) -> None:

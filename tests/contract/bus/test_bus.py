@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from bus.contract import Bus, BusUnavailableError, Received, Record, Subscription
+from bus.contract import Bulletin, Bus, BusUnavailableError, Received, Record, Subscription
 from bus.embedded import EmbeddedBus
 from tests.patience import GIVES_UP_AFTER
 
@@ -332,3 +332,48 @@ async def test_a_closed_bus_says_so(bus: Bus, topic: str) -> None:
         await bus.subscribe([topic], group="g")
     with pytest.raises(BusUnavailableError):
         await subscription.receive()
+
+
+async def read(bulletin: Bulletin) -> list[str]:
+    """Return the values of a bulletin's news."""
+    async with asyncio.timeout(PATIENCE):
+        return [each.value.decode() for each in await bulletin.news()]
+
+
+async def test_a_bulletin_is_read_whole_by_everybody(bus: Bus, topic: str) -> None:
+    """Each reader gets what is there, what comes later, and nothing twice, whatever the others or groups read."""
+    first, group = bus.bulletin(topic), await bus.subscribe([topic], group="g")
+    assert await read(first) == []
+    await bus.publish(record(topic, "a", key="a"))
+    second = bus.bulletin(topic)
+    assert await read(second) == ["a"]
+    await bus.publish_all([record(topic, value, key="b") for value in "bcd"])
+    for reader, missing in ((first, {"a", "d"}), (second, {"d"})):
+        news = await read(reader)
+        assert set(news) >= missing  # of one key perhaps the last alone
+        assert [each for each in news if each in "bcd"] == sorted(set(news) - {"a"})
+        assert await read(reader) == []
+    assert sorted(values(await take(group, 4))) == ["a", "b", "c", "d"]
+
+
+async def test_a_bulletin_knows_its_end(bus: Bus, topic: str) -> None:
+    """What is published is among the news of the very next call, every time."""
+    bulletin = bus.bulletin(topic)
+    for number in range(20):
+        await bus.publish(record(topic, f"{number}", key=f"key {number}"))
+        assert await read(bulletin) == [f"{number}"]
+
+
+async def test_a_closed_bulletin_says_so(bus: Bus, topic: str) -> None:
+    """After close, of it or of the bus, there is no news, rather than none to report."""
+    closed, cut_off = bus.bulletin(topic), bus.bulletin(topic)
+    await read(cut_off)
+    await closed.close()
+    await closed.close()
+    with pytest.raises(BusUnavailableError):
+        await closed.news()
+    await bus.close()
+    with pytest.raises(BusUnavailableError):
+        await cut_off.news()
+    with pytest.raises(BusUnavailableError):
+        bus.bulletin(topic)

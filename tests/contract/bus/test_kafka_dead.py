@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from adapters.formats import native
+from adapters.recalls import UNRECALLABLE
 from adapters.worker import Partner, Worker, WorkerSettings
 from bus.dead import DEAD_REASON
 from bus.kafka import TopicSettings
@@ -40,7 +41,8 @@ async def test_the_largest_record_can_be_buried(kafka_address: str) -> None:
     told = await asyncio.to_thread(put_elsewhere, kafka_address, sized(urgent, LARGEST + 1), sized(urgent, LARGEST))
     assert told == ["MSG_SIZE_TOO_LARGE", None]
     graveyard = await bus.subscribe([dead_topic(recipient)], group="operator")
-    partner = Partner(participant=recipient, write=native, transport=answering(Delivered("http 200")))
+    transport = answering(Delivered("http 200"))
+    partner = Partner(participant=recipient, write=native, transport=transport, recalls=UNRECALLABLE)
     worker = Worker(partner, bus=bus, settings=WorkerSettings(origin=ORIGIN), now=lambda: datetime.now(tz=UTC))
     running = asyncio.create_task(worker.run())
     async with asyncio.timeout(PATIENCE):

@@ -14,17 +14,18 @@ from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
 from adapters.formats import native
+from adapters.recalls import UNRECALLABLE
 from adapters.worker import Partner, Worker, WorkerSettings
 from bus.contract import Record
 from bus.dead import DEAD_REASON, DEAD_TOPIC
 from bus.events import (
     OUTCOME_TYPE,
-    MalformedRecordError,
     read_outcome,
     read_parcel,
     write_outcome,
     write_parcel,
 )
+from bus.headers import MalformedRecordError
 from bus.kafka import KafkaBus
 from bus.topics import OUTCOMES, dead_topic, parcels_topics
 from schemas.ids import ParticipantId
@@ -145,7 +146,7 @@ async def test_what_cannot_be_read_goes_to_the_dead_topic(kafka_address: str, re
     graveyard = await bus.subscribe([dead_topic(recipient)], group="operator")
     outcomes = await bus.subscribe([OUTCOMES], group=f"exchange.{recipient}")
     transport = answering(Delivered("http 200"))
-    partner = Partner(participant=recipient, write=native, transport=transport)
+    partner = Partner(participant=recipient, write=native, transport=transport, recalls=UNRECALLABLE)
     worker = Worker(partner, bus=bus, settings=WorkerSettings(origin=ORIGIN), now=lambda: datetime.now(tz=UTC))
     for topic in topics:
         await (await bus.subscribe([topic], group=f"lacolle.adapter.{recipient}")).close()
@@ -201,7 +202,7 @@ async def test_nulls_hold_nobody_back(kafka_address: str, recipient: Participant
     await asyncio.to_thread(put_elsewhere, kafka_address, *({"topic": urgent, **each} for each in nulls))
     await bus.publish(write_parcel(sent, origin=ORIGIN))
     transport = answering(Delivered("http 200"))
-    partner = Partner(participant=recipient, write=native, transport=transport)
+    partner = Partner(participant=recipient, write=native, transport=transport, recalls=UNRECALLABLE)
     worker = Worker(partner, bus=bus, settings=WorkerSettings(origin=ORIGIN), now=lambda: datetime.now(tz=UTC))
     graveyard = await bus.subscribe([dead_topic(recipient)], group="operator")
     running = asyncio.create_task(worker.run())

@@ -29,7 +29,7 @@ from typer.testing import Result
 
 from bus.contract import Record
 from bus.kafka import KafkaBus, KafkaRefusedError, KafkaSettings
-from bus.topics import OUTCOMES, dead_topic, parcels_topics
+from bus.topics import OUTCOMES, RECALLED, dead_topic, parcels_topics
 from lacolle.certificates import LocalAuthority
 from lacolle.local.ports import free_ports
 from lacolle.passwordfolder import PasswordFolder
@@ -89,15 +89,15 @@ async def assert_may_not_write(settings: KafkaSettings, topic: str) -> None:
 
 
 def test_the_first_run_makes_everything(guarded: GuardedKafka) -> None:
-    """Three topics for each receiver and the outcomes, users for all but the one with a certificate, and rights."""
+    """Three topics for each receiver and two for all, users for all but the one with a certificate, and rights."""
     told = orjson.loads((guarded.folder / "first.json").read_bytes())["steps"]
     assert {each["state"] for each in told} == {"created"}
     names = {kind: [each["name"] for each in told if each["kind"] == kind] for kind in Counter(e["kind"] for e in told)}
     topics = {topic for each in RECEIVERS for topic in (*parcels_topics(each), dead_topic(each))}
-    assert set(names["topic"]) == topics | {OUTCOMES}
+    assert set(names["topic"]) == topics | {OUTCOMES, RECALLED}
     roles = {"lacolle.gateway", "lacolle.relay", "lacolle.adapters", "lacolle.serve"}
     assert set(names["user"]) == {*RECEIVERS, *roles} - {VSP}
-    assert len(names["right"]) == len(RECEIVERS) * 3 + 3 + 5 + 8
+    assert len(names["right"]) == len(RECEIVERS) * 3 + 4 + 6 + 10
 
 
 def test_passwords_are_in_files_of_their_owner(guarded: GuardedKafka) -> None:
@@ -122,7 +122,7 @@ async def test_a_partner_reads_its_own_topics_and_nothing_else(guarded: GuardedK
         await assert_may_not_read(settings, topic, group=f"lacolle.{DOH}.reading")
         await assert_may_not_read(settings, topic, group=f"lacolle.adapter.{NYSP}")
         await assert_may_not_write(settings, topic)
-    for topic in (*parcels_topics(DOH), dead_topic(NYSP), OUTCOMES):
+    for topic in (*parcels_topics(DOH), dead_topic(NYSP), OUTCOMES, RECALLED):
         await assert_may_not_read(settings, topic, group=f"lacolle.{NYSP}.reading")
         await assert_may_not_write(settings, topic)
     bus = bus_of(settings)
@@ -157,7 +157,7 @@ async def test_a_partner_with_a_certificate_has_the_same_rights(guarded: Guarded
 
 
 async def test_each_role_has_what_it_needs(guarded: GuardedKafka) -> None:
-    """The relay writes parcels and reads outcomes, the adapters the other way round, the gateway neither."""
+    """The relay writes parcels and recalls and reads outcomes, adapters the other way round, the gateway neither."""
     relay, adapters, gateway = (guarded.settings(f"lacolle.{role}") for role in ("relay", "adapters", "gateway"))
     parcels = parcels_topics(DOH)[1]
     writing, reporting = bus_of(relay), bus_of(adapters)
@@ -167,6 +167,13 @@ async def test_each_role_has_what_it_needs(guarded: GuardedKafka) -> None:
     await reporting.publish(outcome := numbered(OUTCOMES, "key", 2))
     await reporting.publish(numbered(dead_topic(DOH), "key", 3))
     await assert_reads(relay, OUTCOMES, outcome, group="lacolle.exchange")
+    assert await (bulletin := reporting.bulletin(RECALLED)).news() == []
+    await writing.publish(recall := numbered(RECALLED, "key", 4))
+    assert await bulletin.news() == [recall]
+    with pytest.raises(KafkaRefusedError, match="does not allow"):
+        await writing.bulletin(RECALLED).news()
+    await assert_may_not_write(adapters, RECALLED)
+    await assert_may_not_write(gateway, RECALLED)
     await assert_may_not_read(relay, parcels, group=f"lacolle.adapter.{DOH}")
     await assert_may_not_write(relay, OUTCOMES)
     await assert_may_not_write(adapters, parcels)
@@ -263,7 +270,7 @@ def test_what_cannot_be_changed_is_told(guarded: GuardedKafka, tmp_path: Path) -
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert len([line for line in lines if line.startswith("diffère") and line.endswith("partitions=2≠5")]) == (
-        len(RECEIVERS) * 3 + 1
+        len(RECEIVERS) * 3 + 2
     )
     assert lines[-1].startswith("Ce qui diffère est laissé tel quel")
 

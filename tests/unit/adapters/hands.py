@@ -10,6 +10,7 @@ from datetime import datetime
 
 from adapters.contract import Message
 from adapters.formats import native
+from adapters.recalls import UNRECALLABLE, Recalls
 from adapters.worker import Partner, Worker, WorkerSettings
 from bus.contract import Bus, Record, Subscription
 from bus.events import read_outcome, write_parcel
@@ -124,10 +125,15 @@ class Exchange:
 
 @asynccontextmanager
 async def working(
-    bus: Bus, hands: Hands, *, settings: WorkerSettings = SETTINGS, now: datetime = NOON
+    bus: Bus,
+    hands: Hands,
+    *,
+    settings: WorkerSettings = SETTINGS,
+    now: datetime = NOON,
+    recalls: Recalls = UNRECALLABLE,
 ) -> AsyncIterator[Worker]:
     """Run a worker, and see it stop in good order."""
-    worker = Worker(Partner(NYSP, native, hands), bus=bus, settings=settings, now=lambda: now)
+    worker = Worker(Partner(NYSP, native, hands, recalls), bus=bus, settings=settings, now=lambda: now)
     running = asyncio.create_task(worker.run())
     try:
         yield worker

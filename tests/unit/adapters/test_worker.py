@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from adapters.contract import Message
 from adapters.formats import UntranslatableError, native
 from adapters.metrics import AdapterMetrics
+from adapters.recalls import UNRECALLABLE
 from adapters.worker import Partner, Worker, WorkerSettings
 from bus.dead import DEAD_REASON
 from bus.events import write_parcel
@@ -91,7 +92,7 @@ async def test_what_the_format_cannot_hold_is_refused(exchange: Exchange) -> Non
         raise UntranslatableError("format: cannot be written as cap")
 
     hands = answering(Delivered("http 200"))
-    worker = Worker(Partner(NYSP, write, hands), bus=exchange.bus, settings=SETTINGS, now=lambda: NOON)
+    worker = Worker(Partner(NYSP, write, hands, UNRECALLABLE), bus=exchange.bus, settings=SETTINGS, now=lambda: NOON)
     running = asyncio.create_task(worker.run())
     await exchange.send(parcel(1))
     (report,) = await exchange.reports(1)
@@ -153,7 +154,7 @@ async def test_a_record_on_which_the_worker_breaks_is_buried(exchange: Exchange)
 
     poison = parcel(1)
     metrics = Broken(registry := CollectorRegistry(), participants=[NYSP])
-    partner = Partner(NYSP, native, answering(Delivered("http 200")))
+    partner = Partner(NYSP, native, answering(Delivered("http 200")), UNRECALLABLE)
     worker = Worker(partner, bus=exchange.bus, settings=SETTINGS, now=lambda: NOON, observer=metrics)
     running = asyncio.create_task(worker.run())
     await exchange.send(poison, parcel(2))

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from adapters.formats import native
+from adapters.recalls import UNRECALLABLE
 from adapters.worker import Partner, Worker
-from bus.contract import Bus, BusUnavailableError, Received, Record, Subscription
+from bus.contract import Bulletin, Bus, BusUnavailableError, Received, Record, Subscription
 from schemas.parcels import Delivered
 from tests.unit.adapters.hands import (
     SETTINGS,
@@ -54,6 +55,10 @@ class Outages:
         """Subscribe, or be away."""
         self._count("subscribe")
         return OutageSubscription(self, await self.inner.subscribe(topics, group=group))
+
+    def bulletin(self, topic: str) -> Bulletin:
+        """Read what the bus behind has."""
+        return self.inner.bulletin(topic)
 
     async def close(self) -> None:
         """Close nothing: the bus behind is closed by whoever opened it."""
@@ -161,7 +166,7 @@ async def test_a_worker_stops_while_the_bus_is_away(exchange: Exchange) -> None:
 async def test_a_cancelled_worker_leaves_everything_to_the_next(exchange: Exchange) -> None:
     """Cancelling run ends it at once, leaves the group and closes the transport; nothing is lost."""
     hands, _ = stuck_on(1)
-    worker = Worker(Partner(NYSP, native, hands), bus=exchange.bus, settings=SETTINGS, now=lambda: NOON)
+    worker = Worker(Partner(NYSP, native, hands, UNRECALLABLE), bus=exchange.bus, settings=SETTINGS, now=lambda: NOON)
     running = asyncio.create_task(worker.run())
     await exchange.send(parcel(1))
     await until(lambda: hands.at_once == 1)

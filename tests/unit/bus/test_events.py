@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from bus.contract import Record
 from bus.events import (
     MOST_ATTEMPTS,
-    MalformedRecordError,
     read_outcome,
     read_parcel,
     write_outcome,
     write_parcel,
 )
+from bus.headers import MalformedRecordError
+from bus.recalls import MOST_AS_OF
 from schemas.decisions import ClauseRef, Lane
 from schemas.ids import AgreementId, AlertId, AlertType, DeliveryId, ParticipantId, uuid7
-from schemas.parcels import Deferred, Delivered, OutcomeReport, Parcel, Refused
+from schemas.parcels import Deferred, Delivered, OutcomeReport, Parcel, Recalled, Refused
 from tests.unit.bus.parcels import BODY, NOON, ORIGIN, parcel
 
 PARCEL = parcel()
@@ -63,10 +64,12 @@ parcels = st.builds(
     traceparent=st.sampled_from(["", PARCEL.traceparent]),
     body=st.binary(),
     manifest=st.sampled_from(["", "e30.e30.c2lnbmF0dXJl"]),
+    as_of=st.integers(0, MOST_AS_OF),
 )
 outcomes = (
     st.builds(Delivered, words)
     | st.builds(Refused, words)
+    | st.builds(Recalled, words)
     | st.builds(Deferred, words, st.none() | st.floats(0, 1e9, allow_nan=False))
 )
 reports = st.builds(
@@ -101,7 +104,7 @@ def test_an_outcome_reads_back(report: OutcomeReport) -> None:
 
 def test_a_parcel_has_the_headers_of_the_wire() -> None:
     """A partner that consumes its topic itself finds exactly the headers that it was promised."""
-    record = write_parcel(PARCEL, origin=ORIGIN)
+    record = write_parcel(replace(PARCEL, as_of=7), origin=ORIGIN)
     assert record.topic == "lacolle.to.us-ny.state-police.urgent"
     assert record.key == PARCEL.thread.encode()
     assert record.value == BODY
@@ -118,6 +121,7 @@ def test_a_parcel_has_the_headers_of_the_wire() -> None:
         "ce_deadline": b"2026-01-17T18:00:00.250Z",
         "ce_alerttype": b"law-enforcement/stolen-vehicle/v1",
         "ce_attempt": b"1",
+        "ce_asof": b"7",
         "content-type": b"application/jose",
         "traceparent": PARCEL.traceparent.encode(),
     }

@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.testing import capture_logs
 
+from audit.entry import Draft
 from gateway.errors import GatewayError, LogUnavailableError, NotFoundError
 from gateway.store.committer import Batch
 from gateway.store.entries import EntryWriter
@@ -155,20 +158,39 @@ async def test_what_follows_a_commit_happens_although_nobody_waits(ground: Groun
 
 
 async def test_what_follows_a_commit_never_has_it_written_again(ground: Ground) -> None:
-    """Where memory can't follow what was committed, the committer ends, and nothing is written a second time."""
+    """Where memory can't follow a commit it is brought up to date; callers have answers, and the writer goes on."""
 
     class Forgetful:
         async def write(self, batch: Batch, items: Sequence[str]) -> Sequence[int]:
             batch.after_commit.append(_forgets)
             return [batch.log.append(draft(item)) for item in items]
 
-    results = await asyncio.gather(
-        *(ground.committer.submit(Forgetful(), item) for item in "ab"), return_exceptions=True
-    )
-    assert [type(result) for result in results] == [LogUnavailableError, LogUnavailableError]
-    with pytest.raises(KeyError):
-        await ground.writing
-    assert len(await ground.entries()) == 2
+    class Follower:
+        version, refreshed = 0, 0
+
+        async def refresh(self, _connection: AsyncConnection) -> None:
+            self.refreshed += 1
+
+    happened: list[str] = []
+    ground.committer.standing = follower = Follower()
+
+    class Mindful(EntryWriter):
+        async def write(self, batch: Batch, items: Sequence[Draft]) -> Sequence[int]:
+            batch.after_commit.append(lambda: happened.append("stands"))
+            return await super().write(batch, items)
+
+    with capture_logs() as logs:
+        results = await asyncio.gather(
+            *(ground.committer.submit(Forgetful(), item) for item in "ab"),
+            ground.committer.submit(Mindful(), draft("c")),
+        )
+    assert sorted(results) == [0, 1, 2]
+    assert happened == ["stands"]
+    assert [each["error"] for each in logs if each["event"] == "after_commit_failed"] == ["KeyError"] * 2
+    before = follower.refreshed
+    await ground.committer.submit(EntryWriter(), draft("d"))
+    assert (before, follower.refreshed) == (2, 3)  # by the batch itself, and once more since its memory failed
+    assert len(await ground.entries()) == 4
 
 
 def _forgets() -> None:

@@ -121,7 +121,9 @@ async def publish(document: Json, withheld: list[Withholding], *, separable: boo
         tracing=UNTRACED,
     )
     submitted = submission(document, separable=separable)
-    outgoing = publisher.outgoing(row(document, submitted, withheld), until=START.replace(year=START.year + 1))
+    outgoing = publisher.outgoing(
+        row(document, submitted, withheld), until=START.replace(year=START.year + 1), as_of=0, is_logged=True
+    )
     await publisher.publish([outgoing])
     return bus.records
 

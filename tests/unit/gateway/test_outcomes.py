@@ -17,13 +17,14 @@ from gateway.outcomes import GATHER, GROUP, OutcomeRecorder
 from gateway.store.acknowledgements import AcknowledgementWriter, SignedAcknowledgement
 from gateway.store.committer import Batch
 from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, OutcomeWriter, Settled
+from gateway.store.recalled import RecalledWriter
 from schemas.decisions import Terms
 from schemas.evidence import Acknowledgement
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, OutcomeReport
 from schemas.timestamps import utc_text
 from tests.patience import GIVES_UP_AFTER
-from tests.unit.gateway.ground import KID, NYSP, ORIGIN, START, VSP, Ground, acceptance, accepted, permit
+from tests.unit.gateway.ground import KID, NYSP, ORIGIN, START, VSP, Ground, acceptance, accepted, agreed, permit
 
 
 class Recording:
@@ -35,7 +36,8 @@ class Recording:
         self.recorder = OutcomeRecorder(
             bus=bus,
             committer=ground.committer,
-            writer=writer or OutcomeWriter(Backoff()),
+            writer=(outcomes := writer or OutcomeWriter(Backoff())),
+            recalled=RecalledWriter(agreed(), outcomes),
             on_settled=lambda _report, settled: self.told.put_nowait(settled),
         )
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bus.contract import Record
-from bus.events import MalformedRecordError, read_parcel, write_parcel
+from bus.events import read_parcel, write_parcel
+from bus.headers import MalformedRecordError
 from lacolle.commands.dead import reason_in_words
 from tests.unit.bus.parcels import ORIGIN, parcel
 
