@@ -11,12 +11,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import fcntl
-import os
 import re
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +22,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from audit.durable import alone, replace_file
 from audit.entry import time_text
 from audit.errors import LogForkError, LogStateError, MalformedCheckpointError
 from audit.log import Head, read_head
@@ -97,38 +94,11 @@ class PublishedState:
         It is not where a larger tree is remembered by now. Raises ``LogForkError`` where another of this size is,
         ``MalformedCheckpointError`` where no checkpoint is, and ``OSError``. Waits for whoever else is writing.
         """
-        with self._alone() as folder:
+        with alone(self._path):
             if not _is_progress(self.read(), note):
                 return False
-            fresh = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
-            try:
-                with fresh.open("xb") as file:
-                    file.write(note)
-                    file.flush()
-                    os.fsync(file.fileno())
-                fresh.replace(self._path)
-            except BaseException:
-                fresh.unlink(missing_ok=True)
-                raise
-            os.fsync(folder)
+            replace_file(self._path, note)
         return True
-
-    @contextmanager
-    def _alone(self) -> Iterator[int]:
-        """Hold off the others that write here, and yield the folder's descriptor.
-
-        The lock is on a file beside, for the folder's own keeps a second exchange from running in it.
-        """
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            lock = os.open(f".{self._path.name}.lock", os.O_RDWR | os.O_CREAT, 0o666, dir_fd=folder)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                yield folder
-            finally:
-                os.close(lock)
-        finally:
-            os.close(folder)
 
 
 async def publish(
