@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,7 +29,7 @@ from audit.log import Head, read_head
 from audit.merkle import HASH_SIZE
 from audit.note import LogSigner, open_note
 from audit.proofs import root_at
-from audit.tables import checkpoints
+from audit.tables import checkpoints, cosignatures
 from schemas.bilingual import Bilingual
 
 
@@ -62,13 +62,22 @@ class CheckpointBody:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint that was signed: the note as published, and when (RFC 3339)."""
+    """A checkpoint that was signed: the note with the log's own signature, and when (RFC 3339).
+
+    ``cosignatures`` are the lines of witnesses over this very text.
+    """
 
     origin: str
     size: int
     root: bytes
     note: str
     time: str
+    cosignatures: tuple[str, ...] = ()
+
+    @property
+    def published(self) -> str:
+        """The note with its cosignatures after the log's own signature (C2SP tlog-cosignature)."""
+        return self.note + "".join(self.cosignatures)
 
 
 class PublishedState:
@@ -144,11 +153,26 @@ async def require_memory(published: PublishedState, latest: Checkpoint | None) -
 
 async def read_latest(connection: AsyncConnection) -> Checkpoint | None:
     """Return the checkpoint of the largest tree, or ``None`` before the first."""
-    row = (await connection.execute(_SELECT_LATEST)).first()
+    return await _with_cosignatures(connection, (await connection.execute(_SELECT_LATEST)).first())
+
+
+async def read_checkpoint(connection: AsyncConnection, size: int) -> Checkpoint | None:
+    """Return the checkpoint of a size, or ``None`` where none was signed."""
+    return await _with_cosignatures(connection, (await connection.execute(_SELECT_ONE, {"of_size": size})).first())
+
+
+async def _with_cosignatures(connection: AsyncConnection, row: Row[Any] | None) -> Checkpoint | None:
     if row is None:
         return None
-    origin = row.note.partition("\n")[0]
-    return Checkpoint(origin=origin, size=row.size, root=row.root, note=row.note, time=row.time)
+    lines = await connection.scalars(_SELECT_LINES, {"of_size": row.size})
+    return Checkpoint(
+        origin=row.note.partition("\n")[0],
+        size=row.size,
+        root=row.root,
+        note=row.note,
+        time=row.time,
+        cosignatures=tuple(lines),
+    )
 
 
 async def _require_continuation(
@@ -198,6 +222,10 @@ def _base64(data: bytes) -> str:
 _MANDATORY_LINES: Final = 3
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _SELECT_LATEST: Final = select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)
+_SELECT_ONE: Final = select(checkpoints).where(checkpoints.c.size == bindparam("of_size"))
+_SELECT_LINES: Final = (
+    select(cosignatures.c.line).where(cosignatures.c.size == bindparam("of_size")).order_by(cosignatures.c.witness)
+)
 
 _MALFORMED: Final = Bilingual(
     fr="Ce texte n'est pas celui d'un point de contrôle (C2SP tlog-checkpoint).",

@@ -91,7 +91,7 @@ def _justification(request: Request) -> str:
 
 def _document(answer: Answer) -> dict[str, Any]:
     return {
-        "checkpoint": answer.checkpoint.note,
+        "checkpoint": answer.checkpoint.published,
         "size": answer.checkpoint.size,
         "entries": [_entry(each) for each in answer.shown],
         "next": answer.following,
