@@ -21,6 +21,7 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from typer.testing import CliRunner
 
+from audit.checkpoints import CheckpointBody
 from audit.note import LogSigner
 from lacolle.cli import application
 from lacolle.keyfiles import load_key_file
@@ -29,6 +30,7 @@ from tests.acceptance.agency import problem_of
 from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.commands import shared_forks
 from tests.acceptance.conftest import ServerProcess, calling, free_port, reading_log
+from tests.acceptance.reading_in_go import built, read_in_go
 from tests.acceptance.role_fork import ForkedProcess
 from tests.patience import GIVES_UP_AFTER
 
@@ -184,6 +186,22 @@ def test_a_checkpoint_is_published_with_its_cosignatures(witnessed: Witnessed) -
     eventually(lambda: witnessed.part()["state"] == "ready", what="ready")
 
 
+def test_go_reads_a_cosigned_checkpoint(witnessed: Witnessed, tmp_path: Path) -> None:
+    """Go's own note and tlog read the log and both cosignatures, with a verifier that knows nothing of ours."""
+    golog = built(tmp_path)
+    ran = read_in_go(golog, witnessed.server.world.base_url, witnessed.log_key, witnessed.qc.key, witnessed.ny.key)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["signed_by"] == [
+        WorldOptions().origin,
+        "witness.example/ca-qc",
+        "witness.example/us-ny",
+    ]
+    stranger = WitnessProcess(tmp_path / "stranger", "US-VT")
+    stranger.make()
+    refused = read_in_go(golog, witnessed.server.world.base_url, witnessed.log_key, stranger.key)
+    assert refused.returncode == 1
+
+
 def test_who_verifies_may_demand_witnesses(witnessed: Witnessed, tmp_path: Path) -> None:
     """``lacolle log verify`` names who cosigned, and refuses a log that lacks one whom the policy demands."""
     url = witnessed.server.world.base_url
@@ -217,6 +235,31 @@ def test_a_witness_that_dies_is_missed_until_it_is_back(witnessed: Witnessed) ->
     with calling(witnessed.server) as agencies:
         agencies["ca-qc.sq"].send(stolen_vehicle())
     witnessed.ny.start()
+    eventually(lambda: witnessed.part()["state"] == "ready", what="ready again")
+
+
+def test_a_witness_that_has_seen_more_stops_the_exchange(witnessed: Witnessed) -> None:
+    """Nothing is accepted, and the reason is plain in both languages, until the log is the one that was cosigned."""
+    (memory,) = (witnessed.ny.folder / "logs").glob("*.log")
+    signer = LogSigner(WorldOptions().origin, load_key_file(witnessed.server.world.folder / "keys" / "log.jwk"))
+    remembered = memory.read_bytes()
+    ahead = signer.sign(CheckpointBody(signer.origin, 1_000_000, bytes(32)).text).encode()
+    memory.write_bytes(f"{signer.vkey}\n".encode() + ahead)
+    eventually(lambda: witnessed.get("/readyz").status_code == 503, what="stopped")
+    part = witnessed.part("log")
+    assert part["state"] == "unavailable"
+    assert "witness.example/us-ny" in part["detail"]
+    with calling(witnessed.server) as agencies:
+        sq = agencies["ca-qc.sq"]
+        for language, words in (("fr", "a cosigné un journal plus long"), ("en", "has cosigned a longer log")):
+            headers = {"Content-Type": "application/jose", "Accept-Language": language}
+            answer = sq.http.post("/v1/alerts", content=sq.sign(stolen_vehicle()), headers=headers)
+            assert problem_of(answer, 503) == "log-unavailable"
+            assert words in answer.json()["detail"]
+            assert int(answer.headers["retry-after"]) >= 1
+        memory.write_bytes(remembered)
+        eventually(lambda: witnessed.get("/readyz").status_code == 200, what="accepting again")
+        sq.send(stolen_vehicle())
     eventually(lambda: witnessed.part()["state"] == "ready", what="ready again")
 
 
