@@ -39,6 +39,10 @@ class ProofError(AuditError):
     """The proof does not show what it is given for."""
 
 
+class MalformedProofError(AuditError):
+    """The text is not a proof of logging (C2SP tlog-proof)."""
+
+
 class NotInLogError(AuditError):
     """The log is not that large: it has no such entry, tile or size."""
 

@@ -39,7 +39,8 @@ from gateway.store.changes import log_sizes
 from gateway.store.dispatches import OutcomeWriter, Reopening, ReopenWriter, Route, Settled
 from gateway.store.due import pending_routes, routes_since
 from gateway.store.engine import DRIVER_TROUBLE, is_storage_failure
-from gateway.witnessing import AskWitness, Witnessing
+from gateway.witness_calls import AskWitness
+from gateway.witnessing import Witnessing
 from schemas.ids import ParticipantId
 from schemas.parcels import OutcomeReport
 from schemas.tracing import Tracing

@@ -35,7 +35,7 @@ from gateway.settings import Settings
 from gateway.sharing import Sharing
 from gateway.store.engine import Store
 from gateway.vigil import Vigil
-from gateway.witnessing import AskWitness, asks_nobody
+from gateway.witness_calls import AskWitness, asks_nobody
 from schemas.tracing import UNTRACED, Tracing
 
 

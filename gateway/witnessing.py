@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -32,6 +31,7 @@ from gateway.clock import Clock
 from gateway.doubts import SIGNER, Doubt, Doubts
 from gateway.errors import LogUnavailableError
 from gateway.store.engine import DRIVER_TROUBLE, Store
+from gateway.witness_calls import AskWitness, WitnessTroubleError
 from gateway.witness_settings import WitnessesSettings, WitnessSettings
 
 log = structlog.get_logger(__name__)
@@ -48,27 +48,6 @@ _UNHURRIED: Final = 60
 """Seconds that a cosignature counts where no policy says otherwise."""
 
 
-class WitnessTroubleError(Exception):
-    """A witness gave no answer, or none that helps; the text is a short fixed phrase."""
-
-
-@dataclass(frozen=True, slots=True)
-class WitnessAnswer:
-    """What a witness answered."""
-
-    status: int
-    body: bytes
-
-
-AskWitness = Callable[[str, bytes], Awaitable[WitnessAnswer]]
-"""Posts a body to a witness's ``/add-checkpoint`` below an address. Raises ``WitnessTroubleError``."""
-
-
-async def asks_nobody(_url: str, _body: bytes) -> WitnessAnswer:
-    """Ask nobody: for an exchange without witnesses. Raises ``WitnessTroubleError``."""
-    raise WitnessTroubleError("nobody to ask")
-
-
 class WitnessTask:
     """One witness: what it is asked, and what it said last."""
 
@@ -81,8 +60,11 @@ class WitnessTask:
         doubts: Doubts,
         clock: Clock,
         counts_for: int,
+        writing: asyncio.Lock,
         on_cosigned: Callable[[Checkpoint], None],
     ) -> None:
+        """Write to the database under ``writing`` alone: all witnesses together take one connection."""
+        self._writing = writing
         self.key: Final[CosignerKey] = witness.key
         self.time: int | None = None
         self._url = witness.url or ""
@@ -182,7 +164,7 @@ class WitnessTask:
             self._on_cosigned(cosigned)
 
     async def _store_cosignature(self, size: int, given: Cosignature) -> Checkpoint | None:
-        async with self._store.writer.begin() as connection:
+        async with self._writing, self._store.writer.begin() as connection:
             await store_cosignature(connection, size, given)
             return await read_checkpoint(connection, size)
 
@@ -234,6 +216,7 @@ class Witnessing:
         self._on_ages = on_ages
         self._policy = settings.witness_policy
         self._met = True
+        writing = asyncio.Lock()
         counts_for = _UNHURRIED if self._policy is None else self._policy.within
         self._tasks = [
             WitnessTask(
@@ -243,6 +226,7 @@ class Witnessing:
                 doubts=doubts,
                 clock=clock,
                 counts_for=counts_for,
+                writing=writing,
                 on_cosigned=on_cosigned,
             )
             for each in settings.known

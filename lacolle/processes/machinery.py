@@ -20,7 +20,7 @@ from gateway.settings import Settings
 from gateway.store.address import postgres_address
 from gateway.store.contest import PostgresLeadership
 from gateway.store.engine import Store, open_postgres, open_sqlite
-from gateway.witnessing import AskWitness, asks_nobody
+from gateway.witness_calls import AskWitness, asks_nobody
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder
 from lacolle.secretfiles import read_secret

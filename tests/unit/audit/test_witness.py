@@ -171,7 +171,9 @@ def test_no_two_roots_of_a_size_whatever_is_asked() -> None:
     assert len(roots) > 10
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"x\n", SIGNER.vkey.encode(), SIGNER.vkey.encode() + b"\nnote"], ids=len)
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"x\n", SIGNER.vkey.encode(), SIGNER.vkey.encode() + b"\nnote"], ids=len
+)
 def test_a_memory_that_is_none_is_refused(content: bytes) -> None:
     """A file that was cut short, or is something else, is never taken for a log that was not cosigned yet."""
     with pytest.raises(AuditError):

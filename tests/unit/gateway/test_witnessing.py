@@ -21,8 +21,9 @@ from gateway.doubts import SIGNER, Doubt, Doubts
 from gateway.errors import LogUnavailableError
 from gateway.health import Condition
 from gateway.store.entries import EntryWriter
+from gateway.witness_calls import WitnessAnswer, WitnessTroubleError
 from gateway.witness_settings import WitnessesSettings
-from gateway.witnessing import WitnessAnswer, Witnessing, WitnessTroubleError
+from gateway.witnessing import Witnessing
 from schemas.ids import JurisdictionCode, KeyId
 from schemas.signing.keys import SigningKey
 from tests.patience import GIVES_UP_AFTER
