@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,11 @@ from tests.acceptance.agency import problem_of
 from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.commands import shared_forks
 from tests.acceptance.conftest import ServerProcess, calling, free_port, reading_log
+from tests.acceptance.databases import exchange_database
 from tests.acceptance.reading_in_go import built, read_in_go
 from tests.acceptance.role_fork import ForkedProcess
 from tests.patience import GIVES_UP_AFTER
+from tests.servers.postgres import Postgres
 
 WITHIN = 2
 """Seconds that the policy gives the witnesses."""
@@ -135,10 +138,9 @@ class Witnessed:
         return part
 
 
-@pytest.fixture(scope="module")
-def witnessed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witnessed]:
-    """Return an exchange whose log two witnesses know."""
-    folder = tmp_path_factory.mktemp("witnessed")
+@contextmanager
+def witnessing(folder: Path, *, database: str | None = None) -> Iterator[Witnessed]:
+    """Serve an exchange whose log two witnesses know, for as long as the block lasts."""
     qc, ny = WitnessProcess(folder / "qc", "CA-QC"), WitnessProcess(folder / "ny", "US-NY")
     for each in (qc, ny):
         each.make()
@@ -150,17 +152,24 @@ def witnessed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witnessed]:
     policy.write_text(yaml.safe_dump(demanded), encoding="utf-8")
     world = build_world(folder / "world", WorldOptions(port=free_port(), settings={"witnesses": demanded}))
     log_key = LogSigner(WorldOptions().origin, load_key_file(world.folder / "keys" / "log.jwk")).vkey
-    for each in (qc, ny):
-        assert told("witness", "trust", str(each.folder), log_key)["origin"] == WorldOptions().origin
-        each.start()
-    server = ServerProcess(world, folder / "server.log")
-    server.start()
+    server = ServerProcess(world, folder / "server.log", database=database)
     try:
+        for each in (qc, ny):
+            assert told("witness", "trust", str(each.folder), log_key)["origin"] == WorldOptions().origin
+            each.start()
+        server.start()
         yield Witnessed(server, qc, ny, policy, log_key)
     finally:
         server.stop()
         for each in (qc, ny):
             each.kill()
+
+
+@pytest.fixture(scope="module")
+def witnessed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witnessed]:
+    """Return an exchange whose log two witnesses know."""
+    with witnessing(tmp_path_factory.mktemp("witnessed")) as found:
+        yield found
 
 
 def test_a_checkpoint_is_published_with_its_cosignatures(witnessed: Witnessed) -> None:
@@ -240,6 +249,22 @@ def test_a_witness_that_dies_is_missed_until_it_is_back(witnessed: Witnessed) ->
 
 def test_a_witness_that_has_seen_more_stops_the_exchange(witnessed: Witnessed) -> None:
     """Nothing is accepted, and the reason is plain in both languages, until the log is the one that was cosigned."""
+    stops_while_a_witness_is_ahead(witnessed)
+
+
+def test_the_same_on_a_database_that_processes_share(postgres: Postgres, tmp_path: Path) -> None:
+    """On PostgreSQL, as the exchange's own role, cosignatures and doubts reach whoever reads the database."""
+    with exchange_database(postgres) as url, witnessing(tmp_path, database=url) as witnessed:
+        with calling(witnessed.server) as agencies:
+            agencies["ca-qc.sq"].send(stolen_vehicle())
+        eventually(lambda: witnessed.part()["state"] == "ready", what="ready")
+        note = witnessed.get("/log/cosigned-checkpoint").text
+        assert all(each.time_in(note) is not None for each in (witnessed.qc, witnessed.ny))
+        stops_while_a_witness_is_ahead(witnessed)
+
+
+def stops_while_a_witness_is_ahead(witnessed: Witnessed) -> None:
+    """Have a witness remember a longer log for a while."""
     (memory,) = (witnessed.ny.folder / "logs").glob("*.log")
     signer = LogSigner(WorldOptions().origin, load_key_file(witnessed.server.world.folder / "keys" / "log.jwk"))
     remembered = memory.read_bytes()
