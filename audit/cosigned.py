@@ -33,10 +33,9 @@ async def last_cosigned(connection: AsyncConnection, witness: str) -> tuple[int,
     return None if row is None else (row.size, row.time)
 
 
-async def has_cosigned(connection: AsyncConnection, witness: str, size: int) -> bool:
-    """Say whether a cosignature of this witness is kept for a checkpoint of this log."""
-    found = await connection.scalar(_ONE, {"of_size": size, "of_witness": witness})
-    return found is not None
+async def cosigned_line(connection: AsyncConnection, witness: str, size: int) -> str | None:
+    """Return a witness's cosignature of the checkpoint of a size, as a line; None where there is none."""
+    return await connection.scalar(_ONE, {"of_size": size, "of_witness": witness})
 
 
 async def read_cosigned(connection: AsyncConnection, enough: Callable[[Collection[str]], bool]) -> Checkpoint | None:
@@ -51,7 +50,7 @@ async def read_cosigned(connection: AsyncConnection, enough: Callable[[Collectio
 _DELETE: Final = delete(cosignatures).where(
     cosignatures.c.size == bindparam("of_size"), cosignatures.c.witness == bindparam("of_witness")
 )
-_ONE: Final = select(cosignatures.c.time).where(
+_ONE: Final = select(cosignatures.c.line).where(
     cosignatures.c.size == bindparam("of_size"), cosignatures.c.witness == bindparam("of_witness")
 )
 _LAST: Final = (

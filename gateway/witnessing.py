@@ -18,13 +18,13 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from audit.checkpoints import Checkpoint, read_checkpoint, read_latest
+from audit.checkpoints import Checkpoint, CheckpointBody, read_checkpoint, read_latest
 from audit.cosignature import Cosignature, CosignerKey
-from audit.cosigned import has_cosigned, last_cosigned, store_cosignature
-from audit.errors import AuditError
+from audit.cosigned import cosigned_line, last_cosigned, store_cosignature
+from audit.errors import AuditError, MalformedNoteError, UntrustedNoteError
 from audit.log import read_head
 from audit.note import read_note, read_signatures
-from audit.proofs import consistency
+from audit.proofs import consistency, root_at
 from audit.witness import AddCheckpoint
 from gateway.backoff import Backoff
 from gateway.clock import Clock
@@ -136,8 +136,8 @@ class WitnessTask:
                     if not await self._is_ours(cosigned, wanted, refused=old):
                         return
                     old = cosigned
-                case 422:
-                    await self._refused_proof(old)
+                case 422 if 0 < old < wanted.size:
+                    await self._refused_proof(CheckpointBody(wanted.origin, old, await self._root_at(old)))
                     return
                 case status:
                     raise WitnessTroubleError(f"status {status}")
@@ -181,10 +181,21 @@ class WitnessTask:
             await self._doubt(Doubt.BEHIND_WITNESS)
         return False  # else another relay's term has asked about a newer checkpoint, and this one comes to it
 
-    async def _refused_proof(self, old: int) -> None:
-        """Blame the log for a proof that the witness refuses, unless it has cosigned what the proof begins from."""
+    async def _root_at(self, size: int) -> bytes:
         async with self._store.reading() as connection:
-            contradicts_itself = await has_cosigned(connection, self.key.name, old)
+            return await root_at(connection, size)
+
+    async def _refused_proof(self, beginning: CheckpointBody) -> None:
+        """Blame the log for a proof that the witness refuses, unless it has cosigned the tree that it begins from.
+
+        That is the tree as the log has it now: a cosignature of what stood there once is none of it.
+        """
+        async with self._store.reading() as connection:
+            line = await cosigned_line(connection, self.key.name, beginning.size)
+        try:
+            contradicts_itself = self.key.cosignature(beginning.text, read_signatures(line or "")) is not None
+        except (MalformedNoteError, UntrustedNoteError):
+            contradicts_itself = False
         if contradicts_itself:
             raise WitnessTroubleError("refuses a proof from its own cosignature")
         await self._doubt(Doubt.OTHER_THAN_WITNESS)

@@ -297,6 +297,18 @@ async def test_a_witness_that_contradicts_itself_is_no_doubt(scene: Scene) -> No
     assert scene.ground.doubts.reason is None
 
 
+async def test_a_log_that_was_rewritten_under_its_cosignature_is_a_doubt(scene: Scene) -> None:
+    """A cosignature that is kept of another tree than the log has now does not make its witness the broken one."""
+    assert await scene.asked()
+    other = SmallLog(SIGNER_OF_LOG, 3, seed="other").note(3)
+    line = scene.witness.cosigner.cosign(read_note(other).text, time=int(scene.ground.clock().timestamp()))
+    await scene.ground.tamper(f"UPDATE cosignatures SET line = '{line}'")  # noqa: S608 - of the test's own making
+    await scene.grow()
+    scene.witness.answers.append(WitnessAnswer(422, b""))
+    assert not await scene.asked()
+    assert scene.ground.doubts.detail == f"{Doubt.OTHER_THAN_WITNESS} (witness.example/qc)"
+
+
 async def test_who_is_no_witness_any_more_has_no_doubts(scene: Scene) -> None:
     """Taking a witness out of the settings is the operator's way to go on without it."""
     scene.witness.answers += [WitnessAnswer(409, b"99\n")]
