@@ -11,28 +11,25 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import fcntl
-import os
 import re
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from audit.durable import alone, replace_file
 from audit.entry import time_text
 from audit.errors import LogForkError, LogStateError, MalformedCheckpointError
 from audit.log import Head, read_head
 from audit.merkle import HASH_SIZE
 from audit.note import LogSigner, open_note
 from audit.proofs import root_at
-from audit.tables import checkpoints
+from audit.tables import checkpoints, cosignatures
 from schemas.bilingual import Bilingual
 
 
@@ -65,13 +62,22 @@ class CheckpointBody:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint that was signed: the note as published, and when (RFC 3339)."""
+    """A checkpoint that was signed: the note with the log's own signature, and when (RFC 3339).
+
+    ``cosignatures`` are the lines of witnesses over this very text.
+    """
 
     origin: str
     size: int
     root: bytes
     note: str
     time: str
+    cosignatures: tuple[str, ...] = ()
+
+    @property
+    def published(self) -> str:
+        """The note with its cosignatures after the log's own signature (C2SP tlog-cosignature)."""
+        return self.note + "".join(self.cosignatures)
 
 
 class PublishedState:
@@ -97,38 +103,11 @@ class PublishedState:
         It is not where a larger tree is remembered by now. Raises ``LogForkError`` where another of this size is,
         ``MalformedCheckpointError`` where no checkpoint is, and ``OSError``. Waits for whoever else is writing.
         """
-        with self._alone() as folder:
+        with alone(self._path):
             if not _is_progress(self.read(), note):
                 return False
-            fresh = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
-            try:
-                with fresh.open("xb") as file:
-                    file.write(note)
-                    file.flush()
-                    os.fsync(file.fileno())
-                fresh.replace(self._path)
-            except BaseException:
-                fresh.unlink(missing_ok=True)
-                raise
-            os.fsync(folder)
+            replace_file(self._path, note)
         return True
-
-    @contextmanager
-    def _alone(self) -> Iterator[int]:
-        """Hold off the others that write here, and yield the folder's descriptor.
-
-        The lock is on a file beside, for the folder's own keeps a second exchange from running in it.
-        """
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            lock = os.open(f".{self._path.name}.lock", os.O_RDWR | os.O_CREAT, 0o666, dir_fd=folder)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                yield folder
-            finally:
-                os.close(lock)
-        finally:
-            os.close(folder)
 
 
 async def publish(
@@ -174,11 +153,26 @@ async def require_memory(published: PublishedState, latest: Checkpoint | None) -
 
 async def read_latest(connection: AsyncConnection) -> Checkpoint | None:
     """Return the checkpoint of the largest tree, or ``None`` before the first."""
-    row = (await connection.execute(_SELECT_LATEST)).first()
+    return await _with_cosignatures(connection, (await connection.execute(_SELECT_LATEST)).first())
+
+
+async def read_checkpoint(connection: AsyncConnection, size: int) -> Checkpoint | None:
+    """Return the checkpoint of a size, or ``None`` where none was signed."""
+    return await _with_cosignatures(connection, (await connection.execute(_SELECT_ONE, {"of_size": size})).first())
+
+
+async def _with_cosignatures(connection: AsyncConnection, row: Row[Any] | None) -> Checkpoint | None:
     if row is None:
         return None
-    origin = row.note.partition("\n")[0]
-    return Checkpoint(origin=origin, size=row.size, root=row.root, note=row.note, time=row.time)
+    lines = await connection.scalars(_SELECT_LINES, {"of_size": row.size})
+    return Checkpoint(
+        origin=row.note.partition("\n")[0],
+        size=row.size,
+        root=row.root,
+        note=row.note,
+        time=row.time,
+        cosignatures=tuple(lines),
+    )
 
 
 async def _require_continuation(
@@ -228,6 +222,10 @@ def _base64(data: bytes) -> str:
 _MANDATORY_LINES: Final = 3
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,17}")
 _SELECT_LATEST: Final = select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)
+_SELECT_ONE: Final = select(checkpoints).where(checkpoints.c.size == bindparam("of_size"))
+_SELECT_LINES: Final = (
+    select(cosignatures.c.line).where(cosignatures.c.size == bindparam("of_size")).order_by(cosignatures.c.witness)
+)
 
 _MALFORMED: Final = Bilingual(
     fr="Ce texte n'est pas celui d'un point de contrôle (C2SP tlog-checkpoint).",

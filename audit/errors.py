@@ -35,12 +35,12 @@ class MalformedCheckpointError(AuditError):
     """The text is not that of a checkpoint (C2SP tlog-checkpoint)."""
 
 
-class MalformedProofError(AuditError):
-    """The bytes are no proof of an entry that was carried away."""
-
-
 class ProofError(AuditError):
     """The proof does not show what it is given for."""
+
+
+class MalformedProofError(AuditError):
+    """The text is not a proof of logging (C2SP tlog-proof)."""
 
 
 class NotInLogError(AuditError):
@@ -53,6 +53,26 @@ class LogStateError(AuditError):
 
 class LogForkError(AuditError):
     """Signing now would contradict a checkpoint that was published before."""
+
+
+class MalformedRequestError(AuditError):
+    """What was sent to a witness is no request to add a checkpoint (C2SP tlog-witness)."""
+
+
+class StaleRequestError(AuditError):
+    """A witness cosigned another checkpoint last than the log says; ``size`` is that one's."""
+
+    def __init__(self, reason: Bilingual, *, size: int) -> None:
+        super().__init__(reason)
+        self.size = size
+
+
+class ForkedLogError(StaleRequestError):
+    """The log has signed another root for the size that a witness cosigned last."""
+
+
+class UnmetPolicyError(AuditError):
+    """Too few witnesses have cosigned the checkpoint, or too long ago."""
 
 
 class Subject(StrEnum):

@@ -1,4 +1,7 @@
-"""Signed notes: a text, and who vouches for it (C2SP signed-note). Ed25519 alone, signature type 0x01."""
+"""Signed notes: a text, and who vouches for it (C2SP signed-note).
+
+The log's own signature is Ed25519, type 0x01; witnesses' are cosignatures (``audit.cosignature``).
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,32 @@ _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
+class NoteSignature:
+    """One signature line of a note: whose key it says it is, and what was signed is left to that key's kind."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+    @property
+    def line(self) -> str:
+        """The line as it stands in a note, with its newline."""
+        return f"{_DASH}{self.name} {_encode(self.key_id + self.signature)}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A text, which ends in a newline, and the signatures under it, in their order."""
+
+    text: str
+    signatures: tuple[NoteSignature, ...]
+
+    def signatures_of(self, name: str, key_id: bytes) -> list[bytes]:
+        """Return the signatures that say they are of a key."""
+        return [each.signature for each in self.signatures if (each.name, each.key_id) == (name, key_id)]
+
+
+@dataclass(frozen=True, slots=True)
 class Verifier:
     """A key that notes are checked with: its name and its 32 bytes."""
 
@@ -41,26 +70,18 @@ class Verifier:
 
         Raises ``MalformedNoteError``, also where the id is not that of the name and key.
         """
-        match = _VKEY.fullmatch(vkey)
-        if match is None:
-            raise MalformedNoteError(_NO_VKEY)
-        encoded = _decode(match["key"])
-        if encoded is None or not encoded.startswith(_ED25519):
-            raise MalformedNoteError(_NO_VKEY)
-        verifier = cls(name=match["name"], public_key=encoded[1:])
-        if verifier.key_id.hex() != match["key_id"]:
-            raise MalformedNoteError(_NO_VKEY)
-        return verifier
+        name, public_key = read_vkey(vkey, _ED25519)
+        return cls(name=name, public_key=public_key)
 
     @property
     def key_id(self) -> bytes:
         """The first four bytes of ``SHA-256(name || 0x0A || 0x01 || key)``."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.public_key).digest()[:_KEY_ID_SIZE]
+        return key_id_of(self.name, _ED25519, self.public_key)
 
     @property
     def vkey(self) -> str:
         """The verifier key as text."""
-        return f"{self.name}+{self.key_id.hex()}+{_encode(_ED25519 + self.public_key)}"
+        return write_vkey(self.name, _ED25519, self.public_key)
 
     def verifies(self, text: str, signature: bytes) -> bool:
         """Say whether the signature over the text is this key's (RFC 8032)."""
@@ -77,7 +98,7 @@ class LogSigner:
     def __init__(self, origin: str, key: SigningKey) -> None:
         if key.alg != "Ed25519":
             raise ValueError("a log signs with Ed25519")
-        if not _is_name(origin):
+        if not is_name(origin):
             raise ValueError("an origin has no spaces, no control characters and no plus")
         self.origin: Final = origin
         self.kid: Final = key.kid
@@ -93,8 +114,8 @@ class LogSigner:
         """Return the text as a note. Raises ``ValueError`` for a text that no note can hold."""
         if not text.endswith("\n") or _CONTROL.search(text):
             raise ValueError("a note's text ends in a newline and has no other control character")
-        signature = self.verifier.key_id + self._key.sign(text.encode())
-        return f"{text}\n{_DASH}{self.origin} {_encode(signature)}\n"
+        signature = NoteSignature(self.origin, self.verifier.key_id, self._key.sign(text.encode()))
+        return f"{text}\n{signature.line}"
 
 
 def open_note(note: bytes, verifier: Verifier) -> str:
@@ -103,37 +124,69 @@ def open_note(note: bytes, verifier: Verifier) -> str:
     Raises ``MalformedNoteError``; ``UntrustedNoteError`` where the key's signature is missing, or any under its name
     and id is wrong.
     """
-    text, signatures = _split(note)
-    of_key = [signature for name, key_id, signature in signatures if (name, key_id) == (verifier.name, verifier.key_id)]
-    if not of_key or not all(verifier.verifies(text, signature) for signature in of_key):
+    read = read_note(note)
+    of_key = read.signatures_of(verifier.name, verifier.key_id)
+    if not of_key or not all(verifier.verifies(read.text, signature) for signature in of_key):
         raise UntrustedNoteError(_UNTRUSTED)
-    return text
+    return read.text
 
 
-def _split(note: bytes) -> tuple[str, list[tuple[str, bytes, bytes]]]:
+def read_note(note: bytes) -> Note:
+    """Return a note's text and signatures, none of which is verified. Raises ``MalformedNoteError``."""
     # The text is all up to the last empty line; what follows must be signature lines, every one well formed.
     try:
         text, empty, lines = note.decode().rpartition("\n\n")
     except UnicodeDecodeError:
         raise MalformedNoteError(_MALFORMED) from None
-    if len(note) > _MAX_NOTE or not text or not empty or not lines.endswith("\n") or _CONTROL.search(text + lines):
+    if len(note) > _MAX_NOTE or not text or not empty or _CONTROL.search(text):
         raise MalformedNoteError(_MALFORMED)
+    return Note(text + "\n", read_signatures(lines))
+
+
+def read_signatures(lines: str) -> tuple[NoteSignature, ...]:
+    """Return the signatures in one line or more, each with its newline. Raises ``MalformedNoteError``."""
     found = lines.removesuffix("\n").split("\n")
-    if len(found) > _MAX_SIGNATURES:
+    if not lines.endswith("\n") or _CONTROL.search(lines) or len(found) > _MAX_SIGNATURES:
         raise MalformedNoteError(_MALFORMED)
-    return text + "\n", [_signature(line) for line in found]
+    return tuple(map(_signature, found))
 
 
-def _signature(line: str) -> tuple[str, bytes, bytes]:
+def read_vkey(vkey: str, kind: bytes) -> tuple[str, bytes]:
+    """Return the name and the 32 bytes in a verifier key, ``<name>+<hex key id>+<base64(kind || key)>``.
+
+    Raises ``MalformedNoteError``, also where it is of another kind, or the id is not that of the name and key.
+    """
+    match = _VKEY.fullmatch(vkey)
+    encoded = _decode(match["key"]) if match else None
+    if match is None or encoded is None or not encoded.startswith(kind):
+        raise MalformedNoteError(_NO_VKEY)
+    name, key = match["name"], encoded[len(kind) :]
+    if key_id_of(name, kind, key).hex() != match["key_id"]:
+        raise MalformedNoteError(_NO_VKEY)
+    return name, key
+
+
+def write_vkey(name: str, kind: bytes, key: bytes) -> str:
+    """Return a verifier key as text."""
+    return f"{name}+{key_id_of(name, kind, key).hex()}+{_encode(kind + key)}"
+
+
+def key_id_of(name: str, kind: bytes, key: bytes) -> bytes:
+    """Return the first four bytes of ``SHA-256(name || 0x0A || kind || key)``."""
+    return hashlib.sha256(name.encode() + b"\n" + kind + key).digest()[:_KEY_ID_SIZE]
+
+
+def is_name(name: str) -> bool:
+    """Say whether a key may be called so: no spaces, no control characters, no plus."""
+    return bool(name) and "+" not in name and not _CONTROL.search(name) and not any(map(str.isspace, name))
+
+
+def _signature(line: str) -> NoteSignature:
     match = _SIGNATURE.fullmatch(line)
     data = _decode(match["signature"]) if match else None
     if match is None or data is None or len(data) <= _KEY_ID_SIZE:
         raise MalformedNoteError(_MALFORMED)
-    return match["name"], data[:_KEY_ID_SIZE], data[_KEY_ID_SIZE:]
-
-
-def _is_name(name: str) -> bool:
-    return bool(name) and "+" not in name and not _CONTROL.search(name) and not any(map(str.isspace, name))
+    return NoteSignature(match["name"], data[:_KEY_ID_SIZE], data[_KEY_ID_SIZE:])
 
 
 def _encode(data: bytes) -> str:

@@ -6,7 +6,7 @@ Raises ``LogVerificationError`` for what the database itself can't read back, an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import ColumnElement, Text, and_, bindparam, cast, func, or_, select, text
 from sqlalchemy.exc import DBAPIError
@@ -19,8 +19,40 @@ from audit.tiles import TILE_HEIGHT
 from schemas.bilingual import Bilingual
 
 
+class LogTables(Protocol):
+    """A log as its tables say it is. All its ranges are from ``start`` to before ``stop``."""
+
+    async def head(self) -> tuple[int, bytes, bytes]:
+        """Return size, root and frontier."""
+        ...
+
+    async def entries(self, start: int, stop: int) -> Sequence[Sequence[Any]]:
+        """Return index, kind, time, actor, alert, agreement, salt, content and commitment of entries."""
+        ...
+
+    async def checkpoints(self, start: int, stop: int) -> Sequence[Sequence[Any]]:
+        """Return size, root and note of the checkpoints whose size is in the range."""
+        ...
+
+    async def jurisdictions(self) -> Sequence[str]:
+        """Return every jurisdiction that is a party to something."""
+        ...
+
+    async def parties(self, jurisdictions: Sequence[str], start: int, stop: int) -> Mapping[str, Sequence[int]]:
+        """Return the entries in the range that each jurisdiction may read, in order."""
+        ...
+
+    async def tiles(self, level: int, start: int, stop: int) -> Mapping[int, tuple[bytes, bytes]]:
+        """Return root and data of the level's full tiles in the range."""
+        ...
+
+    async def require_nothing_beyond(self, size: int) -> None:
+        """Refuse rows that a log of this size can't have: no tree covers them, yet a reader might believe them."""
+        ...
+
+
 class StoredLog:
-    """A log in a database. All its ranges are from ``start`` to before ``stop``."""
+    """A log in a database."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

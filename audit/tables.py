@@ -1,8 +1,8 @@
 """The log's tables.
 
 Written by one writer at a time, which holds the row of ``log_head``; nothing but ``log_head`` is ever updated, and
-nothing is deleted. There are no foreign keys: entries go in by the thousand, and the tree proves more than they would.
-The gateway's tables join this ``metadata``.
+nothing is deleted but a cosignature that is made anew. There are no foreign keys: entries go in by the thousand, and
+the tree proves more than they would. The gateway's tables join this ``metadata``.
 """
 
 from __future__ import annotations
@@ -101,6 +101,18 @@ checkpoints: Final = Table(
     Column("note", Text, nullable=False),  # the signed note, as published
     Column("time", Text, nullable=False),  # when it was signed: for the operator, no signature covers it
 )
+
+cosignatures: Final = Table(
+    "cosignatures",
+    metadata,
+    Column("size", LogIndex, primary_key=True, autoincrement=False),
+    Column("witness", Text, primary_key=True),
+    Column("time", BigInteger, nullable=False),  # what the witness says, POSIX seconds; its signature covers it
+    Column("line", Text, nullable=False),  # as it stands under the checkpoint's note, with its newline
+)
+"""What witnesses have cosigned, each once for a checkpoint: a later one of the same takes the place of the earlier."""
+
+Index("ix_cosignatures_witness_size", cosignatures.c.witness, cosignatures.c.size)
 
 log_segments: Final = Table(
     "log_segments",

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.checkpoints import CheckpointBody
-from audit.errors import LogVerificationError, Subject
+from audit.cosignature import Cosignature
+from audit.cosigned import read_cosigned
+from audit.errors import LogVerificationError, Subject, UnmetPolicyError
 from audit.growth import FullTile, Growth
 from audit.merkle import EMPTY_ROOT, Frontier
 from audit.note import Verifier
+from audit.policy import WitnessPolicy, missing
 from audit.recheck import (
     OTHER_ROOT,
     claim_of_note,
@@ -28,7 +31,7 @@ from audit.recheck import (
     require_roots,
     require_tile,
 )
-from audit.stored import StoredLog
+from audit.stored import LogTables, StoredLog
 from audit.tiles import TILE_WIDTH, EntryBundle, Tile, tile_width
 from schemas.bilingual import Bilingual
 
@@ -45,7 +48,8 @@ _CHUNK: Final = 64 * TILE_WIDTH
 class VerifiedLog:
     """A log that holds: its size and root, and how far signed checkpoints vouch for it.
 
-    ``checkpoints`` of its own were verified; the largest is for ``signed_size`` entries, 0 where there is none.
+    ``checkpoints`` of its own were verified; the largest is for ``signed_size`` entries, 0 where there is none. Where a
+    policy was demanded, ``cosigned`` are the witnesses' words on the checkpoint of ``cosigned_size`` entries.
     """
 
     origin: str
@@ -53,18 +57,35 @@ class VerifiedLog:
     root: bytes
     checkpoints: int
     signed_size: int
+    cosigned_size: int = 0
+    cosigned: tuple[Cosignature, ...] = ()
 
 
 async def verify_database(
-    connection: AsyncConnection, *, vkey: str, progress: Progress, known: bytes | None = None
+    connection: AsyncConnection,
+    *,
+    vkey: str,
+    progress: Progress,
+    known: bytes | None = None,
+    policy: WitnessPolicy | None = None,
 ) -> VerifiedLog:
     """Recompute all that the database says of the log: commitments, columns, parties, tiles, roots, signatures.
 
     The connection must see one state throughout: a transaction, on PostgreSQL a ``REPEATABLE READ`` one. ``known`` is
-    a checkpoint from elsewhere, as a note, which the log must continue. Raises ``LogVerificationError``;
-    ``MalformedNoteError`` where ``vkey`` is no verifier key.
+    a checkpoint from elsewhere, as a note, which the log must continue. With a ``policy`` a checkpoint must be there
+    that is cosigned as it says. Raises ``LogVerificationError``; ``UnmetPolicyError``; ``MalformedNoteError`` where
+    ``vkey`` is no verifier key.
     """
-    log, verifier, growth = StoredLog(connection), Verifier.from_vkey(vkey), Growth(Frontier())
+    verified = await verify_stored(StoredLog(connection), vkey=vkey, progress=progress, known=known)
+    if policy is None:
+        return verified
+    size, cosigned = await _stored_cosigned(connection, Verifier.from_vkey(vkey), policy)
+    return replace(verified, cosigned_size=size, cosigned=cosigned)
+
+
+async def verify_stored(log: LogTables, *, vkey: str, progress: Progress, known: bytes | None = None) -> VerifiedLog:
+    """Recompute a log from its tables, wherever these are; else as ``verify_database``."""
+    verifier, growth = Verifier.from_vkey(vkey), Growth(Frontier())
     earlier = None if known is None else claim_of_note(known, verifier)
     size, root, frontier = await log.head()
     _require_growth(earlier, size)
@@ -86,16 +107,26 @@ async def verify_database(
     return VerifiedLog(verifier.name, size, root, count, signed_size)
 
 
-async def verify_remote(fetch: Fetch, *, vkey: str, progress: Progress, known: bytes | None = None) -> VerifiedLog:
+async def verify_remote(
+    fetch: Fetch,
+    *,
+    vkey: str,
+    progress: Progress,
+    known: bytes | None = None,
+    policy: WitnessPolicy | None = None,
+) -> VerifiedLog:
     """Recompute the public log, every entry's commitment and every tile, against the checkpoint that it publishes.
 
     ``fetch`` gets the files, several at a time; what it raises is passed on. ``known`` is an earlier checkpoint, as a
-    note, which the log must continue. Raises ``LogVerificationError``; ``MalformedNoteError`` where ``vkey`` is no
-    verifier key.
+    note, which the log must continue. With a ``policy`` the log is verified against the latest checkpoint that the
+    exchange calls cosigned, and that must be cosigned as the policy says. Raises ``LogVerificationError``;
+    ``UnmetPolicyError``; ``MalformedNoteError`` where ``vkey`` is no verifier key.
     """
     verifier, growth = Verifier.from_vkey(vkey), Growth(Frontier())
     earlier = None if known is None else claim_of_note(known, verifier)
-    published = claim_of_note(await fetch("checkpoint"), verifier)
+    note = await fetch("checkpoint" if policy is None else "cosigned-checkpoint")
+    published = claim_of_note(note, verifier)
+    cosigned = () if policy is None else policy.require(note)
     size = published.size
     _require_growth(earlier, size)
     roots = _roots([published, *_only(earlier)])
@@ -109,7 +140,7 @@ async def verify_remote(fetch: Fetch, *, vkey: str, progress: Progress, known: b
         await _compare_fetched(fetch, expected if stop < size else expected + growth.partial_tiles())
         require_roots(edge, leaves, tiles, roots)
         progress(stop, size)
-    return VerifiedLog(verifier.name, size, published.root, 1, size)
+    return VerifiedLog(verifier.name, size, published.root, 1, size, size if cosigned else 0, cosigned)
 
 
 async def _fetched_leaves(fetch: Fetch, start: int, size: int) -> list[bytes]:
@@ -122,7 +153,7 @@ async def _fetched_leaves(fetch: Fetch, start: int, size: int) -> list[bytes]:
     return leaves
 
 
-async def _stored_claims(log: StoredLog, verifier: Verifier, start: int, stop: int) -> list[CheckpointBody]:
+async def _stored_claims(log: LogTables, verifier: Verifier, start: int, stop: int) -> list[CheckpointBody]:
     claims = []
     for size, root, note in await log.checkpoints(start, stop):
         claim = claim_of_note(str(note).encode(), verifier, size=size)
@@ -132,7 +163,18 @@ async def _stored_claims(log: StoredLog, verifier: Verifier, start: int, stop: i
     return claims
 
 
-async def _compare_stored(log: StoredLog, tiles: Sequence[FullTile]) -> None:
+async def _stored_cosigned(
+    connection: AsyncConnection, verifier: Verifier, policy: WitnessPolicy
+) -> tuple[int, tuple[Cosignature, ...]]:
+    found = await read_cosigned(connection, policy.is_met_by)
+    if found is None:
+        raise UnmetPolicyError(missing(policy.groups))
+    note = found.published.encode()
+    # the checkpoint itself was held against the entries with all the others
+    return claim_of_note(note, verifier, size=found.size).size, policy.require(note)
+
+
+async def _compare_stored(log: LogTables, tiles: Sequence[FullTile]) -> None:
     for level in sorted({tile.level for tile in tiles}):
         expected = [tile for tile in tiles if tile.level == level]
         stored = await log.tiles(level, expected[0].index, expected[-1].index + 1)

@@ -10,14 +10,17 @@ from typing import Final, Protocol
 from sqlalchemy import text
 
 from audit.checkpoints import Checkpoint
+from audit.cosigned import last_cosigned
 from audit.errors import AuditError
 from audit.log import read_head
 from audit.note import LogSigner, open_note
+from audit.policy import WitnessPolicy, missing
 from gateway.clock import Clock
 from gateway.health import WORKS, Check, Condition, Finding
 from gateway.ledger import Ledger
 from gateway.registry import CurrentRegistry
 from gateway.signatures.beside import SignatureProcess
+from gateway.store.engine import Store
 from schemas.ids import ParticipantId
 from schemas.signing.keys import PublicKey
 
@@ -49,9 +52,11 @@ def database_check(ledger: Ledger) -> Check:
 
 
 def log_check(ledger: Ledger, checkpoints: HasLatest, clock: Clock) -> Check:
-    """Return a look at the log's head: it can be read, and a checkpoint follows it."""
+    """Return a look at the log's head: nobody doubts it, it can be read, and a checkpoint follows it."""
 
     async def look() -> Finding:
+        if ledger.doubts.reason is not None:
+            return Finding(Condition.FAILING, ledger.doubts.detail, ledger.doubts.reason)
         async with ledger.store.reading() as connection:
             head = await read_head(connection)
         latest = checkpoints.latest
@@ -113,6 +118,24 @@ def adapters_check(unanswered: Callable[[], Mapping[ParticipantId, int]]) -> Che
     async def look() -> Finding:
         waiting = unanswered()
         return Finding(Condition.DEGRADED, f"unanswered {sum(waiting.values())}") if waiting else WORKS
+
+    return look
+
+
+def witnesses_check(store: Store, policy: WitnessPolicy, clock: Clock) -> Check:
+    """Return a look at the cosignatures: enough witnesses have cosigned lately, as the policy says."""
+
+    async def look() -> Finding:
+        now, fresh = clock().timestamp(), list[str]()
+        async with store.reading() as connection:
+            for key in policy.witnesses:
+                last = await last_cosigned(connection, key.name)
+                if last is not None and now - last[1] <= policy.within:
+                    fresh.append(key.name)
+        unmet = policy.unmet(fresh)
+        if not unmet:
+            return Finding(Condition.WORKING, f"cosigned by {len(fresh)}")
+        return Finding(Condition.DEGRADED, f"lacking {'; '.join(map(str, unmet))}", missing(unmet))
 
     return look
 

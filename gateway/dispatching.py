@@ -24,6 +24,7 @@ from gateway.checkpoints import CheckpointTask
 from gateway.clock import Clock
 from gateway.copies import Copies
 from gateway.deadlines import DeadlineWatch
+from gateway.doubts import SIGNER
 from gateway.errors import LogUnavailableError, StoreError
 from gateway.indexing import Indexer
 from gateway.lag import keep_measuring
@@ -40,6 +41,8 @@ from gateway.store.dispatches import OutcomeWriter, Reopening, ReopenWriter, Rou
 from gateway.store.due import pending_routes, routes_since
 from gateway.store.engine import DRIVER_TROUBLE, is_storage_failure
 from gateway.store.recalled import RecalledWriter
+from gateway.witness_calls import AskWitness
+from gateway.witnessing import Witnessing
 from schemas.ids import ParticipantId
 from schemas.parcels import OutcomeReport
 from schemas.tracing import Tracing
@@ -72,6 +75,7 @@ class Workplace:
     clock: Clock
     tracing: Tracing
     forgetful: bool
+    ask: AskWitness
 
 
 class Dispatching:
@@ -85,6 +89,17 @@ class Dispatching:
             signer=at.signer,
             published=at.published,
             clock=at.clock,
+            doubts=at.ledger.doubts,
+            on_published=self._published,
+        )
+        self._witnessing = Witnessing(
+            settings.witnesses,
+            ask=at.ask,
+            store=at.ledger.store,
+            doubts=at.ledger.doubts,
+            clock=at.clock,
+            on_cosigned=self.checkpoints.cosigned,
+            on_ages=at.metrics.witnessed,
         )
         self.relay = Relay(
             store=at.ledger.store,
@@ -120,7 +135,14 @@ class Dispatching:
         )
 
     async def start(self) -> None:
-        """Sign the head as it is. Raises ``StoreError`` where the database is behind what was published."""
+        """Sign the head as it is.
+
+        Raises ``StoreError`` where the database is behind what was published, or what a witness has cosigned.
+        """
+        await self._witnessing.start()
+        doubts = self._at.ledger.doubts
+        if doubts.reason is not None and not doubts.only(SIGNER):
+            raise StoreError(doubts.reason)
         try:
             await self.checkpoints.start()
         except AuditError as error:
@@ -135,8 +157,15 @@ class Dispatching:
             working = [tasks.create_task(self.relay.run()), tasks.create_task(self._outcomes.run())]
             at = self._at
             measuring = keep_measuring(self.relay, store=at.ledger.store, metrics=at.metrics, clock=at.clock)
-            beside = (self._recaller, self._deadlines, self.checkpoints, self._indexer)
-            watching = [tasks.create_task(task) for task in (*(each.run() for each in beside), measuring)]
+            beside = (
+                self._recaller.run(),
+                self._deadlines.run(),
+                self.checkpoints.run(),
+                self._indexer.run(),
+                measuring,
+                self._witnessing.run(),
+            )
+            watching = [tasks.create_task(task) for task in beside]
             if self._at.ledger.store.shared:
                 watching.append(tasks.create_task(self._follow()))
             await asyncio.wait(working)
@@ -155,6 +184,9 @@ class Dispatching:
     def head_moved(self) -> None:
         """Take note that the log has grown."""
         self.checkpoints.head_moved()
+
+    def _published(self, checkpoint: Checkpoint) -> None:
+        self._witnessing.offer(checkpoint)
 
     async def _follow(self) -> None:
         """Hear of what other processes log, within milliseconds, until cancelled."""

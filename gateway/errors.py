@@ -71,13 +71,17 @@ class RateLimitedError(GatewayError):
 
 
 class LogUnavailableError(GatewayError):
-    """The exchange log can't be appended now, so nothing was stored. ``retry_after`` is in seconds."""
+    """The exchange log can't be appended now, so nothing was stored. ``retry_after`` is in seconds.
+
+    ``reason`` says why, where it is more than a database that is away for a moment.
+    """
 
     name = "log-unavailable"
 
-    def __init__(self, retry_after: float = 1.0) -> None:
+    def __init__(self, retry_after: float = 1.0, *, reason: Bilingual | None = None) -> None:
         super().__init__("the exchange log can't be appended")
         self.retry_after = retry_after
+        self.reason = reason
 
 
 class SimulationBusyError(GatewayError):

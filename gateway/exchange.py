@@ -23,11 +23,12 @@ from gateway.leadership import Leadership, Unopposed
 from gateway.ledger import Ledger, open_ledger
 from gateway.metrics import RelayMetrics, new_registry
 from gateway.registry import CurrentRegistry
-from gateway.roles import relay_bus_check
+from gateway.roles import relay_bus_check, witnesses_parts
 from gateway.settings import Settings
 from gateway.sharing import Sharing
 from gateway.store.engine import Store
 from gateway.vigil import Vigil
+from gateway.witness_calls import AskWitness, asks_nobody
 from schemas.tracing import UNTRACED, Tracing
 
 
@@ -78,13 +79,14 @@ async def open_exchange(
     bus_look: Check = bus_here,
     tracing: Tracing | None = None,
     operator: bool = False,
+    ask: AskWitness = asks_nobody,
 ) -> Exchange:
     """Return an exchange that is ready to run.
 
     Without a contest for ``leadership`` it is alone on its database; ``forgetful`` says that the bus forgets when its
-    process ends, ``bus_look`` looks at it, and with an ``operator`` health in full and metrics have a listener of their
-    own. Raises ``StoreError`` where database and founding documents don't go together, or where the database is behind
-    what was published.
+    process ends, ``bus_look`` looks at it, ``ask`` asks the witnesses, and with an ``operator`` health in full and
+    metrics have a listener of their own. Raises ``StoreError`` where database and founding documents don't go together,
+    or where the database is behind what was published or cosigned.
     """
     ledger = await open_ledger(store, signer=keys.log, clock=clock, randomness=randomness, tracing=tracing)
     metrics = new_registry()
@@ -105,10 +107,11 @@ async def open_exchange(
         clock=clock,
         tracing=UNTRACED if tracing is None else tracing,
         forgetful=forgetful,
+        ask=ask,
     )
     relaying = Relaying(workplace, leadership or Unopposed())
     try:
-        sharing = None if leadership is None else Sharing(ledger.store, founded.follower)
+        sharing = None if leadership is None else Sharing(ledger.store, ledger.doubts, founded.follower)
         around = Surroundings(
             checkpoints=sharing or relaying,
             hints=relaying,
@@ -116,6 +119,7 @@ async def open_exchange(
             parts=(
                 ("adapters", adapters_check(relaying.unanswered)),
                 ("agreements", agreements_check(founded.registry)),
+                *witnesses_parts(settings, ledger, clock),
             ),
             clock=clock,
             randomness=randomness,

@@ -231,7 +231,7 @@ class Export:
             jurisdiction=wanted.reader.jurisdiction,
             log_origin=self._exports.signer.origin,
             log_size=self._checkpoint.size,
-            checkpoint=self._checkpoint.note,
+            checkpoint=self._checkpoint.published,
             begun=self._begun,
             ended=ended,
             at=utc_text(self._exports.clock()),

@@ -209,6 +209,7 @@ class Front:
             batch_limit=settings.limits.batch_bytes,
             clock=around.clock,
             tracing=around.tracing,
+            witness_policy=settings.witnesses.witness_policy,
         )
         self.app = Application(services, problem_base=settings.problem_base)
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from schemas.bilingual import Bilingual
+
 LASTS: Final = 0.5
 """Seconds that a report is good for, so that whoever asks often costs the database nothing."""
 PATIENCE: Final = 2.0
@@ -28,10 +30,18 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part's condition; ``detail`` is a short fixed phrase, or numbers."""
+    """One part's condition; ``detail`` is a short fixed phrase, or numbers, ``reason`` what a person is to know."""
 
     condition: Condition
     detail: str = ""
+    reason: Bilingual | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The finding as JSON's types."""
+        detail = {"detail": self.detail} if self.detail else {}
+        reason = {} if self.reason is None else {"reason": {"fr": self.reason.fr, "en": self.reason.en}}
+        return {"state": self.condition.value, **detail, **reason}
 
 
 WORKS: Final = Finding(Condition.WORKING)
@@ -57,10 +67,7 @@ class Report:
         return {
             "status": self.condition.value,
             "broken": [name for name, finding in self.parts if finding.condition is not Condition.WORKING],
-            "parts": {
-                name: {"state": finding.condition.value} | ({"detail": finding.detail} if finding.detail else {})
-                for name, finding in self.parts
-            },
+            "parts": {name: finding.document for name, finding in self.parts},
         }
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 
 from audit.note import LogSigner
 from gateway.clock import Clock
+from gateway.doubts import Doubts
 from gateway.errors import StoreError
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
@@ -27,11 +28,12 @@ from schemas.tracing import Tracing
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """An open database and its writer; ``writing`` is the task that commits."""
+    """An open database and its writer; ``writing`` is the task that commits, unless the log is in doubt."""
 
     store: Store
     committer: Committer
     writing: asyncio.Task[None]
+    doubts: Doubts
 
     async def run(self) -> None:
         """Keep writing until closed. Raises what made further writing unsafe."""
@@ -70,7 +72,8 @@ async def open_ledger(
         writer = Committer(store.writer, clock=clock, randomness=randomness)
     else:
         writer = TracedCommitter(store.writer, clock=clock, randomness=randomness, tracing=tracing)
-    ledger = Ledger(store, writer, asyncio.create_task(writer.run(), name="committer"))
+    doubts = Doubts(store, clock=clock, on_change=writer.hold)
+    ledger = Ledger(store, writer, asyncio.create_task(writer.run(), name="committer"), doubts)
     try:
         await writer.submit(OpeningWriter(), signer)
     except BaseException:

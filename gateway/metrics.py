@@ -114,6 +114,18 @@ class RelayMetrics:
             ["lane"],
             registry=registry,
         )
+        self._cosigned = Gauge(
+            "lacolle_cosignature_age_seconds",
+            "Seconds since a witness cosigned last, by its own clock",
+            ["witness"],
+            registry=registry,
+        )
+        self._policy_met = Gauge(
+            "lacolle_witness_policy_met",
+            "1 where enough witnesses have cosigned lately, or no policy asks for any",
+            registry=registry,
+        )
+        self._policy_met.set(1)
         self._active = Gauge("lacolle_relay_active", "1 where this process is the one that relays", registry=registry)
 
     def settled(self, outcome: Settled, report: OutcomeReport | None = None) -> None:
@@ -140,6 +152,12 @@ class RelayMetrics:
             count, seconds = pending.get(lane, (0, 0.0))
             self._pending.labels(lane=lane).set(count)
             self._oldest.labels(lane=lane).set(max(0.0, seconds))
+
+    def witnessed(self, ages: Mapping[str, float], met: bool) -> None:  # noqa: FBT001 - a Prometheus gauge's value
+        """Say how many seconds ago each witness cosigned, and whether the policy is met."""
+        for witness, age in ages.items():
+            self._cosigned.labels(witness=witness).set(age)
+        self._policy_met.set(met)
 
     def follow_unanswered(self, unanswered: Callable[[], Mapping[ParticipantId, int]]) -> None:
         """Read which parcels nobody reported on whenever the metrics are read."""

@@ -13,7 +13,14 @@ from prometheus_client import CollectorRegistry
 
 from audit.checkpoints import PublishedState
 from bus.contract import Bus
-from gateway.checks import adapters_check, agreements_check, database_check, log_check, log_signer_check
+from gateway.checks import (
+    adapters_check,
+    agreements_check,
+    database_check,
+    log_check,
+    log_signer_check,
+    witnesses_check,
+)
 from gateway.clock import Clock
 from gateway.dispatching import Relaying, Workplace
 from gateway.founding import Founding, found, found_read_only
@@ -28,6 +35,7 @@ from gateway.settings import Settings
 from gateway.sharing import Sharing
 from gateway.store.engine import Store
 from gateway.vigil import Vigil
+from gateway.witness_calls import AskWitness, asks_nobody
 from schemas.tracing import UNTRACED, Tracing
 
 
@@ -45,6 +53,7 @@ class Means:
     randomness: Callable[[int], bytes]
     tracing: Tracing | None
     operator: bool
+    ask: AskWitness = asks_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ async def open_gateway(settings: Settings, *, keys: ExchangeKeys, founding: Foun
     )
     try:
         founded = await found(ledger, founding, clock=means.clock, own=keys.kids)
-        sharing = Sharing(ledger.store, founded.follower)
+        sharing = Sharing(ledger.store, ledger.doubts, founded.follower)
         await sharing.start()
         around = Surroundings(
             checkpoints=sharing,
@@ -96,7 +105,7 @@ async def open_gateway(settings: Settings, *, keys: ExchangeKeys, founding: Foun
             randomness=means.randomness,
             tracing=means.tracing,
             operator=means.operator,
-            parts=(("agreements", agreements_check(founded.registry)),),
+            parts=(("agreements", agreements_check(founded.registry)), *witnesses_parts(settings, ledger, means.clock)),
         )
         front = Front(settings, ledger=ledger, founded=founded, keys=keys, metrics=new_registry(), around=around)
         await front.start()
@@ -152,7 +161,7 @@ async def open_relay(
     metrics = new_registry()
     try:
         founded = await found_read_only(ledger, founding.jurisdictions)
-        sharing = Sharing(ledger.store, founded.follower)
+        sharing = Sharing(ledger.store, ledger.doubts, founded.follower)
         await sharing.start()
         await sharing.require_memory(published)
         relaying = contending(
@@ -182,6 +191,7 @@ async def open_relay(
             ("adapters", adapters_check(relaying.unanswered), Condition.DEGRADED),
             ("relay", turn, Condition.DEGRADED),
             ("agreements", agreements_check(founded.registry), Condition.DEGRADED),
+            *((name, look, Condition.DEGRADED) for name, look in witnesses_parts(settings, ledger, means.clock)),
         )
     )
     return RelayProcess(relaying, ledger, sharing, founded.vigil, health, metrics)
@@ -211,8 +221,15 @@ def contending(
         clock=means.clock,
         tracing=means.tracing or UNTRACED,
         forgetful=False,
+        ask=means.ask,
     )
     return Relaying(workplace, means.leadership)
+
+
+def witnesses_parts(settings: Settings, ledger: Ledger, clock: Clock) -> tuple[tuple[str, Check], ...]:
+    """Return the look at the witnesses, where a policy says which must have cosigned."""
+    policy = settings.witnesses.witness_policy
+    return () if policy is None else (("witnesses", witnesses_check(ledger.store, policy, clock)),)
 
 
 def relay_bus_check(reachable: Check, relaying: Relaying) -> Check:

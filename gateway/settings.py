@@ -17,6 +17,7 @@ from pydantic import Field, PlainValidator, StringConstraints, ValidationError, 
 from gateway.engines import BusSettings, OperationSettings, StoreSettings, TelemetrySettings
 from gateway.environment import overlaid
 from gateway.section import Section, SettingsError
+from gateway.witness_settings import WitnessesSettings
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
 from schemas.located_yaml import YamlError, load_yaml
@@ -191,6 +192,7 @@ class Settings(Section):
     bus: BusSettings = BusSettings()
     operation: OperationSettings = OperationSettings()
     telemetry: TelemetrySettings | None = None
+    witnesses: WitnessesSettings = WitnessesSettings()
 
     @model_validator(mode="after")
     def _kept_while_tried(self) -> Self:

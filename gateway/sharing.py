@@ -9,6 +9,7 @@ import structlog
 
 from audit.checkpoints import Checkpoint, PublishedState, read_latest, require_memory
 from audit.errors import AuditError
+from gateway.doubts import Doubts
 from gateway.errors import LogUnavailableError, StoreError
 from gateway.following import RegistryFollower
 from gateway.store.engine import Store
@@ -22,9 +23,10 @@ INTERVAL: Final = 0.25
 class Sharing:
     """One process's share in a log of several. It knows the last checkpoint, whichever process signed it."""
 
-    def __init__(self, store: Store, follower: RegistryFollower | None = None) -> None:
-        """Follow the checkpoints, and the registry too where there is a follower of it."""
+    def __init__(self, store: Store, doubts: Doubts, follower: RegistryFollower | None = None) -> None:
+        """Follow the checkpoints and the doubts about the log, and the registry too where there is a follower of it."""
         self._store = store
+        self._doubts = doubts
         self._follower = follower
         self._latest: Checkpoint | None = None
 
@@ -37,6 +39,7 @@ class Sharing:
         """Read what there is. Raises ``LogUnavailableError``."""
         async with self._store.reading() as connection:
             self._latest = await read_latest(connection)
+            await self._doubts.read(connection)
 
     async def require_memory(self, published: PublishedState) -> None:
         """Raise ``StoreError`` where this process could never sign: it has forgotten what was published."""

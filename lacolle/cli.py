@@ -18,6 +18,7 @@ from lacolle.commands import (
     ops,
     sending,
     statements,
+    witness,
 )
 
 
@@ -42,6 +43,7 @@ def application() -> typer.Typer:
         decisions,
         audit,
         logs,
+        witness,
         demonstration,
     ):
         module.add_to(app)

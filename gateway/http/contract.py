@@ -143,6 +143,7 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
     ("get", "/v1/log/proofs/inclusion"): Terms((errors.NotFoundError, errors.InvalidQueryError)),
     ("get", "/v1/log/proofs/consistency"): Terms((errors.NotFoundError, errors.InvalidQueryError)),
     ("get", "/log/checkpoint"): Terms((errors.NotFoundError,)),
+    ("get", "/log/cosigned-checkpoint"): Terms((errors.NotFoundError,)),
     ("get", "/log/tile/{path}"): Terms((errors.NotFoundError,)),
     ("post", "/oauth/token"): Terms((*_BODY, errors.RateLimitedError, *_STORED)),
     ("get", "/.well-known/jwks.json"): Terms(),

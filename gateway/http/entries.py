@@ -80,7 +80,7 @@ async def answer(
 
 def _document(answer: Answer) -> dict[str, Any]:
     return {
-        "checkpoint": answer.checkpoint.note,
+        "checkpoint": answer.checkpoint.published,
         "size": answer.checkpoint.size,
         "entries": [_entry(each) for each in answer.shown],
         "next": answer.following,

@@ -12,6 +12,8 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from audit.checkpoints import Checkpoint
+from audit.cosigned import read_cosigned
 from audit.errors import AuditError, MalformedTilePathError, NotInLogError
 from audit.proofs import consistency, inclusion, read_entry_bundle, read_tile, root_at
 from audit.tiles import EntryBundle, parse_tile_path
@@ -27,11 +29,27 @@ _NEVER: Final = {"Cache-Control": "no-cache"}
 
 @router.get("/log/checkpoint", summary="The latest signed tree head")
 async def checkpoint(request: Request) -> Response:
-    """Answer a C2SP checkpoint; 404 in the first instant of an exchange, before the first one is signed."""
+    """Answer a C2SP checkpoint, with what witnesses have cosigned of it by now.
+
+    404 in the first instant of an exchange, before the first one is signed.
+    """
     latest = services(request).checkpoints.latest
     if latest is None:
         raise NotFoundError
-    return Response(latest.note, media_type="text/plain; charset=utf-8", headers=dict(_NEVER))
+    return _note(latest)
+
+
+@router.get("/log/cosigned-checkpoint", summary="The latest signed tree head that enough witnesses have cosigned")
+async def cosigned_checkpoint(request: Request) -> Response:
+    """Answer the largest checkpoint that is cosigned as the exchange's policy demands; 404 where there is none."""
+    use = services(request)
+    if use.witness_policy is None:
+        raise NotFoundError
+    async with use.store.reading() as connection:
+        found = await read_cosigned(connection, use.witness_policy.is_met_by)
+    if found is None:
+        raise NotFoundError
+    return _note(found)
 
 
 @router.get("/log/tile/{path:path}", summary="A tile, or an entry bundle")
@@ -81,6 +99,10 @@ async def consistency_proof(
     except AuditError as error:
         raise InvalidQueryError(error.reason) from error
     return _proof({"first": first, "second": tree, "proof": [_text(each) for each in proof]})
+
+
+def _note(found: Checkpoint) -> Response:
+    return Response(found.published, media_type="text/plain; charset=utf-8", headers=dict(_NEVER))
 
 
 def _published(request: Request) -> int:

@@ -198,6 +198,8 @@ def _members(error: errors.GatewayError, language: Language) -> dict[str, Any]:
             | errors.DraftRefusedError(reason=reason)
         ):
             return {"detail": reason.in_language(language)}
+        case errors.LogUnavailableError(reason=Bilingual() as reason):
+            return {"detail": reason.in_language(language)}
         case errors.AlertRefusedError(faults=faults):
             return _errors([(fault.pointer, fault.message) for fault in faults], language)
         case errors.UnsoundAgreementError(findings=findings):

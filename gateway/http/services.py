@@ -9,6 +9,7 @@ from typing import cast
 from fastapi import Request
 from prometheus_client import CollectorRegistry
 
+from audit.policy import WitnessPolicy
 from gateway.accept import Intake
 from gateway.acknowledge import Acknowledgements
 from gateway.auditing import Auditing
@@ -60,6 +61,7 @@ class Services:
     batch_limit: int
     clock: Clock
     tracing: Tracing | None = None
+    witness_policy: WitnessPolicy | None = None
 
 
 def services(request: Request) -> Services:

@@ -25,11 +25,15 @@ from audit.errors import LogStateError
 from audit.log import LogBatch, lock_head
 from gateway.errors import GatewayError, LogUnavailableError, OvertakenError, StoreError
 from gateway.store.engine import is_storage_failure, is_unavailable
+from schemas.bilingual import Bilingual
 
 log = structlog.get_logger(__name__)
 
 LINGER = 0.02
 """Seconds that a batch waits at most for what is being prepared already."""
+
+HELD_FOR = 10.0
+"""Seconds after which whoever was refused because the log is in doubt may ask again."""
 
 PACE = 0.01
 """Seconds from the beginning of one batch to that of the next, at least: one item alone is written at once, and a few
@@ -148,6 +152,7 @@ class Committer:
         self._began = -PACE
         self._failure: BaseException | None = None
         self._closing = False
+        self._held: Bilingual | None = None
 
     @property
     def failure(self) -> BaseException | None:
@@ -161,6 +166,8 @@ class Committer:
         log, by whichever process, nothing is stored and ``OvertakenError`` says that it is to be decided anew.
         Raises ``LogUnavailableError`` where the log can't be appended, and what the writer answered for the item.
         """
+        if self._held is not None:
+            raise LogUnavailableError(HELD_FOR, reason=self._held)
         if self._failure is not None or self._closing or len(self._waiting) >= self._max_waiting:
             raise LogUnavailableError
         waiting = _Waiting(writer=writer, item=item, decided_at=decided_at)
@@ -168,6 +175,12 @@ class Committer:
         self._wake.set()
         self._let_go()
         return await waiting.future
+
+    def hold(self, reason: Bilingual | None) -> None:
+        """Take nothing on while there is a reason; what waits already is refused as well. None lifts it."""
+        self._held = reason
+        if reason is not None:
+            _refuse(self._waiting)
 
     async def run(self) -> None:
         """Write batches until ``close``. Raises the failure that makes further writing unsafe."""

@@ -40,8 +40,8 @@ _GROWS: Final = (
 )
 """Tables that are only ever added to; the triggers refuse the rest to everybody."""
 _CHANGES: Final = "log_head, registry_head, dispatches"
-_PASSES: Final = "client_assertions"
-_FOR_AUDITORS: Final = "log_entries, log_parties, log_auditors, log_head, log_tiles, checkpoints"
+_PASSES: Final = "client_assertions, cosignatures, log_doubts"
+_FOR_AUDITORS: Final = "log_entries, log_parties, log_auditors, log_head, log_tiles, checkpoints, cosignatures"
 _EXCHANGE_GRANTS: Final = (
     f"REVOKE ALL ON {_GROWS}, {_CHANGES}, {_PASSES} FROM {EXCHANGE}",  # what an earlier program granted
     f"GRANT USAGE ON SCHEMA public TO {EXCHANGE}",

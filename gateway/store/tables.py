@@ -34,6 +34,18 @@ registry_head = Table(
 Written in the transaction of what it counts, under the lock of the log's head, so that every process sees it move.
 """
 
+log_doubts = Table(
+    "log_doubts",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("doubt", Text, nullable=False),
+    Column("time", Text, nullable=False),
+)
+"""Why nothing may be appended to the log now: who found out (a witness, or whoever signs), what, and when.
+
+Every process of the exchange reads it (``gateway.doubts``); a row goes when its source is satisfied again.
+"""
+
 log_auditors = Table(
     "log_auditors",
     metadata,

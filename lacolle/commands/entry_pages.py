@@ -23,8 +23,8 @@ def print_page(page: EntryPage, voice: Voice, *, believed: bool) -> None:
     console = Console(highlight=False)
     if page.entries:
         table = Table()
-        for head in _HEADS:
-            table.add_column(voice.words(head), overflow="fold")
+        for head, whole in zip(_HEADS, (True, True, False, False), strict=True):
+            table.add_column(voice.words(head), overflow="fold", no_wrap=whole)
         for row in _rows(page.entries, voice):
             table.add_row(*row)
         console.print(table)
@@ -38,18 +38,18 @@ def print_page(page: EntryPage, voice: Voice, *, believed: bool) -> None:
 def _rows(entries: Iterable[ShownEntry], voice: Voice) -> Iterable[tuple[str, ...]]:
     for each in entries:
         entry: Mapping[str, Any] = each.entry
-        content = entry["content"]
-        about = content.get("recipient") or content.get("participant") or ""
-        yield (
-            str(each.index),
-            str(entry["time"]),
-            voice.words(caption_of(str(entry["kind"]))),
-            entry["actor"] or "",
-            about,
-            content.get("clause") or entry["agreement"] or "",
-            entry["alert_id"] or "",
-            "\n".join(_notes(content, voice)),
-        )
+        time = str(entry["time"]).replace("T", " ")[:19]
+        yield str(each.index), time, voice.words(caption_of(str(entry["kind"]))), "\n".join(_details(entry, voice))
+
+
+def _details(entry: Mapping[str, Any], voice: Voice) -> Iterable[str]:
+    """Yield who did it to whom, under what, about which alert, and what else is worth a line."""
+    content = entry["content"]
+    about = content.get("recipient") or content.get("participant") or ""
+    actors = [each for each in (entry["actor"], about) if each]
+    yield from [" → ".join(dict.fromkeys(actors))] if actors else []
+    yield from (each for each in (content.get("clause") or entry["agreement"], entry["alert_id"]) if each)
+    yield from _notes(content, voice)
 
 
 def _notes(content: Mapping[str, Any], voice: Voice) -> Iterable[str]:
@@ -90,11 +90,7 @@ def _more(after: int) -> Bilingual:
 _NOTHING: Final = Bilingual(fr="Rien de tel.", en="Nothing of the kind.")
 _HEADS: Final = (
     Bilingual(fr="n°", en="index"),
-    Bilingual(fr="instant", en="time"),
-    Bilingual(fr="genre", en="kind"),
-    Bilingual(fr="de", en="by"),
-    Bilingual(fr="concernant", en="about"),
-    Bilingual(fr="selon", en="under"),
-    Bilingual(fr="alerte", en="alert"),
-    Bilingual(fr="remarque", en="note"),
+    Bilingual(fr="instant (UTC)", en="time (UTC)"),
+    Bilingual(fr="quoi", en="what"),
+    Bilingual(fr="qui, selon quoi, pourquoi", en="who, under what, why"),
 )

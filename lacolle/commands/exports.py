@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from audit.exporting.formats import Format
+from audit.logproof import LogProof, is_proof
 from audit.note import Verifier
-from audit.tlog_proof import TlogProof, is_proof
 from gateway.reports import Report
 from lacolle.client.exports import VerifiedExport, Watch, verify_export
 from lacolle.client.trust import read_key_set
@@ -135,7 +135,7 @@ def verify(
     if is_proof(_beginning(file)):
         if log_key is None:
             raise InputError(_NEEDS_LOG_KEY)
-        tell_proven(voice, file, TlogProof.parse(read_input(file)), Verifier.from_vkey(log_key))
+        tell_proven(voice, file, LogProof.parse(read_input(file)), Verifier.from_vkey(log_key))
         return
     if exchange_keys is None:
         raise InputError(_NEEDS_KEYS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,6 +14,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from audit.cosignature import Cosignature
+from audit.policy import WitnessPolicy
 from audit.verify import Progress as Report
 from audit.verify import VerifiedLog, verify_database, verify_remote
 from lacolle.client.public import fetching
@@ -19,6 +23,7 @@ from lacolle.commands.databases import NO_DATABASE, Database, DatabaseAuthoritie
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError, read_input
 from lacolle.commands.voice import Voice
+from lacolle.yamlfiles import read_yaml
 from schemas.bilingual import Bilingual
 
 LogKey = Annotated[
@@ -54,17 +59,22 @@ def verify(
     known: Annotated[
         Path | None, typer.Option("--known", help="A checkpoint kept from earlier, which the log must continue.")
     ] = None,
+    witness_policy: Annotated[
+        Path | None,
+        typer.Option("--witness-policy", help="Who must have cosigned: a YAML file, as docs/witnesses.md shows."),
+    ] = None,
 ) -> None:
     """Recompute every entry, every tile and every root, and check the signatures. Nobody needs to be trusted for it."""
     if url is None and database is None:
         raise InputError(_ONE_SOURCE)
     earlier = None if known is None else read_input(known)
+    demanded = _Demanded(log_key, earlier, None if witness_policy is None else _policy_in(witness_policy))
     with _watched(voice) as progress:
         if database is not None:
             named = Database(database, password_file, tls, database_ca_file)
-            log = asyncio.run(_from_database(named, log_key, progress, earlier))
+            log = asyncio.run(_from_database(named, demanded, progress))
         else:
-            log = asyncio.run(_from_exchange(url or "", ca_file, log_key, progress, earlier))
+            log = asyncio.run(_from_exchange(url or "", ca_file, demanded, progress))
     voice.answer(
         {
             "verified": True,
@@ -73,6 +83,8 @@ def verify(
             "root": log.root.hex(),
             "signed_size": log.signed_size,
             "checkpoints": log.checkpoints,
+            "cosigned_size": log.cosigned_size,
+            "cosigned_by": [{"witness": each.name, "time": each.time} for each in log.cosigned],
         },
         [
             Bilingual(
@@ -83,11 +95,39 @@ def verify(
                 fr=f"Signatures : {log.checkpoints} points de contrôle, le dernier à {log.signed_size} inscriptions.",
                 en=f"Signatures: {log.checkpoints} checkpoints, the last for {log.signed_size} entries.",
             ),
+            *(_cosigned(each, log.cosigned_size) for each in log.cosigned),
         ],
     )
 
 
-async def _from_database(database: Database, log_key: str, progress: Report, known: bytes | None) -> VerifiedLog:
+@dataclass(frozen=True, slots=True)
+class _Demanded:
+    """What a log must be: signed by a key, continuing a checkpoint that is known, cosigned as a policy says."""
+
+    log_key: str
+    known: bytes | None
+    policy: WitnessPolicy | None
+
+
+def _policy_in(file: Path) -> WitnessPolicy:
+    """Return the policy in a file. Raises ``ConfigurationError``, also for one that demands nothing."""
+    from gateway.witness_settings import WitnessesSettings  # noqa: PLC0415 - most verify without
+
+    policy = read_yaml(file, WitnessesSettings).witness_policy
+    if policy is None:
+        raise InputError(_NO_POLICY)
+    return policy
+
+
+def _cosigned(given: Cosignature, size: int) -> Bilingual:
+    at = datetime.fromtimestamp(given.time, tz=UTC).isoformat()
+    return Bilingual(
+        fr=f"Cosigné par {given.name} le {at} : {size} inscriptions.",
+        en=f"Cosigned by {given.name} at {at}: {size} entries.",
+    )
+
+
+async def _from_database(database: Database, demanded: _Demanded, progress: Report) -> VerifiedLog:
     from sqlalchemy.exc import DatabaseError  # noqa: PLC0415 - verifying over HTTP needs no database
 
     from gateway.store.schema import current_revision  # noqa: PLC0415 - verifying over HTTP needs no database
@@ -97,18 +137,20 @@ async def _from_database(database: Database, log_key: str, progress: Report, kno
         if store.shared:
             await current_revision(store.reader)  # says in words why a server can't be reached
         async with store.reading() as connection:
-            return await verify_database(connection, vkey=log_key, progress=progress, known=known)
+            return await verify_database(
+                connection, vkey=demanded.log_key, progress=progress, known=demanded.known, policy=demanded.policy
+            )
     except DatabaseError:
         raise InputError(NO_DATABASE) from None
     finally:
         await store.close()
 
 
-async def _from_exchange(
-    url: str, ca_file: Path | None, log_key: str, progress: Report, known: bytes | None
-) -> VerifiedLog:
+async def _from_exchange(url: str, ca_file: Path | None, demanded: _Demanded, progress: Report) -> VerifiedLog:
     async with fetching(f"{url.rstrip('/')}/log", ca_file=ca_file) as fetch:
-        return await verify_remote(fetch, vkey=log_key, progress=progress, known=known)
+        return await verify_remote(
+            fetch, vkey=demanded.log_key, progress=progress, known=demanded.known, policy=demanded.policy
+        )
 
 
 @contextmanager
@@ -131,6 +173,10 @@ def _watched(voice: Voice) -> Iterator[Report]:
 
 
 _VERIFYING: Final = Bilingual(fr="vérification", en="verifying")
+_NO_POLICY: Final = Bilingual(
+    fr="Ce fichier n'exige aucun témoin : il y faut un membre policy.",
+    en="This file demands no witness: it must have a member policy.",
+)
 _ONE_SOURCE: Final = Bilingual(
     fr="Indiquez une source : --url d'une plateforme en marche, ou --database.",
     en="Name one source: --url of a running exchange, or --database.",

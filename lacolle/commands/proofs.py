@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import orjson
 import typer
 
 from audit.durable import replace_file
+from audit.logproof import LogProof
 from audit.note import Verifier
-from audit.tlog_proof import TlogProof
 from lacolle.client.entries import EntryPage
 from lacolle.client.public import fetching
 from lacolle.client.watching import Fetch, Seen, look
@@ -51,18 +50,19 @@ def prove(
     if not page.entries or page.entries[0].index != index:
         raise InputError(NOT_THERE)
     proof = _proof(page)
-    proof.verify(Verifier.from_vkey(log_key))
+    log = Verifier.from_vkey(log_key)
+    proof.verify_opened(log=log)
     try:
-        out.write_text(proof.text, encoding="utf-8")
+        out.write_bytes(proof.text)
     except OSError:
         raise InputError(_not_written(out)) from None
-    tell_proven(voice, out, proof, Verifier.from_vkey(log_key))
+    tell_proven(voice, out, proof, log)
 
 
-def tell_proven(voice: Voice, file: Path, proof: TlogProof, log: Verifier) -> None:
+def tell_proven(voice: Voice, file: Path, proof: LogProof, log: Verifier) -> None:
     """Say what a proof proves. Raises ``AuditError`` where it does not."""
-    entry, body = proof.verify(log)
-    whole: dict[str, Any] = orjson.loads(proof.canonical)
+    entry, body, _ = proof.verify_opened(log=log)
+    whole = entry.model_dump(mode="json")
     document = {"verified": True, "file": str(file), "log_size": body.size, "index": proof.index, "entry": whole}
     told = Bilingual(
         fr=f"L'inscription {entry.index} est au journal {body.origin} de {body.size} inscriptions, telle quelle :",
@@ -130,14 +130,13 @@ def _tell(voice: Voice, seen: Seen) -> None:
     voice.answer({"consistent": True, "origin": body.origin, "size": body.size, "root": body.root.hex()}, [told])
 
 
-def _proof(page: EntryPage) -> TlogProof:
+def _proof(page: EntryPage) -> LogProof:
     shown = page.entries[0]
-    return TlogProof(
+    return LogProof(
         index=shown.index,
-        salt=bytes.fromhex(shown.salt),
-        canonical=canonical_bytes(shown.entry),
-        path=tuple(base64.b64decode(each) for each in shown.proof),
-        note=page.checkpoint,
+        proof=tuple(base64.b64decode(each) for each in shown.proof),
+        checkpoint=page.checkpoint.encode(),
+        extra=bytes.fromhex(shown.salt) + canonical_bytes(shown.entry),
     )
 
 

@@ -6,8 +6,9 @@ import ipaddress
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
 
+from gateway.settings import Listen
 from lacolle.door.server import tls_context
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder
@@ -55,25 +56,30 @@ def bind(host: str, port: int, *, setting: str) -> socket.socket:
 
 
 def server_tls(folder: ExchangeFolder, *, insecure_http: bool) -> ssl.SSLContext | None:
-    """Return the server's TLS context; None for plain HTTP, which loopback alone may have, and only when asked.
+    """Return the server's TLS context of an exchange's folder, as ``listen_tls`` does."""
+    return listen_tls(folder.settings.listen, folder.path, insecure_http=insecure_http, file=SETTINGS)
 
-    Raises ``ConfigurationError``.
+
+def listen_tls(listen: Listen, path: Path, *, insecure_http: bool, file: str) -> ssl.SSLContext | None:
+    """Return a server's TLS context; None for plain HTTP, which loopback alone may have, and only when asked.
+
+    ``path`` is the folder that the certificate's paths are relative to, ``file`` the settings' name in it. Raises
+    ``ConfigurationError``.
     """
-    listen = folder.settings.listen
     if listen.tls is not None:
         try:
             return tls_context(
-                folder.path / listen.tls.certificate,
-                folder.path / listen.tls.key,
-                client_ca=None if listen.tls.client_ca is None else folder.path / listen.tls.client_ca,
+                path / listen.tls.certificate,
+                path / listen.tls.key,
+                client_ca=None if listen.tls.client_ca is None else path / listen.tls.client_ca,
                 required=listen.tls.client_certificates == "required",
             )
         except OSError as error:
-            raise ConfigurationError(_NO_CERTIFICATE) from error
+            raise ConfigurationError(_no_certificate(file)) from error
     if not insecure_http:
-        raise ConfigurationError(_NO_TLS)
+        raise ConfigurationError(_no_tls(file))
     if not _is_loopback(listen.host):
-        raise ConfigurationError(_NOT_LOOPBACK)
+        raise ConfigurationError(_not_loopback(file))
     return None
 
 
@@ -84,21 +90,28 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-_NO_TLS: Final = Bilingual(
-    fr=f"Aucun certificat TLS n'est configuré : indiquez listen.tls dans {SETTINGS}, ou, pour un essai sur cette "
-    "machine, lancez la commande avec --insecure-http.",
-    en=f"No TLS certificate is configured: name one under listen.tls in {SETTINGS}, or, to try things out on this "
-    "machine, run the command with --insecure-http.",
-)
-_NOT_LOOPBACK: Final = Bilingual(
-    fr=f"HTTP sans TLS n'est servi que sur une adresse de bouclage : mettez listen.host à 127.0.0.1 dans {SETTINGS}, "
-    "ou indiquez un certificat.",
-    en=f"HTTP without TLS is served on a loopback address alone: set listen.host to 127.0.0.1 in {SETTINGS}, or name "
-    "a certificate.",
-)
-_NO_CERTIFICATE: Final = Bilingual(
-    fr="Le certificat TLS, sa clé ou les autorités des clients ne peuvent être lus : vérifiez les fichiers nommés sous "
-    f"listen.tls dans {SETTINGS}.",
-    en="The TLS certificate, its key or the clients' authorities can't be read: check the files named under listen.tls "
-    f"in {SETTINGS}.",
-)
+def _no_tls(file: str) -> Bilingual:
+    return Bilingual(
+        fr=f"Aucun certificat TLS n'est configuré : indiquez listen.tls dans {file}, ou, pour un essai sur cette "
+        "machine, lancez la commande avec --insecure-http.",
+        en=f"No TLS certificate is configured: name one under listen.tls in {file}, or, to try things out on this "
+        "machine, run the command with --insecure-http.",
+    )
+
+
+def _not_loopback(file: str) -> Bilingual:
+    return Bilingual(
+        fr=f"HTTP sans TLS n'est servi que sur une adresse de bouclage : mettez listen.host à 127.0.0.1 dans {file}, "
+        "ou indiquez un certificat.",
+        en=f"HTTP without TLS is served on a loopback address alone: set listen.host to 127.0.0.1 in {file}, or name "
+        "a certificate.",
+    )
+
+
+def _no_certificate(file: str) -> Bilingual:
+    return Bilingual(
+        fr="Le certificat TLS, sa clé ou les autorités des clients ne peuvent être lus : vérifiez les fichiers nommés "
+        f"sous listen.tls dans {file}.",
+        en="The TLS certificate, its key or the clients' authorities can't be read: check the files named under "
+        f"listen.tls in {file}.",
+    )

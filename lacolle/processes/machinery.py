@@ -20,9 +20,11 @@ from gateway.settings import Settings
 from gateway.store.address import postgres_address
 from gateway.store.contest import PostgresLeadership
 from gateway.store.engine import Store, open_postgres, open_sqlite
+from gateway.witness_calls import AskWitness, asks_nobody
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder
 from lacolle.secretfiles import read_secret
+from lacolle.witness.asking import asking
 from schemas.bilingual import Bilingual
 
 
@@ -111,6 +113,20 @@ def _kafka(settings: KafkaSettings, path: Path) -> KafkaBus:
         return KafkaBus(settings, folder=path)
     except KafkaSettingsError as error:
         raise ConfigurationError(error.reason) from error
+
+
+@asynccontextmanager
+async def asking_witnesses(settings: Settings, path: Path) -> AsyncIterator[AskWitness]:
+    """Yield what asks the settings' witnesses, if there are any; ``path`` is the exchange's folder.
+
+    Raises ``ConfigurationError``.
+    """
+    if not settings.witnesses.known:
+        yield asks_nobody
+        return
+    named = settings.witnesses.ca_file
+    async with asking(None if named is None else path / named) as ask:
+        yield ask
 
 
 def require_shared_bus(settings: Settings) -> None:

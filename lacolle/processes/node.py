@@ -26,7 +26,7 @@ from lacolle.processes.adapters import https_sender, open_adapters
 from lacolle.processes.awaiting import StoppedMeanwhileError, opened_once_reachable
 from lacolle.processes.lag import LagCollector
 from lacolle.processes.lineup import Lineup, Part, run_until_told, spare_collections
-from lacolle.processes.machinery import OpenBus, open_bus, open_database
+from lacolle.processes.machinery import OpenBus, asking_witnesses, open_bus, open_database
 from lacolle.processes.operation import Operation, bound_operation, unready_parts
 from lacolle.processes.telemetry import open_tracing
 from schemas.tracing import UNTRACED
@@ -68,6 +68,7 @@ async def open_node(
         sender = https_sender(settings, folder.path, folder.keys.transport)
         tracing = stack.enter_context(open_tracing(settings.telemetry, role="serve"))
         opened = await stack.enter_async_context(open_bus(settings, folder.path))
+        ask = await stack.enter_async_context(asking_witnesses(settings, folder.path))
         operator = stack.enter_context(bound_operation(settings, role="serve", port=operation_port))
         bound = stack.enter_context(closing(bind(listen.host, listen.port, setting=f"listen.port, {SETTINGS}")))
 
@@ -86,6 +87,7 @@ async def open_node(
                 bus_look=opened.look,
                 tracing=tracing,
                 operator=operator is not None,
+                ask=ask,
             )
 
         def answering() -> list[Part]:

@@ -14,7 +14,13 @@ from lacolle.folder import ExchangeFolder
 from lacolle.processes.awaiting import StoppedMeanwhileError, opened_once_reachable
 from lacolle.processes.lag import LagCollector
 from lacolle.processes.lineup import Lineup, Part, run_until_told
-from lacolle.processes.machinery import open_bus, open_shared_database, require_shared_bus, require_shared_database
+from lacolle.processes.machinery import (
+    asking_witnesses,
+    open_bus,
+    open_shared_database,
+    require_shared_bus,
+    require_shared_database,
+)
 from lacolle.processes.operation import Operation, bound_operation, unready_parts
 from lacolle.processes.telemetry import open_tracing
 
@@ -32,6 +38,7 @@ async def run_relay(folder: ExchangeFolder, *, operation_port: int | None = None
     async with AsyncExitStack() as stack:
         tracing = stack.enter_context(open_tracing(settings.telemetry, role="relay"))
         operator = stack.enter_context(bound_operation(settings, role="relay", port=operation_port))
+        ask = await stack.enter_async_context(asking_witnesses(settings, folder.path))
         opened = await stack.enter_async_context(open_bus(settings, folder.path))
 
         async def open_() -> RelayProcess:
@@ -44,6 +51,7 @@ async def run_relay(folder: ExchangeFolder, *, operation_port: int | None = None
                 randomness=os.urandom,
                 tracing=tracing,
                 operator=True,
+                ask=ask,
             )
             return await open_relay(
                 settings,

@@ -6,13 +6,15 @@ import time
 import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 
-from audit.note import LogSigner
+from audit.checkpoints import CheckpointBody
+from audit.note import LogSigner, Verifier, open_note
 from lacolle import Client
 from lacolle.client import Accepted
 from lacolle.client.documents import cap_time
@@ -218,6 +220,62 @@ def test_consent_from_the_command(standing: ServerProcess, alert: dict[str, Json
         assert (asked.state, originator.consent(awaited.consent_id).state) == ("given", "given")
 
 
+def test_an_entry_s_proof_from_the_command(
+    standing: ServerProcess, alert: dict[str, JsonValue], tmp_path: Path
+) -> None:
+    """A proof is a file that the log's key alone verifies, without the exchange; no changed one is believed."""
+    with client_of(standing, SENDER) as sender:
+        accepted = sender.send(alert)
+    folder, auditor = standing.world.folder, ParticipantId("ca-qc.cai")
+    log_key = LogSigner(WorldOptions().origin, load_key_file(folder / "keys" / "log.jwk")).vkey
+    environment = {
+        "LACOLLE_URL": standing.world.base_url,
+        "LACOLLE_PARTICIPANT": auditor,
+        "LACOLLE_KEY": str(standing.world.members[auditor].key_files[0]),
+        "LACOLLE_JUSTIFICATION": "Plainte 2026-9",
+        "LACOLLE_LOG_KEY": log_key,
+    }
+    file, until = tmp_path / "entry.tlog-proof", time.monotonic() + GIVES_UP_AFTER
+    index = str(accepted.log_index)
+    while (made := lacolle("audit", "prove", index, "--out", str(file), environment=environment)).status:
+        assert time.monotonic() < until, made.err  # a checkpoint covers it within a second
+    verified = lacolle("audit", "verify", str(file), "--json", environment={"LACOLLE_LOG_KEY": log_key})
+    assert orjson.loads(verified.out)["entry"]["alert_id"] == accepted.alert_id
+    whole = file.read_bytes()
+    for place in range(30, len(whole), len(whole) // 12):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        refused = lacolle("audit", "verify", str(file), environment={"LACOLLE_LOG_KEY": log_key})
+        assert (refused.status, refused.out) == (1, ""), place
+
+
+def test_a_log_is_watched_from_the_command(
+    standing: ServerProcess, alert: dict[str, JsonValue], tmp_path: Path
+) -> None:
+    """What was seen is kept, and continued; a log that does not continue it is told, and what was kept stays."""
+    with client_of(standing, SENDER) as sender:
+        sender.send(alert)
+    folder, known = standing.world.folder, tmp_path / "checkpoint"
+    signer = LogSigner(WorldOptions().origin, load_key_file(folder / "keys" / "log.jwk"))
+    environment = {"LACOLLE_URL": standing.world.base_url, "LACOLLE_LOG_KEY": signer.vkey}
+    until = time.monotonic() + GIVES_UP_AFTER
+    while (seen := lacolle("audit", "watch", "--known", str(known), "--once", environment=environment)).status:
+        assert time.monotonic() < until, seen.err
+    kept = known.read_bytes()
+    with client_of(standing, SENDER) as sender:
+        sender.send({**alert, "identifier": f"watched-{uuid.uuid4()}"})
+    while known.read_bytes() == kept:
+        assert time.monotonic() < until, "the log does not grow"
+        seen = lacolle("audit", "watch", "--known", str(known), "--once", environment=environment)
+        assert seen.status == 0, seen.err
+    body = CheckpointBody.parse(open_note(kept, Verifier.from_vkey(signer.vkey)))
+    another = replace(body, root=bytes(32))
+    known.write_text(signer.sign(another.text), encoding="utf-8")
+    forged = known.read_bytes()
+    told = lacolle("audit", "watch", "--known", str(known), "--once", "--lang", "fr", environment=environment)
+    assert (told.status, "récrit" in told.err) == (1, True)
+    assert known.read_bytes() == forged
+
+
 def _altered(archive: Path) -> Iterator[dict[str, bytes]]:
     """Yield what is in an archive with one byte of it changed, at some places of each file."""
     with zipfile.ZipFile(archive) as opened:
@@ -292,5 +350,11 @@ def test_an_auditor_s_query_from_the_command(standing: ServerProcess, alert: dic
     assert "Alerte acceptée" in shown.out
     table = lacolle("audit", "query", "--kind", "queried", "--lang", "en", environment=environment)
     assert "Log queried" in table.out
+    withheld = lacolle("audit", "withheld", "--alert", accepted.alert_id, "--lang", "fr", environment=environment)
+    assert "us-me.msp" in withheld.out
+    assert lacolle("audit", "looked", accepted.alert_id, environment=environment).status == 0
+    for question in (("received", accepted.alert_id), ("sent", "--to", "US-NY"), ("overdue",)):
+        asked = lacolle("audit", *question, "--json", environment=environment)
+        assert (asked.status, "entries" in orjson.loads(asked.out)) == (0, True), asked.err
     other = {**environment, "LACOLLE_LOG_KEY": log_key.replace("+", "x+", 1)}
     assert lacolle("audit", "query", "--alert", accepted.alert_id, environment=other).status == 1

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -18,33 +15,15 @@ from tests.acceptance.agency import Agency
 from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.conftest import ServerProcess
 from tests.acceptance.log_reader import WIDTH, LogReader
-from tests.patience import GIVES_UP_AFTER
-from tests.servers.availability import unavailable
+from tests.acceptance.reading_in_go import built, read_in_go
 
-SOURCE: Final = Path(__file__).parent / "golog"
 BUNDLES: Final = 3
 
 
 @pytest.fixture(scope="module")
 def golog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the reader, built from its source; Go keeps what it fetched and compiled in caches of its own."""
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("Go is not installed")
-    folder = tmp_path_factory.mktemp("golog")
-    environment = {**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
-    built = subprocess.run(
-        [go, "build", "-o", str(folder / "golog"), "."],
-        cwd=SOURCE,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=4 * GIVES_UP_AFTER,
-    )
-    if built.returncode != 0:
-        unavailable(f"the reader in Go can't be built: {built.stderr[-500:]}")
-    return folder / "golog"
+    """Return the reader, built from its source."""
+    return built(tmp_path_factory.mktemp("golog"))
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +31,6 @@ def vkey(standing: ServerProcess) -> str:
     """Return the log's verifier key as an operator publishes it (C2SP signed-note)."""
     key = load_key_file(standing.world.folder / "keys" / "log.jwk")
     return LogSigner(WorldOptions().origin, key).verifier.vkey
-
-
-def read_in_go(golog: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the reader."""
-    return subprocess.run([str(golog), *arguments], capture_output=True, text=True, check=False, timeout=GIVES_UP_AFTER)
 
 
 def test_a_log_of_several_tiles_verifies(

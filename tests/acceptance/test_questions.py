@@ -81,7 +81,8 @@ def test_what_was_sent_to_somebody(cai: Agency, sent: Document) -> None:
 
 def test_who_looked_at_this(agencies: Agencies, sent: Document, log: LogReader) -> None:
     """Each jurisdiction that is a party finds who was shown something about the alert; the others find nothing."""
-    headers = {"Authorization": f"Bearer {agencies['ca-qc.cai'].token('log:read')}", "Justification": WHY.encode()}
+    headers: dict[str, Any] = {"Authorization": f"Bearer {agencies['ca-qc.cai'].token('log:read')}"}
+    headers["Justification"] = WHY.encode()
     answer = members(agencies.http.get("/v1/log/entries", params={"alert_id": sent["alert_id"]}, headers=headers))
     log.holding(answer["log_index"])
     looks = [
@@ -107,7 +108,7 @@ def test_a_question_is_logged_under_its_name(cai: Agency, sent: Document, log: L
     """Whoever was asked about sees which question it was."""
     answer = members(ask(cai, "withheld", alert_id=sent["alert_id"]))
     log.holding(answer["log_index"])
-    headers = {"Authorization": f"Bearer {cai.token('log:read')}", "Justification": WHY.encode()}
+    headers: dict[str, Any] = {"Authorization": f"Bearer {cai.token('log:read')}", "Justification": WHY.encode()}
     parameters = {"kind": "queried", "after": answer["log_index"] - 1, "limit": 1}
     [logged] = members(cai.http.get("/v1/log/entries", params=parameters, headers=headers))["entries"]
     assert (logged["index"], logged["entry"]["content"]["question"]) == (answer["log_index"], "withheld")

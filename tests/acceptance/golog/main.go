@@ -5,6 +5,10 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,11 +26,14 @@ import (
 const tileHeight = 8
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: golog URL VERIFIER-KEY")
+	if len(os.Args) < 3 {
+		fmt.Fprintln(os.Stderr, "usage: golog URL VERIFIER-KEY [WITNESS-KEY ...]")
 		os.Exit(2)
 	}
 	told, err := verify(os.Args[1], os.Args[2])
+	if err == nil && len(os.Args) > 3 {
+		told, err = cosigned(os.Args[1], os.Args[2], os.Args[3:])
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -80,6 +87,69 @@ func checkpoint(base, vkey string) (tlog.Tree, error) {
 	}
 	root, err := tlog.ParseHash(lines[2])
 	return tlog.Tree{N: size, Hash: root}, err
+}
+
+// cosigned demands that every one of these witnesses has cosigned the checkpoint, and says who has.
+func cosigned(base, vkey string, keys []string) (string, error) {
+	log, err := note.NewVerifier(vkey)
+	if err != nil {
+		return "", err
+	}
+	verifiers := []note.Verifier{log}
+	for _, key := range keys {
+		witness, err := newWitness(key)
+		if err != nil {
+			return "", err
+		}
+		verifiers = append(verifiers, witness)
+	}
+	signed, err := get(base + "/log/cosigned-checkpoint")
+	if err != nil {
+		return "", err
+	}
+	opened, err := note.Open(signed, note.VerifierList(verifiers...))
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, signature := range opened.Sigs {
+		names = append(names, signature.Name)
+	}
+	if len(names) != len(verifiers) {
+		return "", fmt.Errorf("signed by %v alone", names)
+	}
+	told, err := json.Marshal(map[string]any{"signed_by": names})
+	return string(told), err
+}
+
+// witness verifies cosignatures (C2SP tlog-cosignature, Ed25519), which note knows nothing of.
+type witness struct {
+	name string
+	hash uint32
+	key  ed25519.PublicKey
+}
+
+func newWitness(vkey string) (*witness, error) {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		return nil, errors.New("no verifier key")
+	}
+	key, err := base64.StdEncoding.DecodeString(parts[2])
+	if err != nil || len(key) != 1+ed25519.PublicKeySize || key[0] != 4 {
+		return nil, errors.New("no witness's key")
+	}
+	sum := sha256.Sum256(append([]byte(parts[0]+"\n"), key...))
+	return &witness{parts[0], binary.BigEndian.Uint32(sum[:]), key[1:]}, nil
+}
+
+func (w *witness) Name() string    { return w.name }
+func (w *witness) KeyHash() uint32 { return w.hash }
+func (w *witness) Verify(text, signature []byte) bool {
+	if len(signature) != 8+ed25519.SignatureSize {
+		return false
+	}
+	message := fmt.Sprintf("cosignature/v1\ntime %d\n%s", binary.BigEndian.Uint64(signature), text)
+	return ed25519.Verify(w.key, []byte(message), signature[8:])
 }
 
 // leaves holds every commitment of every entry bundle against the authenticated tiles of level 0.

@@ -190,6 +190,8 @@ def test_what_an_entry_is_found_by() -> None:
         "agreement:a.1",
         "clause:a.1/2#3",
         "type:t/x/v1",
+        "to:us.fbi",
+        "to:US",
         *(f"participant:{name}" for name in ("ca-qc.sq", "us.fbi", "ca.rcmp", "us-ny.nysp")),
     }
     accepted = {**entry, "kind": "accepted", "agreement": None, "content": {"identifier": "SQ-2026/Été_77"}}

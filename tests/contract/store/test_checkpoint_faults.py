@@ -55,7 +55,9 @@ def kept(tmp_path: Path) -> Path:
 @pytest.fixture
 def publisher(ground: Ground) -> Callable[[PublishedState], CheckpointTask]:
     """Return a maker of publishers: one for each start of the process."""
-    return lambda published: CheckpointTask(store=ground.store, signer=SIGNER, published=published, clock=ground.clock)
+    return lambda published: CheckpointTask(
+        store=ground.store, signer=SIGNER, published=published, clock=ground.clock, doubts=ground.doubts
+    )
 
 
 async def grow(ground: Ground, count: int = 1) -> None:

@@ -26,6 +26,7 @@ from audit.log import initialise
 from audit.tables import log_entries
 from gateway.assay import Assayed
 from gateway.copies import Copies
+from gateway.doubts import Doubts
 from gateway.enrol import Enrolment, OwnKids
 from gateway.identification import Identification
 from gateway.ratelimit import Rate, RateLimiter
@@ -87,6 +88,7 @@ class Ground:
     committer: Committer
     clock: HandClock
     writing: asyncio.Task[None]
+    doubts: Doubts
     batches: list[int] = field(default_factory=list)
 
     async def tamper(self, statement: str) -> None:
@@ -153,8 +155,9 @@ async def open_ground(
         observe=lambda items, _seconds: batches.append(items),
     )
     writing = asyncio.create_task(committer.run())
+    doubts = Doubts(store, clock=clock, on_change=committer.hold)
     try:
-        yield Ground(store, committer, clock, writing, batches)
+        yield Ground(store, committer, clock, writing, doubts, batches)
     finally:
         committer.close()
         with suppress(Exception):  # what a test makes it fail with is the test's to look at

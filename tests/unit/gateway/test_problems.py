@@ -26,6 +26,7 @@ ANY_ERROR: tuple[errors.GatewayError, ...] = (
     errors.AlertRefusedError((Fault("/info/0/event", "missing", REASON),)),
     errors.RateLimitedError(2.1),
     errors.LogUnavailableError(),
+    errors.LogUnavailableError(60.0, reason=REASON),
     errors.OverCapacityError(),
     errors.NotFoundError(),
     errors.TokenRefusedError(scope="alerts:read"),

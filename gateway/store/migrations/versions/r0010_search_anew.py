@@ -1,7 +1,7 @@
 """The index of the log is built anew: entries are found by more than they were.
 
-Revision ID: 0012
-Revises: 0008
+Revision ID: 0010
+Revises: 0009
 
 What is there goes, and the relay makes it again; until then the log is looked through entry by entry.
 """
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
