@@ -23,8 +23,8 @@ def print_page(page: EntryPage, voice: Voice, *, believed: bool) -> None:
     console = Console(highlight=False)
     if page.entries:
         table = Table()
-        for head, whole in zip(_HEADS, (True, True, False, False), strict=True):
-            table.add_column(voice.words(head), overflow="fold", no_wrap=whole)
+        for head, width in zip(_HEADS, (None, None, _UUID), strict=True):
+            table.add_column(voice.words(head), overflow="fold", min_width=width)
         for row in _rows(page.entries, voice):
             table.add_row(*row)
         console.print(table)
@@ -39,7 +39,8 @@ def _rows(entries: Iterable[ShownEntry], voice: Voice) -> Iterable[tuple[str, ..
     for each in entries:
         entry: Mapping[str, Any] = each.entry
         time = str(entry["time"]).replace("T", " ")[:19]
-        yield str(each.index), time, voice.words(caption_of(str(entry["kind"]))), "\n".join(_details(entry, voice))
+        what = f"{voice.words(caption_of(str(entry['kind'])))}\n{time}"
+        yield str(each.index), what, "\n".join(_details(entry, voice))
 
 
 def _details(entry: Mapping[str, Any], voice: Voice) -> Iterable[str]:
@@ -88,9 +89,10 @@ def _more(after: int) -> Bilingual:
 
 
 _NOTHING: Final = Bilingual(fr="Rien de tel.", en="Nothing of the kind.")
+_UUID: Final = 36
+"""Characters of an alert's id, which is to be copied from one line."""
 _HEADS: Final = (
     Bilingual(fr="n°", en="index"),
-    Bilingual(fr="instant (UTC)", en="time (UTC)"),
-    Bilingual(fr="quoi", en="what"),
+    Bilingual(fr="quoi, quand (UTC)", en="what, when (UTC)"),
     Bilingual(fr="qui, selon quoi, pourquoi", en="who, under what, why"),
 )
