@@ -23,8 +23,8 @@ def print_page(page: EntryPage, voice: Voice, *, believed: bool) -> None:
     console = Console(highlight=False)
     if page.entries:
         table = Table()
-        for head, width in zip(_HEADS, (None, None, _UUID), strict=True):
-            table.add_column(voice.words(head), overflow="fold", min_width=width)
+        for head, least, most in zip(_HEADS, (None, None, _UUID), (None, _CAPTION, None), strict=True):
+            table.add_column(voice.words(head), overflow="fold", min_width=least, max_width=most)
         for row in _rows(page.entries, voice):
             table.add_row(*row)
         console.print(table)
@@ -91,6 +91,7 @@ def _more(after: int) -> Bilingual:
 _NOTHING: Final = Bilingual(fr="Rien de tel.", en="Nothing of the kind.")
 _UUID: Final = 36
 """Characters of an alert's id, which is to be copied from one line."""
+_CAPTION: Final = 24
 _HEADS: Final = (
     Bilingual(fr="n°", en="index"),
     Bilingual(fr="quoi, quand (UTC)", en="what, when (UTC)"),
