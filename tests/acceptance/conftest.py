@@ -48,6 +48,7 @@ ON_BOTH: Final = (
     "test_submission",
     "test_tokens",
     "test_trust",
+    "test_who_may_see",
 )
 STARTS_WITHIN = 30.0 * PATIENCE
 STOPS_WITHIN = 20.0 * PATIENCE
