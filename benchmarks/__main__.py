@@ -21,13 +21,13 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
-from benchmarks import deciding, log_verification, roles, searching, simulating
+from benchmarks import deciding, exporting, log_verification, roles, searching, simulating
 from benchmarks.compared import on_postgres, on_sqlite
 from benchmarks.delivering import deliveries
 from benchmarks.engines import Kafka, Postgres, running_kafka, running_postgres
 from benchmarks.intake import batches
 from benchmarks.process import ServerDiedError
-from benchmarks.report import circumstances, decided, searched, show, simulated, verified
+from benchmarks.report import circumstances, decided, exported, searched, show, simulated, verified
 from benchmarks.stage import Figures, MeasurementError, Scale, Seen, Stage
 from benchmarks.urgent import urgent_lane
 from lacolle.errors import LacolleError
@@ -70,6 +70,7 @@ PARTS = (
     "urgent",
     "log",
     "search",
+    "export",
     "decide",
     "simulate",
 )
@@ -138,6 +139,7 @@ class Run:
             "batch": self._batch,
             "log": self._log,
             "search": self._search,
+            "export": self._export,
             "decide": self._decide,
             "simulate": self._simulate,
         }[name]()
@@ -170,6 +172,10 @@ class Run:
     def _search(self) -> Seen:
         self.stage.say(f"searching a log of {self.stage.scale.log_entries:,} entries")
         return searched(searching.measure(entries=self.stage.scale.log_entries))
+
+    def _export(self) -> Seen:
+        self.stage.say(f"exporting a log of {self.stage.scale.log_entries:,} entries")
+        return exported(exporting.measure(entries=self.stage.scale.log_entries))
 
     def _decide(self) -> Seen:
         self.stage.say(f"deciding among up to {deciding.SIZES[-1]:,} agreements")

@@ -18,6 +18,7 @@ from importlib.metadata import version
 from rich.console import Console
 
 from benchmarks.deciding import GRANTS, JURISDICTIONS, PARTICIPANTS, Deciding
+from benchmarks.exporting import Exported
 from benchmarks.log_verification import Verification
 from benchmarks.searching import Searching
 from benchmarks.simulating import Simulation
@@ -79,6 +80,25 @@ def searched(searching: Searching) -> Seen:
     lines = [f"Log of {searching.entries:,} entries searched, pages of fifty; {indexed}; {stolen}:"]
     lines += [f"  {name}: p50 {p50:.1f} ms, p99 {p99:.1f}" for name, (p50, p99) in searching.pages.items()]
     lines.append(f"  a proof of inclusion: p50 {searching.proof[0]:.1f} ms, p99 {searching.proof[1]:.1f}")
+    return Seen(figures, tuple(lines))
+
+
+def exported(measured: Sequence[Exported]) -> Seen:
+    """Return how fast a log was exported in each format, and in how much memory."""
+    figures: Figures = {}
+    lines = [f"Log of {measured[0].entries:,} entries exported:"]
+    for each in measured:
+        per_s = round(each.entries / each.seconds)
+        figures |= {
+            f"export_{each.form}_entries_per_s": per_s,
+            f"export_{each.form}_peak_mb": round(each.peak_mb, 1),
+            f"export_{each.form}_archive_mb": round(each.archive_bytes / 2**20, 1),
+        }
+        lines.append(
+            f"  {each.form}: {each.seconds:.1f} s, {per_s:,} entries/s, {each.archive_bytes / 2**20:.0f} MiB, at most "
+            f"{each.peak_mb:.0f} MiB of memory, {each.grown_mb:.0f} more than before it; {each.stolen_share:.0%} stolen"
+        )
+    figures["export_entries"] = measured[0].entries
     return Seen(figures, tuple(lines))
 
 
