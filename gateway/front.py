@@ -21,6 +21,7 @@ from gateway.clock import Clock
 from gateway.consenting import Consents
 from gateway.copies import Copies
 from gateway.enrol import Enrolment, OwnKids
+from gateway.evidencing import Evidences, ExchangeSigner
 from gateway.founding import Founded
 from gateway.health import Check, Condition, Health
 from gateway.hints import Listener
@@ -160,6 +161,18 @@ class Front:
                 committer=ledger.committer,
                 checkpoints=around.checkpoints,
                 limiter=RateLimiter(rate),
+            ),
+            evidences=Evidences(
+                store=ledger.store,
+                committer=ledger.committer,
+                checkpoints=around.checkpoints,
+                registry=registry,
+                copies=keys.copies,
+                signer=ExchangeSigner(
+                    keys.receipt.public, self._signatures, (keys.receipt.public, keys.transport.public)
+                ),
+                limiter=RateLimiter(rate),
+                clock=around.clock,
             ),
             enrolment=Enrolment(
                 registry=registry,

@@ -12,6 +12,7 @@ from lacolle.commands import (
     database,
     decisions,
     demonstration,
+    evidence,
     keys,
     logs,
     operating,
@@ -41,6 +42,7 @@ def application() -> typer.Typer:
         consents,
         decisions,
         audit,
+        evidence,
         logs,
         demonstration,
     ):

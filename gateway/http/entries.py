@@ -26,7 +26,7 @@ USUAL: Final = 50
 LONGEST_JUSTIFICATION: Final = 500
 Filter = Annotated[str, Query(max_length=256)]
 Limit = Annotated[int, Field(ge=1, le=MOST), canonical_number]
-_JUSTIFICATION: Final[dict[str, Any]] = {
+JUSTIFICATION: Final[dict[str, Any]] = {
     "parameters": [
         {
             "name": "Justification",
@@ -39,7 +39,7 @@ _JUSTIFICATION: Final[dict[str, Any]] = {
 }
 
 
-@router.get("/v1/log/entries", summary="Entries of the log, for auditors", openapi_extra=_JUSTIFICATION)
+@router.get("/v1/log/entries", summary="Entries of the log, for auditors", openapi_extra=JUSTIFICATION)
 async def entries(  # noqa: PLR0917 - a query's parameters have names
     request: Request,
     kind: Filter = "",
@@ -58,7 +58,7 @@ async def entries(  # noqa: PLR0917 - a query's parameters have names
     """Answer the entries that have all that is asked for, oldest first; the question itself becomes an entry."""
     use = services(request)
     reader = reader_of(bearer(request, Scope.LOG_READ))
-    justification = _justification(request)
+    justification = justification_of(request)
     given = {
         "kind": kind,
         "jurisdiction": jurisdiction,
@@ -76,7 +76,7 @@ async def entries(  # noqa: PLR0917 - a query's parameters have names
     return json_answer(_document(answer))
 
 
-def _justification(request: Request) -> str:
+def justification_of(request: Request) -> str:
     """Return why this is asked. Raises ``JustificationRequiredError`` for nothing, too much, or what can't be read."""
     given = [value for name, value in request.scope["headers"] if name == b"justification"]
     try:

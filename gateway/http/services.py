@@ -17,6 +17,7 @@ from gateway.checks import HasLatest
 from gateway.clock import Clock
 from gateway.consenting import Consents
 from gateway.enrol import Enrolment
+from gateway.evidencing import Evidences
 from gateway.health import Health
 from gateway.http.bodies import BodyBudget
 from gateway.registry import CurrentRegistry
@@ -43,6 +44,7 @@ class Services:
     acknowledgements: Acknowledgements
     consents: Consents
     auditing: Auditing
+    evidences: Evidences
     enrolment: Enrolment
     treaties: Treaties
     simulations: Simulations

@@ -59,13 +59,7 @@ class ExchangeKeys:
     def _recalled(self) -> Mapping[KeyId, PublicKey]:
         if self._file is None or not self._file.exists():
             return {}
-        try:
-            keys = _sound_keys(_KeySet.model_validate_json(self._file.read_bytes()))
-        except (OSError, ValidationError):
-            keys = {}
-        if not keys:
-            raise ConfigurationError(_no_pins(self._file))
-        return keys
+        return read_pinned(self._file)
 
     def _met(self) -> Mapping[KeyId, PublicKey]:
         answer = self._caller.answer(lambda: Call("GET", "/.well-known/jwks.json"))
@@ -77,6 +71,17 @@ class ExchangeKeys:
             except OSError:
                 raise ConfigurationError(_no_pins(self._file)) from None
         return keys
+
+
+def read_pinned(file: Path) -> Mapping[KeyId, PublicKey]:
+    """Return the keys in a JWK Set file by ``kid``. Raises ``ConfigurationError`` where none can be used."""
+    try:
+        keys = _sound_keys(_KeySet.model_validate_json(file.read_bytes()))
+    except (OSError, ValidationError):
+        keys = {}
+    if not keys:
+        raise ConfigurationError(_no_pins(file))
+    return keys
 
 
 def verify_receipt(

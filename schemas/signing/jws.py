@@ -64,6 +64,8 @@ REDACTED_ALERT: Final = JwsProfile(("redacted-alert+jws",), _BASE, max_payload=2
 WITHHOLDING: Final = JwsProfile(("withholding-manifest+jws",), _BASE, max_payload=1_048_576)
 """What the exchange left out of an SD-JWT for one recipient."""
 RECEIPT: Final = JwsProfile(("receipt+jws",), _BASE)
+EVIDENCE: Final = JwsProfile(("evidence-manifest+jws",), _BASE)
+"""What the exchange signs of an evidence bundle: the digest of every member."""
 ACKNOWLEDGEMENT: Final = JwsProfile(("acknowledgement+jws",), _DATED)
 CONSENT: Final = JwsProfile(("consent+jws",), _DATED, max_payload=4_096)
 STATEMENT: Final = JwsProfile(("authority-statement+jws",), _DATED)
