@@ -200,7 +200,7 @@ class Manifest(Part):
 
     form: Literal["lacolle-evidence-manifest/v1"]
     alert_id: AlertIdField
-    files: Annotated[tuple[ManifestFile, ...], Field(max_length=64)]
+    files: Annotated[tuple[ManifestFile, ...], Field(strict=False, max_length=64)]
 
 
 def digest_of(data: bytes) -> str:

@@ -50,7 +50,8 @@ def check_decisions(bundle: Bundle, pins: Pins) -> Bilingual:
         for each in enclosed(bundle, pins)
     }
     at = read_utc(bundle.receipt.received)
-    permits = [each for each in decisions if isinstance(each, Permit)]
+    own = home_of(bundle.evidence.drawn.by)  # of others one may know that consent was asked, not under which terms
+    permits = [each for each in decisions if isinstance(each, Permit) and (whole or each.jurisdiction == own)]
     for permit in permits:
         for clause in _clauses_of(permit):
             document = versions.get((clause.agreement, clause.version))
