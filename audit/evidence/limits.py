@@ -81,5 +81,11 @@ _OF_ALL: Final = (
         en="That no revocation was kept back: the bundle has the statements that the exchange says it holds, about "
         "those who speak here.",
     ),
+    Bilingual(
+        fr="Que rien n'a été omis de ce qui a suivi l'acceptation : le journal s'engage sur toutes les décisions, non "
+        "sur le nombre de faits; un vérificateur le compare avec « lacolle audit query ».",
+        en="That nothing was left out of what followed acceptance: the log is committed to all decisions, not to how "
+        "many facts there are; an auditor compares it with “lacolle audit query”.",
+    ),
     Bilingual(fr="Ce qui est arrivé après ce point de contrôle.", en="What has happened since this checkpoint."),
 )

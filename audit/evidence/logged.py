@@ -32,6 +32,8 @@ def check_manifest(bundle: Bundle, pins: Pins) -> Bilingual:
         raise WantingError(_OTHER_MEMBERS)
     if pins.exchange is None:
         raise UncheckableError(_OWN_KEY)
+    if any(pins.exchange.get(key.kid) != key for key in bundle.evidence.exchange_keys):
+        raise WantingError(_OTHER_KEYS)
     return _SIGNED
 
 
@@ -135,6 +137,10 @@ _NOT_SIGNED: Final = Bilingual(
 _OTHER_MEMBERS: Final = Bilingual(
     fr="Un membre du dossier n'est pas celui que la plateforme a signé.",
     en="A member of the bundle is not the one that the exchange signed.",
+)
+_OTHER_KEYS: Final = Bilingual(
+    fr="Le dossier nomme une clé de la plateforme qui n'est pas parmi les siennes.",
+    en="The bundle names a key of the exchange that is not among its own.",
 )
 _OTHER_LOG: Final = Bilingual(
     fr="Le point de contrôle est celui d'un autre journal.", en="The checkpoint is that of another log."

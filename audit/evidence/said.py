@@ -36,8 +36,9 @@ def check_deliveries(bundle: Bundle, _pins: Pins) -> Bilingual:
             raise WantingError(_OUT_OF_NOWHERE)
         if entry.kind == Kind.DELIVERED:
             delivered.add(delivery)
+    own = bundle.evidence.drawn.view == "own"
     for content in bundle.evidence.contents:
-        if not recipients.keys() >= set(content.deliveries):
+        if not recipients.keys() >= set(content.deliveries) or bool(content.deliveries) is not own:
             raise WantingError(_OUT_OF_NOWHERE)
     return Bilingual(
         fr=f"{len(recipients)} envois, dont {len(delivered)} remis d'après ce que leur transport a répondu.",

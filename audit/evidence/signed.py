@@ -74,18 +74,20 @@ def check_content(bundle: Bundle, pins: Pins) -> Bilingual:
         raise UncheckableError(_ERASED if evidence.missing == "erased" else _NO_COPY)
     if evidence.missing is not None:
         raise WantingError(_NOT_MISSING)
-    registry = registry_before(bundle, pins, bundle.receipt.log_index)
-    said = [_check_one(bundle, pins, registry, content) for content in evidence.contents]
+    said = [_check_one(bundle, pins, content) for content in evidence.contents]
     return Bilingual(fr=" ".join(each.fr for each in said), en=" ".join(each.en for each in said))
 
 
-def _check_one(bundle: Bundle, pins: Pins, registry: Registry, content: Content) -> Bilingual:
+def _check_one(bundle: Bundle, pins: Pins, content: Content) -> Bilingual:
     data = bundle.members[content.file]
     if content.media_type == "application/redacted-alert+jws":
+        if content.manifest is not None:
+            raise WantingError(_OTHER_FORM)
         return _check_derived(bundle, pins, data)
     submission = _submission(data)
     if submission.form != content.media_type:
         raise WantingError(_OTHER_FORM)
+    registry = registry_before(bundle, pins, bundle.receipt.log_index)
     kid = _check_agency(bundle.receipt, registry, submission)
     if content.manifest is None:
         if digest_of(data) != bundle.receipt.digest:

@@ -166,6 +166,12 @@ def verifies(jwk: Json, data: bytes, signature: bytes) -> bool:
     return False
 
 
+def same_key(one: Json, other: Json) -> bool:
+    """Say whether two public JWKs are one key; a set may say besides what a key is for."""
+    members = ("kid", "alg", "kty", "crv", "x", "y")
+    return one is not None and all(one.get(name) == other.get(name) for name in members)
+
+
 class Signed:
     """A compact JWS of one ``typ``; nothing in it is believed before ``by``."""
 
@@ -283,6 +289,8 @@ class Bundle:
         expected = {"form": "lacolle-evidence-manifest/v1", "alert_id": self.document["alert_id"], "files": files}
         require(signed.said == expected, "a member is not the one that the exchange signed")
         self.require_pinned()
+        named = self.document["exchange_keys"]
+        require(all(same_key(self.exchange_key(key["kid"]), key) for key in named), "a key is not the exchange's")
 
     def checkpoint(self) -> None:
         """Find the checkpoint signed by the log's key."""
@@ -387,6 +395,7 @@ class Bundle:
         for each in self.document["contents"]:
             data = self.members[each["file"]].decode("ascii")
             if each["media_type"] == "application/redacted-alert+jws":
+                require(each["manifest"] is None, "a content is of another form")
                 signed = Signed(data, "redacted-alert+jws", BASE)
                 signed.by(self.exchange_key(signed.kid), "a copy is not signed by the exchange")
                 said = signed.said
@@ -529,8 +538,10 @@ class Bundle:
             if entry["kind"] == "delivered":
                 require(name not in delivered, "a delivery ends twice")
                 delivered.add(name)
+        own = self.document["drawn"]["view"] == "own"
         for each in self.document["contents"]:
             require(set(each["deliveries"]) <= recipients.keys(), "a copy is of no delivery")
+            require(bool(each["deliveries"]) is own, "a copy is of no delivery")
 
     def acknowledgements(self) -> None:
         """Every acknowledgement is signed by its recipient, and the one that the log has."""

@@ -77,8 +77,8 @@ class EvidenceStage:
     def ask(self, participant: str, alert_id: str, *, justification: str | None = WHY) -> httpx2.Response:
         """Ask for an alert's evidence."""
         agency = self.agencies[participant]
-        said = {} if justification is None else {"Justification": justification.encode()}
-        headers = {"Authorization": f"Bearer {agency.token()}".encode(), **said}
+        said = {} if justification is None else {b"Justification": justification.encode()}
+        headers = {b"Authorization": f"Bearer {agency.token()}".encode(), **said}
         return agency.http.get(f"/v1/alerts/{alert_id}/evidence", headers=headers)
 
     def draw(self, participant: str, scene: str) -> bytes:
