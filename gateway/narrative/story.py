@@ -123,7 +123,8 @@ def _told(entry: Entry, names: Mapping[str, Bilingual]) -> Words:
     """Return the facts of an entry that a person looks for."""
     content: Mapping[str, Any] = entry.content
     about = content.get("recipient") or content.get("participant") or content.get("by") or entry.actor
-    facts = [content.get(name) for name in ("clause", "detail", "status", "deadline", "jurisdiction", "justification")]
+    named = ["clause", "detail", "deadline", "jurisdiction", "justification"]
+    facts = [content.get(name) for name in (*named, *(("status",) if entry.kind == Kind.ACKNOWLEDGED else ()))]
     rest = ", ".join(str(fact) for fact in facts if fact)
     version = f"{entry.agreement}/{content['version']}" if entry.alert_id is None and "version" in content else ""
     who = _named(about, names) if isinstance(about, str) else ""
