@@ -344,6 +344,7 @@ class Bundle:
         """Return what the statements below an index of the log said: each participant's last one, and revocations."""
         current: dict[str, Json] = {}
         revoked: dict[str, datetime] = {}
+        owners: dict[str, tuple[str, Json]] = {}
         for each in self.document["statements"]:
             if each["index"] >= before:
                 continue
@@ -352,11 +353,16 @@ class Bundle:
             key = self.pins.authority(signed.kid, of=home_of(said["participant"]))
             signed.by(key, "a statement is not signed by its authority")
             if said["statement"] == "key-revocation":
+                mine = owners.get(said["kid"], ("", None))[0] == said["participant"]
+                require(mine and said["kid"] not in revoked, "a revocation is of no key that there was")
                 revoked[said["kid"]] = instant(said["revoked_at"])
                 continue
             require(said["statement"] == "participant", "a statement is of no known kind")
             known = current.get(said["participant"])
             require(known is None or known[0] < signed.header["iat"], "a statement is older than the one before")
+            for key in said["keys"]:
+                owner = (said["participant"], key["jwk"])
+                require(owners.setdefault(key["jwk"]["kid"], owner) == owner, "a key's name is another key's")
             current[said["participant"]] = (signed.header["iat"], said)
         return current, revoked
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import httpx2
 import orjson
+import rfc8785
 
 from audit.evidence import verify as standalone
 from audit.evidence.bundle import Bundle, Pins, open_bundle
@@ -26,15 +27,18 @@ from lacolle.keyfiles import load_key_file
 from lacolle.samples import SAMPLES, Cast, WorldOptions, build_world, everyone
 from schemas.ids import ParticipantId
 from schemas.signing.keys import PublicKey
+from schemas.timestamps import read_utc
 from tests.acceptance.agency import Agencies, Agency, members, utc_now
-from tests.acceptance.alerts import cancel_of, from_now, new_identifier, stolen_vehicle, update_of
+from tests.acceptance.alerts import cancel_of, from_now, new_identifier, stolen_vehicle, update_of, wanted_person
 from tests.acceptance.conftest import GENEROUS, ServerProcess, calling, free_port
-from tests.acceptance.independent import Document
+from tests.acceptance.enrolment import revoke
+from tests.acceptance.independent import Document, sealed
 from tests.acceptance.partner import Partner
 from tests.patience import GIVES_UP_AFTER
 
 WHY: Final = "Demande de la cour, dossier 500-01"
 HOSTILE: Final = "<script>alert(1)</script> & \u202eevil\u202c \x7f"
+MAINE: Final = "ca-qc.us-me.law-enforcement"
 RELATIONS: Final = SAMPLES / "relations"
 
 
@@ -148,6 +152,8 @@ def _play(stage: EvidenceStage) -> None:
     stage.scenes["separable"] = _send(stage, _drug_trafficking(), SubmissionForm.SD_JWT)
     stage.scenes["consented"] = _consented(sq, ny, "given")
     stage.scenes["refused"] = _consented(sq, ny, "refused")
+    _suspended(stage, sq)
+    revoke(stage.agencies, sq, sq.keys[1])  # which has signed the scene "separable" before
     stage.scenes["nobody"] = str(stage.agencies["us-me.msp"].send(stolen_vehicle(sender="us-me.msp"))["alert_id"])
 
 
@@ -180,6 +186,24 @@ def _consented(sq: Agency, ny: Agency, decision: str) -> str:
         answer = ny.post(ny.sign(word, typ="consent+jws"), f"/v1/consents/{question['consent_id']}")
         assert answer.status_code == httpx2.codes.CREATED, answer.text
     return alert_id
+
+
+def _suspended(stage: EvidenceStage, sq: Agency) -> None:
+    """Have Maine suspend its agreement, then send what would have gone there."""
+    shown = members(sq.get(f"/v1/agreements/{MAINE}/1"))
+    key = stage.agencies.authority("US-ME")
+    step = {
+        "agreement": MAINE,
+        "version": 1,
+        "digest": shown["digest"],
+        "step": "suspension",
+        "party": "US-ME",
+        "at": utc_now(),
+    }
+    header = {"alg": key.alg, "kid": key.kid, "typ": "agreement-step+jws", "iat": int(read_utc(step["at"]).timestamp())}
+    answer = sq.post(sealed(header, rfc8785.dumps(step), key), f"/v1/agreements/{MAINE}/1/suspensions")
+    assert answer.status_code == httpx2.codes.CREATED, answer.text
+    stage.scenes["suspended"] = str(sq.send(wanted_person())["alert_id"])
 
 
 def _drug_trafficking() -> Document:

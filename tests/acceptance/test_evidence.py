@@ -8,6 +8,7 @@ from hashlib import sha256
 import pytest
 
 from audit.evidence.bundle import open_bundle
+from lacolle.evidence.verifying import verify_bundle
 from tests.acceptance.agency import problem_of
 from tests.acceptance.databases import exchange_database
 from tests.acceptance.evidence_stage import (
@@ -22,7 +23,7 @@ from tests.acceptance.evidence_stage import (
 from tests.acceptance.independent import Document
 
 ABSENT = "01890a5d-ac96-774b-bcce-b302099a8057"
-SCENES = ("delivered", "updated", "cancelled", "redacted", "separable", "consented", "refused")
+SCENES = ("delivered", "updated", "cancelled", "redacted", "separable", "consented", "refused", "suspended")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -94,6 +95,26 @@ def test_a_redacted_copy_stays_redacted(stage: EvidenceStage, scene: str, media_
     (submission,) = (whole.members[each.file] for each in whole.evidence.contents)
     assert submission not in own.members.values()
     assert own.receipt.digest == whole.receipt.digest
+
+
+def test_what_parties_stated_since_is_there(stage: EvidenceStage) -> None:
+    """A suspension is enclosed as its party signed it, with its entry; an alert of before is none the worse for it."""
+    bundles = [open_bundle(stage.draw("ca-qc.sq", scene)) for scene in ("delivered", "suspended")]
+    for bundle in bundles:
+        assert sum(len(each.steps) for each in bundle.evidence.agreements) == 1
+        assert [each["kind"] for each in entries_in(bundle)].count("agreement-suspended") == 1
+    withheld = next(each for each in entries_in(bundles[1]) if each["kind"] == "withheld")["content"]["withheld"]
+    (maine,) = [each for each in withheld if each["recipient"] == "us-me.msp"]
+    assert maine["considered"][0]["reason"]["code"] == "suspended"
+
+
+def test_a_key_that_was_revoked_since(stage: EvidenceStage) -> None:
+    """What a key signed before it was revoked is as good as it was; the revocation is enclosed all the same."""
+    bundle = open_bundle(stage.draw("ca-qc.sq", "separable"))
+    assert "key-revoked" in {each["kind"] for each in entries_in(bundle)}
+    revoked = stage.agencies["ca-qc.sq"].keys[1].kid
+    told = {str(each.check): each.words.en for each in verify_bundle(bundle, stage.pins).findings}
+    assert revoked in told["content"]
 
 
 def test_whoever_is_no_party_finds_nothing(stage: EvidenceStage) -> None:

@@ -195,6 +195,19 @@ def test_the_exchange_changes_anything_but_its_own_word(drawn: Drawn, scene: str
     assert missed <= ITS_WORD
 
 
+@pytest.mark.parametrize("scene", ["whole", "own"])
+def test_an_alert_whose_content_is_gone(drawn: Drawn, scene: str) -> None:
+    """Without its content a bundle proves the rest, and both verifiers say what they can't check."""
+    members, document = parts_of(drawn.bundles[scene])
+    kept = {name: content for name, content in members.items() if not name.startswith(("submission", "copy"))}
+    data = signed_anew(kept, {**document, "contents": [], "missing": "erased", "basis": None}, drawn.key)
+    assert data is not None
+    found = outcomes(data, drawn.pins)
+    assert {name for name, outcome in found.items() if outcome != "passed"} == {"content", "replay", "witnesses"}
+    assert "failed" not in found.values()
+    assert not is_refused(data, drawn)
+
+
 def test_another_s_keys_vouch_for_nothing(drawn: Drawn) -> None:
     """With other pins than the true ones everything that rests on them fails, or is said not to be checked."""
     bundle = drawn.bundles["whole"]
