@@ -8,6 +8,7 @@ and the log.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,12 +23,14 @@ from audit.evidence.archive import DOCUMENT, MANIFEST, NARRATIVE, MalformedBundl
 from audit.evidence.bundle import Bundle, Pins, open_bundle
 from audit.evidence.document import Evidence, manifest_bytes
 from gateway.narrative.page import narrative_page
+from lacolle.evidence.pinning import read_pins
 from lacolle.keyfiles import load_key_file
 from schemas.signing.jws import EVIDENCE, sign_compact
 from schemas.signing.keys import SigningKey
 from tests.acceptance.commands import lacolle
 from tests.acceptance.evidence_stage import EvidenceStage, evidence_stage, outcomes, plain_outcomes
 
+GOLDEN: Final = Path(__file__).resolve().parents[1] / "golden" / "evidence"
 Place = tuple[str | int, ...]
 ITS_WORD: Final = frozenset(
     {
@@ -206,6 +209,34 @@ def test_an_alert_whose_content_is_gone(drawn: Drawn, scene: str) -> None:
     assert {name for name, outcome in found.items() if outcome != "passed"} == {"content", "replay", "witnesses"}
     assert "failed" not in found.values()
     assert not is_refused(data, drawn)
+
+
+def test_a_bundle_of_before_still_verifies(drawn: Drawn) -> None:
+    """A bundle of an exchange that is gone is verified by its three files of keys; no later version may refuse it."""
+    if os.environ.get("LACOLLE_REFRESH_GOLDEN"):
+        refresh(drawn)
+    data = (GOLDEN / "bundle.zip").read_bytes()
+    vkey = (GOLDEN / "log.vkey").read_text(encoding="ascii")
+    pins = read_pins(
+        jurisdictions=GOLDEN / "jurisdictions.json", log_key=vkey, exchange_keys=GOLDEN / "exchange-keys.json"
+    )
+    plain = standalone.Pins(
+        (GOLDEN / "jurisdictions.json").read_bytes(), vkey, (GOLDEN / "exchange-keys.json").read_bytes()
+    )
+    found = outcomes(data, pins)
+    assert {name for name, outcome in found.items() if outcome != "passed"} <= {"witnesses", "verifier"}
+    assert set(plain_outcomes(data, plain).values()) == {"passed"}
+
+
+def refresh(drawn: Drawn) -> None:
+    """Write the golden anew: only where the narrative's words changed, and with a new ``NARRATIVE_VERSION``."""
+    pinned = [each.model_dump(mode="json") for each in drawn.pins.jurisdictions.values()]
+    keys = [dict(key.jwk) for key in (drawn.pins.exchange or {}).values()]
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    (GOLDEN / "bundle.zip").write_bytes(drawn.bundles["consented"])
+    (GOLDEN / "log.vkey").write_text(drawn.vkey, encoding="ascii")
+    (GOLDEN / "jurisdictions.json").write_text(json.dumps({"jurisdictions": pinned}, indent=1), encoding="ascii")
+    (GOLDEN / "exchange-keys.json").write_text(json.dumps({"keys": keys}, indent=1), encoding="ascii")
 
 
 def test_another_s_keys_vouch_for_nothing(drawn: Drawn) -> None:
