@@ -10,7 +10,6 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from audit.entry import Entry, Kind
-from audit.errors import AuditError
 from audit.evidence.archive import DOCUMENT, read_archive
 from audit.evidence.document import Evidence, require_named
 from audit.evidence.findings import WantingError
@@ -18,7 +17,7 @@ from audit.note import Verifier
 from schemas.bilingual import Bilingual
 from schemas.evidence import Receipt
 from schemas.fields import Part
-from schemas.ids import JurisdictionCode, KeyId, ParticipantId
+from schemas.ids import JurisdictionCode, KeyId
 from schemas.registry import Jurisdiction, Registry, StatementError, VerifiedStatement, read_statement
 from schemas.signing.jws import (
     RECEIPT,
@@ -127,16 +126,6 @@ def registry_before(bundle: Bundle, pins: Pins, index: int) -> Registry:
         raise WantingError(error.reason) from None
 
 
-def name_of(bundle: Bundle, pins: Pins, participant: ParticipantId) -> Bilingual | None:
-    """Return a participant's name as its authority last stated it; None where the bundle does not say."""
-    try:
-        found = registry_before(bundle, pins, _NO_END).participants.get(participant)
-    except AuditError:
-        return None
-    return None if found is None else found.statement.name.bilingual
-
-
-_NO_END: Final = (1 << 63) - 1
 _NO_SUCH_WORD: Final = Bilingual(
     fr="Un document signé n'a pas les membres qu'il doit avoir.",
     en="A signed document does not have the members that it must have.",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
 from audit.checkpoints import CheckpointBody
 from audit.entry import Kind
-from audit.errors import AuditError
 from audit.evidence.archive import MANIFEST
 from audit.evidence.bundle import Bundle, Pins, opened, require_signed, word_in
 from audit.evidence.document import Manifest, ManifestFile, decoded, digest_of
@@ -113,14 +111,6 @@ def logged_digests(bundle: Bundle, kinds: frozenset[Kind], member: str) -> dict[
         if each.read.kind in kinds
     }
 
-
-def sha256_hex(data: bytes) -> str:
-    """Return the SHA-256 of bytes in hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest()
-
-
-FAILS: Final = (AuditError, ValueError)
-"""What a check raises of a bundle that is not what it must be: of ours, and of those who read its texts."""
 
 _SIGNED: Final = Bilingual(
     fr="Chaque membre du dossier est, octet pour octet, celui que la plateforme a signé.",
