@@ -302,9 +302,10 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
     Kind.QUERIED: _rule(
         fr="Journal consulté par un vérificateur",
         en="Log queried by an auditor",
-        parties="the auditor's, those that it asked about by name, and every party of what it was shown",
+        parties="the auditor's, those that it asked about by name, and every party of what it was shown; with "
+        "evidence, of an alert's bundle, whoever drew it",
         required="filters justification shown after",
-        optional="question",
+        optional="question evidence",
     ),
     Kind.EXPORTED: _rule(
         fr="Exportation du journal demandée par un vérificateur",

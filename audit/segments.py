@@ -126,6 +126,9 @@ def _looked_at(
     if entry["kind"] != Kind.QUERIED:
         return {}
     own: defaultdict[str, set[str]] = defaultdict(set)
+    if entry["alert_id"] is not None:  # of a bundle of evidence, whose parties are those of the alert's own entries
+        for jurisdiction in entry["jurisdictions"]:
+            own[jurisdiction].add(f"looked:{entry['alert_id']}")
     for index in entry["content"]["shown"]:
         alert_id, parties = shown.get(index, ("", ()))
         for jurisdiction in parties:

@@ -20,6 +20,7 @@ from gateway.http import (
     consents,
     documents,
     entries,
+    evidence,
     exports,
     health,
     log,
@@ -90,6 +91,7 @@ def _create_api(services: Services, *, problem_base: str) -> FastAPI:
     problems.install(api)
     for each in (
         alerts,
+        evidence,
         batch,
         consents,
         auth,

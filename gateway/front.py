@@ -21,6 +21,7 @@ from gateway.clock import Clock
 from gateway.consenting import Consents
 from gateway.copies import Copies
 from gateway.enrol import Enrolment, OwnKids
+from gateway.evidencing import Evidences, ExchangeSigner
 from gateway.exporting import Exports, ManifestSigner
 from gateway.founding import Founded
 from gateway.health import Check, Condition, Health
@@ -168,6 +169,19 @@ class Front:
                 checkpoints=around.checkpoints,
                 signer=ManifestSigner(keys.receipt.public, self._signatures, settings.origin),
                 book=lambda: registry.book,
+                limiter=RateLimiter(rate),
+                clock=around.clock,
+            ),
+            evidences=Evidences(
+                store=ledger.store,
+                committer=ledger.committer,
+                checkpoints=around.checkpoints,
+                policy=settings.witnesses.witness_policy,
+                registry=registry,
+                copies=keys.copies,
+                signer=ExchangeSigner(
+                    keys.receipt.public, self._signatures, (keys.receipt.public, keys.transport.public)
+                ),
                 limiter=RateLimiter(rate),
                 clock=around.clock,
             ),

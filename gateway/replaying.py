@@ -9,13 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements.decide import decide
 from agreements.explain import explain
+from agreements.release import Source
 from agreements.replay import decisions_digest, inputs_digest
+from agreements.snapshot import Snapshot
 from gateway.errors import GatewayError, StoreError
 from gateway.rebuilding import rebuilt_registry
 from gateway.screening import own_references, read_alert
@@ -25,8 +29,9 @@ from gateway.store.past import PastDecision, read_past_decision
 from gateway.store.placing import Basis
 from gateway.store.sources import find_sources
 from gateway.store.threads import find_thread
+from schemas.alerts.header import Alert
 from schemas.bilingual import Bilingual
-from schemas.decisions import Decision, Permit
+from schemas.decisions import ClauseRef, Decision, Permit
 from schemas.ids import AlertId, ParticipantId
 from schemas.registry import Jurisdiction
 from schemas.signing.jws import MalformedJwsError
@@ -67,6 +72,70 @@ class Replay:
         return self.logged.decisions_digest == self.anew.decisions_digest and not self.differences
 
 
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What the decisions on a past alert were made from, as it stood: the payload, the alert, agreements, thread.
+
+    ``snapshot`` has the agreements and receivers of the time, ``now`` is the instant of the decision; ``reached`` and
+    ``sources`` are as in ``agreements.decide``.
+    """
+
+    payload: bytes
+    alert: Alert
+    snapshot: Snapshot
+    now: datetime
+    reached: Mapping[ParticipantId, ClauseRef]
+    sources: tuple[Source, ...]
+
+    @property
+    def world(self) -> str:
+        """The digest of agreements and receivers (``agreements.replay.world_digest``)."""
+        return self.snapshot.world(self.now)
+
+    @property
+    def inputs_digest(self) -> str:
+        """The digest of all of it, in hexadecimal digits."""
+        return inputs_digest(
+            payload_digest=hashlib.sha256(self.payload).digest(),
+            world=self.world,
+            now=self.now,
+            reached=self.reached,
+            sources=self.sources,
+        )
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """Return what it comes to."""
+        return decide(self.alert, self.snapshot, self.now, reached=self.reached, sources=self.sources)
+
+
+async def recall(connection: AsyncConnection, past: PastDecision, jurisdictions: Iterable[Jurisdiction]) -> Recalled:
+    """Return what the decisions on an alert were made from.
+
+    ``jurisdictions`` are those pinned, with their authority keys. Raises as ``replay``.
+    """
+    if past.basis is None:
+        raise NotReplayableError(_NOT_LOGGED)
+    registry = await rebuilt_registry(connection, jurisdictions, version=past.basis.registry_version)
+    try:
+        payload = read_submission(past.submission).alert_json()
+        alert = read_alert(payload)
+    except (GatewayError, MalformedJwsError) as error:
+        raise NotReplayableError(_UNREADABLE) from error
+    own = own_references(alert)
+    thread = None
+    if own:
+        thread = await find_thread(connection, sender=past.sender, identifiers=own, before=past.log_index)
+    now = past.basis.decided_at
+    return Recalled(
+        payload=payload,
+        alert=alert,
+        snapshot=registry.snapshot_at(now),
+        now=now,
+        reached={} if thread is None else thread.reached,
+        sources=(await find_sources(connection, alert, before=past.log_index)).binding,
+    )
+
+
 async def replay(store: Store, alert_id: AlertId, jurisdictions: Iterable[Jurisdiction]) -> Replay:
     """Return what the decisions on an alert come to anew, beside what the log says they came to.
 
@@ -77,33 +146,14 @@ async def replay(store: Store, alert_id: AlertId, jurisdictions: Iterable[Jurisd
         past = await read_past_decision(connection, alert_id)
         if past is None:
             raise NotReplayableError(_UNKNOWN)
-        if past.basis is None:
-            raise NotReplayableError(_NOT_LOGGED)
-        registry = await rebuilt_registry(connection, jurisdictions, version=past.basis.registry_version)
-        try:
-            payload = read_submission(past.submission).alert_json()
-            alert = read_alert(payload)
-        except (GatewayError, MalformedJwsError) as error:
-            raise NotReplayableError(_UNREADABLE) from error
-        own = own_references(alert)
-        thread = None
-        if own:
-            thread = await find_thread(connection, sender=past.sender, identifiers=own, before=past.log_index)
-        sources = (await find_sources(connection, alert, before=past.log_index)).binding
-    reached = {} if thread is None else thread.reached
-    now = past.basis.decided_at
-    snapshot = registry.snapshot_at(now)
-    decisions = decide(alert, snapshot, now, reached=reached, sources=sources)
+        recalled = await recall(connection, past, jurisdictions)
+    if past.basis is None:
+        raise NotReplayableError(_NOT_LOGGED)
+    decisions = recalled.decisions()
     anew = Basis(
-        decided_at=now,
+        decided_at=recalled.now,
         registry_version=past.basis.registry_version,
-        inputs_digest=inputs_digest(
-            payload_digest=hashlib.sha256(payload).digest(),
-            world=snapshot.world(now),
-            now=now,
-            reached=reached,
-            sources=sources,
-        ),
+        inputs_digest=recalled.inputs_digest,
         decisions_digest=decisions_digest(decisions),
     )
     return Replay(past.alert_id, past.basis, anew, decisions, tuple(_differences(past, decisions)))

@@ -59,6 +59,9 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
     ("post", "/v1/alerts/preview"): Terms(_SUBMITTED, signed="alert+jws"),
     ("get", "/v1/alerts"): Terms((errors.NotFoundError, errors.InvalidQueryError), scope=_READ),
     ("get", "/v1/alerts/{alert_id}"): Terms((errors.NotFoundError,), scope=_READ),
+    ("get", "/v1/alerts/{alert_id}/evidence"): Terms(
+        (errors.JustificationRequiredError, errors.NotFoundError, errors.RateLimitedError, *_STORED), scope=_READ
+    ),
     ("post", "/v1/alerts/{alert_id}/acknowledgements"): Terms(
         (*_SIGNED, errors.NotFoundError, errors.AlertRefusedError, errors.RateLimitedError, *_STORED),
         signed="acknowledgement+jws",

@@ -18,6 +18,7 @@ from gateway.checks import HasLatest
 from gateway.clock import Clock
 from gateway.consenting import Consents
 from gateway.enrol import Enrolment
+from gateway.evidencing import Evidences
 from gateway.exporting import Exports
 from gateway.health import Health
 from gateway.http.bodies import BodyBudget
@@ -46,6 +47,7 @@ class Services:
     consents: Consents
     auditing: Auditing
     exports: Exports
+    evidences: Evidences
     enrolment: Enrolment
     treaties: Treaties
     simulations: Simulations

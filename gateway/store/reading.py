@@ -53,13 +53,22 @@ async def first_answer(
     return None if row is None else (AlertId(row.alert_id), row.answer)
 
 
+async def find_alert(connection: AsyncConnection, reader: Reader, which: ColumnElement[bool]) -> Row[Any] | None:
+    """Return the row of an alert that a reader may see anything of; None where there is none."""
+    return (await connection.execute(select(alerts).where(which, visible(reader)))).one_or_none()
+
+
+def submission_of(alert: Row[Any]) -> bytes | None:
+    """Return what was submitted, byte for byte; None where its content is there no more."""
+    submission: bytes | None = alert.submission
+    return submission
+
+
 async def _read(connection: AsyncConnection, reader: Reader, which: ColumnElement[bool]) -> dict[str, Any] | None:
-    alert = (await connection.execute(select(alerts).where(which, visible(reader)))).one_or_none()
+    alert = await find_alert(connection, reader, which)
     if alert is None:
         return None
-    sees_all = alert.sender == reader.participant or (
-        reader.auditor and home_of(ParticipantId(alert.sender)) == reader.jurisdiction
-    )
+    sees_all = speaks_for(reader, alert.sender)
     entries = await _decision_entries(connection, alert)
     deliveries = await _deliveries(connection, alert, entries, reader, sees_all=sees_all)
     return {
@@ -91,11 +100,11 @@ def visible(reader: Reader) -> ColumnElement[bool]:
     return or_(alerts.c.sender == reader.participant, audited, reached)
 
 
-def _concerns(reader: Reader, recipient: str) -> bool:
-    """Say whether a reader speaks for a recipient."""
-    if recipient == reader.participant:
+def speaks_for(reader: Reader, participant: str) -> bool:
+    """Say whether a reader sees what a participant sees: it is that one, or audits for its jurisdiction."""
+    if participant == reader.participant:
         return True
-    return reader.auditor and home_of(ParticipantId(recipient)) == reader.jurisdiction
+    return reader.auditor and home_of(ParticipantId(participant)) == reader.jurisdiction
 
 
 def _state(deliveries: list[dict[str, Any]]) -> str:
@@ -138,7 +147,7 @@ async def _deliveries(
             **withheld.get(row.delivery_id, {}),
         }
         for row in rows
-        if sees_all or (row.released is not None and _concerns(reader, row.recipient))
+        if sees_all or (row.released is not None and speaks_for(reader, row.recipient))
     ]
 
 
@@ -169,7 +178,7 @@ def _decisions(entries: list[Row[Any]], reader: Reader, *, sees_all: bool) -> li
     for entry in entries:
         content = orjson.loads(entry.content)["content"]
         asking = entry.kind == Kind.CONSENT_REQUESTED and sees_all
-        if asking or (entry.kind == Kind.ROUTED and (sees_all or _concerns(reader, content["recipient"]))):
+        if asking or (entry.kind == Kind.ROUTED and (sees_all or speaks_for(reader, content["recipient"]))):
             permits[content["recipient"]] = {
                 "participant": content["recipient"],
                 "decision": "permit",

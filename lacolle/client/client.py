@@ -346,6 +346,14 @@ class Client:
         finally:
             partial.unlink(missing_ok=True)
 
+    def evidence(self, alert_id: str, *, justification: str) -> bytes:
+        """Return an alert's evidence bundle, as far as this participant may see it; ``lacolle evidence`` verifies it.
+
+        ``justification`` becomes part of the log. Raises what every call raises.
+        """
+        said = {"Justification": justification.encode()}
+        return self._alerts.fetch(f"/v1/alerts/{alert_id}/evidence", headers=said)
+
     def close(self) -> None:
         """Release every connection. Idempotent."""
         self._caller.close()

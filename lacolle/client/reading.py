@@ -36,6 +36,10 @@ class BearerReader:
         """Write what a GET answers to a file that was just opened. Raises what every call raises."""
         self._answer(Call("GET", path, headers=headers or {}, parameters=parameters), into)
 
+    def fetch(self, path: str, *, headers: Mapping[str, bytes]) -> bytes:
+        """Return the bytes that a GET answers. Raises what every call raises."""
+        return self._answer(Call("GET", path, headers=headers)).content
+
     def _answer(self, call: Call, into: IO[bytes] | None = None) -> httpx2.Response:
         token = self._tokens.token()
         try:

@@ -109,8 +109,13 @@ def read_input(file: Path) -> bytes:
 
 def write_output(file: Path, content: bytes) -> None:
     """Write a result to a file, over what it held. Raises ``InputError``."""
+    write_bytes(file, content + b"\n")
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Write bytes to a file as they are, over what it held. Raises ``InputError``."""
     try:
-        file.write_bytes(content + b"\n")
+        file.write_bytes(content)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise InputError(

@@ -23,7 +23,7 @@ from lacolle.commands.databases import NO_DATABASE, Database, DatabaseAuthoritie
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError, read_input
 from lacolle.commands.voice import Voice
-from lacolle.yamlfiles import read_yaml
+from lacolle.commands.witnessed import read_policy
 from schemas.bilingual import Bilingual
 
 LogKey = Annotated[
@@ -68,7 +68,7 @@ def verify(
     if url is None and database is None:
         raise InputError(_ONE_SOURCE)
     earlier = None if known is None else read_input(known)
-    demanded = _Demanded(log_key, earlier, None if witness_policy is None else _policy_in(witness_policy))
+    demanded = _Demanded(log_key, earlier, None if witness_policy is None else read_policy(witness_policy))
     with _watched(voice) as progress:
         if database is not None:
             named = Database(database, password_file, tls, database_ca_file)
@@ -107,16 +107,6 @@ class _Demanded:
     log_key: str
     known: bytes | None
     policy: WitnessPolicy | None
-
-
-def _policy_in(file: Path) -> WitnessPolicy:
-    """Return the policy in a file. Raises ``ConfigurationError``, also for one that demands nothing."""
-    from gateway.witness_settings import WitnessesSettings  # noqa: PLC0415 - most verify without
-
-    policy = read_yaml(file, WitnessesSettings).witness_policy
-    if policy is None:
-        raise InputError(_NO_POLICY)
-    return policy
 
 
 def _cosigned(given: Cosignature, size: int) -> Bilingual:
@@ -173,10 +163,6 @@ def _watched(voice: Voice) -> Iterator[Report]:
 
 
 _VERIFYING: Final = Bilingual(fr="vérification", en="verifying")
-_NO_POLICY: Final = Bilingual(
-    fr="Ce fichier n'exige aucun témoin : il y faut un membre policy.",
-    en="This file demands no witness: it must have a member policy.",
-)
 _ONE_SOURCE: Final = Bilingual(
     fr="Indiquez une source : --url d'une plateforme en marche, ou --database.",
     en="Name one source: --url of a running exchange, or --database.",

@@ -66,6 +66,8 @@ WITHHOLDING: Final = JwsProfile(("withholding-manifest+jws",), _BASE, max_payloa
 RECEIPT: Final = JwsProfile(("receipt+jws",), _BASE)
 EXPORT_MANIFEST: Final = JwsProfile(("export-manifest+jws",), _BASE)
 """What the exchange says of an export of its log; see ``schemas.exports``."""
+EVIDENCE: Final = JwsProfile(("evidence-manifest+jws",), _BASE)
+"""What the exchange signs of an evidence bundle: the digest of every member."""
 ACKNOWLEDGEMENT: Final = JwsProfile(("acknowledgement+jws",), _DATED)
 CONSENT: Final = JwsProfile(("consent+jws",), _DATED, max_payload=4_096)
 STATEMENT: Final = JwsProfile(("authority-statement+jws",), _DATED)

@@ -1,0 +1,1 @@
+"""Evidence bundles: one alert's history in one file, and checking it offline."""

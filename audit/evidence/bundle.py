@@ -1,0 +1,135 @@
+"""A bundle that was opened, and what it is held against: nothing in it is believed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+
+from audit.entry import Entry, Kind
+from audit.evidence.archive import DOCUMENT, read_archive
+from audit.evidence.document import Evidence, require_named
+from audit.evidence.findings import WantingError
+from audit.note import Verifier
+from audit.policy import WitnessPolicy
+from schemas.bilingual import Bilingual
+from schemas.evidence import Receipt
+from schemas.fields import Part
+from schemas.ids import JurisdictionCode, KeyId
+from schemas.registry import Jurisdiction, Registry, StatementError, VerifiedStatement, read_statement
+from schemas.signing.jws import (
+    RECEIPT,
+    JwsProfile,
+    MalformedJwsError,
+    SignatureNotTrustedError,
+    Unverified,
+    read_compact,
+    verify,
+)
+from schemas.signing.keys import PublicKey
+from schemas.signing.strict_json import JsonError, parse_json
+
+PartT = TypeVar("PartT", bound=Part)
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Whom the reader of a bundle believes, from elsewhere than the bundle.
+
+    ``jurisdictions`` with their authority keys, the ``log``'s key, and the ``exchange``'s keys of receipts and copies;
+    without these, what the exchange signed is checked against the keys that it named itself, and that is said.
+    ``witnesses`` are those whose cosignatures are demanded, where any are.
+    """
+
+    jurisdictions: Mapping[JurisdictionCode, Jurisdiction]
+    log: Verifier
+    exchange: Mapping[KeyId, PublicKey] | None = None
+    witnesses: WitnessPolicy | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The members of a file, and the document among them."""
+
+    members: Mapping[str, bytes]
+    evidence: Evidence
+
+    @cached_property
+    def receipt(self) -> Receipt:
+        """What the receipt says, whoever signed it. Raises ``WantingError``."""
+        return word_in(opened(self.evidence.receipt, RECEIPT), Receipt)
+
+    @cached_property
+    def about_the_alert(self) -> tuple[Entry, ...]:
+        """The entries about the alert, in the log's order, without those that say who looked at it."""
+        read = (each.read for each in self.evidence.entries)
+        return tuple(each for each in read if each.alert_id is not None and each.kind != Kind.QUERIED)
+
+    @cached_property
+    def accepted(self) -> Entry | None:
+        """The acceptance; None where the reader may not read it whole."""
+        return next((each for each in self.about_the_alert if each.kind == Kind.ACCEPTED), None)
+
+    def exchange_key(self, kid: KeyId, pins: Pins) -> PublicKey | None:
+        """Return a key of the exchange: the pinned one, and where none is pinned the one that the bundle names."""
+        if pins.exchange is not None:
+            return pins.exchange.get(kid)
+        return next((key for key in self.evidence.exchange_keys if key.kid == kid), None)
+
+
+def open_bundle(data: bytes) -> Bundle:
+    """Return a file's members and document. Raises ``MalformedBundleError``, and nothing is verified."""
+    members = read_archive(data)
+    evidence = Evidence.of_bytes(members[DOCUMENT])
+    require_named(evidence, members)
+    return Bundle(members, evidence)
+
+
+def opened(compact: str | bytes, profile: JwsProfile) -> Unverified:
+    """Return a JWS's parts. Raises ``WantingError``."""
+    try:
+        return read_compact(compact.encode("ascii") if isinstance(compact, str) else compact, profile)
+    except MalformedJwsError as error:
+        raise WantingError(error.reason) from None
+
+
+def require_signed(unverified: Unverified, key: PublicKey | None, otherwise: Bilingual) -> None:
+    """Raise ``WantingError`` with the words given unless the key has signed."""
+    try:
+        verify(unverified, key)
+    except SignatureNotTrustedError:
+        raise WantingError(otherwise) from None
+
+
+def word_in(unverified: Unverified, model: type[PartT]) -> PartT:
+    """Return what a payload says. Raises ``WantingError``."""
+    try:
+        return model.model_validate(parse_json(unverified.payload))
+    except (JsonError, ValidationError):
+        raise WantingError(_NO_SUCH_WORD) from None
+
+
+def statements_before(bundle: Bundle, pins: Pins, index: int) -> list[VerifiedStatement]:
+    """Return the statements that stood below an index of the log, verified. Raises ``WantingError``."""
+    stood: Iterable[str] = (each.statement for each in bundle.evidence.statements if each.index < index)
+    try:
+        return [read_statement(each.encode("ascii"), pins.jurisdictions) for each in stood]
+    except StatementError as error:
+        raise WantingError(error.reason) from None
+
+
+def registry_before(bundle: Bundle, pins: Pins, index: int) -> Registry:
+    """Return what the enclosed statements said below an index of the log. Raises ``WantingError``."""
+    try:
+        return Registry.of(pins.jurisdictions, statements_before(bundle, pins, index))
+    except StatementError as error:
+        raise WantingError(error.reason) from None
+
+
+_NO_SUCH_WORD: Final = Bilingual(
+    fr="Un document signé n'a pas les membres qu'il doit avoir.",
+    en="A signed document does not have the members that it must have.",
+)

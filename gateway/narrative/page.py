@@ -1,0 +1,94 @@
+"""The narrative as one HTML page that prints well: French, then English; no script, nothing fetched, all escaped.
+
+lxml writes the elements, so a text stays a text. What a text could hide or turn around (control characters, those that
+change the direction of writing) is shown as its code point, and each text of others stands in a ``bdi`` of its own.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from lxml.html import HtmlElement, tostring
+from lxml.html import builder as html
+
+from audit.evidence.bundle import Bundle
+from gateway.narrative import words
+from gateway.narrative.story import Section, Words, sections
+from schemas.bilingual import Language
+
+_LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+_HIDING: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def narrative_page(bundle: Bundle) -> bytes:
+    """Return the page, in UTF-8. Raises ``AuditError`` for a bundle whose words can't be read."""
+    told = tuple(sections(bundle))
+    alert_id = bundle.evidence.alert_id
+    page: HtmlElement = html.HTML(
+        html.HEAD(
+            html.META({"charset": "utf-8"}),
+            html.META({"http-equiv": "Content-Security-Policy", "content": _POLICY}),
+            html.META({"name": "referrer", "content": "no-referrer"}),
+            html.TITLE(f"{words.TITLE.fr} / {words.TITLE.en} - {alert_id}"),
+            html.STYLE(_style()),
+        ),
+        html.BODY(*(_in_language(told, language, alert_id) for language in _LANGUAGES)),
+        {"lang": "fr-CA"},
+    )
+    return bytes(tostring(page, encoding="utf-8", doctype="<!DOCTYPE html>")) + b"\n"
+
+
+def visible(text: str) -> str:
+    """Return a text in which whatever hides, breaks or turns around is shown as its code point."""
+    return "".join(f"[U+{ord(each):04X}]" if unicodedata.category(each) in _HIDING else each for each in text)
+
+
+def _in_language(told: tuple[Section, ...], language: Language, alert_id: str) -> HtmlElement:
+    return html.SECTION(
+        html.H1(words.TITLE.in_language(language), html.SMALL(alert_id)),
+        html.P(words.LEAD.in_language(language), html.CLASS("lead")),
+        *(element for section in told for element in _section(section, language)),
+        {"lang": f"{language}-CA"},
+    )
+
+
+def _section(section: Section, language: Language) -> list[HtmlElement]:
+    elements = [html.H2(section.title.in_language(language))]
+    if section.rows:
+        elements.append(_table(section, language))
+    if section.paragraphs:
+        elements.append(html.UL(*(html.LI(_said(each, language)) for each in section.paragraphs)))
+    if section.verbatim:
+        lines = section.verbatim.split("\n")
+        elements.append(html.PRE("\n".join(visible(line) for line in lines)))
+    if len(elements) == 1:
+        elements.append(html.P(words.NOTHING.in_language(language)))
+    return elements
+
+
+def _table(section: Section, language: Language) -> HtmlElement:
+    body = html.TBODY(*(html.TR(*_cells(section, row, language)) for row in section.rows))
+    if not section.heads:
+        return html.TABLE(body, html.CLASS("facts"))
+    heads = html.TR(*(html.TH({"scope": "col"}, head.in_language(language)) for head in section.heads))
+    return html.TABLE(html.THEAD(heads), body)
+
+
+def _cells(section: Section, row: tuple[Words, ...], language: Language) -> list[HtmlElement]:
+    cells = [html.TD(_said(each, language)) for each in row]
+    if not section.heads:
+        cells[0] = html.TH({"scope": "row"}, _said(row[0], language))
+    return cells
+
+
+def _said(text: Words, language: Language) -> HtmlElement:
+    return html.BDI(visible(text if isinstance(text, str) else text.in_language(language)))
+
+
+@cache
+def _style() -> str:
+    return resources.files("gateway.narrative").joinpath("page.css").read_text(encoding="utf-8")

@@ -1,0 +1,211 @@
+"""What the database holds of one alert's evidence, as far as a reader may see it.
+
+Whose eyes see what is as in ``gateway.store.reading``, and of the log as in ``audit.queries``: an auditor reads every
+entry to which its jurisdiction is a party, a sender those that are about its own alert, a recipient those about its own
+deliveries. Who else has looked at an alert is for auditors. Of what a reader may not read of the log, the acceptance
+alone is shown, sealed: its commitment, which is public, and the proof that it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Row, and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agreements.book import Chapter
+from agreements.steps import VersionName
+from audit.entry import Kind
+from audit.proofs import inclusion
+from audit.queries import LoggedEntry, entries_at, entries_of_alert, entry_at
+from audit.tables import log_entries, log_parties
+from audit.terms import read_whole
+from gateway.store.reader import Reader
+from gateway.store.reading import find_alert, speaks_for
+from gateway.store.tables import acknowledgements, alerts, authority_statements, consent_answers, dispatches
+from schemas.decisions import ClauseRef
+from schemas.ids import AgreementId, AlertId, JurisdictionCode, ParticipantId
+
+_LIVES: Final = (
+    Kind.AGREEMENT_IN_FORCE,
+    Kind.AGREEMENT_SUSPENDED,
+    Kind.AGREEMENT_RESUMED,
+    Kind.AGREEMENT_WITHDRAWN,
+    Kind.AGREEMENT_ACCEDED,
+)
+_REGISTRATIONS: Final = (Kind.PARTICIPANT_REGISTERED, Kind.KEY_REVOKED)
+_OF_CONSENT: Final = frozenset({Kind.CONSENT_REQUESTED, Kind.CONSENT_GIVEN, Kind.CONSENT_REFUSED, Kind.CONSENT_LAPSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """An entry with the audit path from it to a checkpoint, nearest sibling first."""
+
+    entry: LoggedEntry
+    proof: tuple[bytes, ...]
+
+    @property
+    def whole(self) -> Mapping[str, Any]:
+        """Its members."""
+        return read_whole(self.entry.canonical)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAlert:
+    """An alert that a reader may see: its row, the reader's deliveries of it, and whether it is seen whole."""
+
+    row: Row[Any]
+    deliveries: Sequence[Row[Any]]
+    whole: bool
+
+    @property
+    def sender(self) -> ParticipantId:
+        """Who sent it."""
+        return ParticipantId(self.row.sender)
+
+
+async def find_evidence(connection: AsyncConnection, reader: Reader, alert_id: AlertId) -> FoundAlert | None:
+    """Return an alert that a reader may see; None where there is none."""
+    row = await find_alert(connection, reader, alerts.c.alert_id == alert_id)
+    if row is None:
+        return None
+    sent = await connection.execute(
+        select(dispatches).where(dispatches.c.alert_id == alert_id, dispatches.c.released.is_not(None))
+    )
+    own = [each for each in sent if speaks_for(reader, each.recipient)]
+    return FoundAlert(row, sorted(own, key=lambda each: str(each.recipient)), speaks_for(reader, row.sender))
+
+
+async def entries_about(
+    connection: AsyncConnection, reader: Reader, found: FoundAlert, *, size: int
+) -> tuple[LoggedEntry, ...]:
+    """Return the entries about an alert that a reader may read, among the log's first ``size``."""
+    among = await entries_of_alert(connection, found.row.alert_id, jurisdiction=reader.jurisdiction)
+    return tuple(each for each in among if each.index < size and _readable(reader, found, read_whole(each.canonical)))
+
+
+def _readable(reader: Reader, found: FoundAlert, entry: Mapping[str, Any]) -> bool:
+    """Say whether a reader may read an entry to which its jurisdiction is a party."""
+    if reader.auditor:
+        return True
+    if entry["kind"] == Kind.QUERIED:
+        return bool(entry["actor"] == reader.participant)
+    if found.whole:
+        return True
+    own = {each.delivery_id for each in found.deliveries}
+    return entry["content"].get("delivery_id") in own and entry["kind"] not in _OF_CONSENT
+
+
+async def entries_beside(
+    connection: AsyncConnection,
+    reader: Reader,
+    *,
+    participants: Collection[str],
+    versions: Collection[VersionName],
+    size: int,
+) -> tuple[LoggedEntry, ...]:
+    """Return the entries about participants' statements and agreements' versions that a reader may read."""
+    names = sorted({name for name, _ in versions})
+    wanted = or_(
+        and_(log_entries.c.kind.in_([str(each) for each in _REGISTRATIONS]), log_entries.c.actor.in_(participants)),
+        and_(log_entries.c.kind.in_([str(each) for each in _LIVES]), log_entries.c.agreement.in_(names)),
+    )
+    indexes = await connection.scalars(
+        select(log_entries.c.log_index)
+        .join(log_parties, log_parties.c.log_index == log_entries.c.log_index)
+        .where(
+            log_parties.c.jurisdiction == reader.jurisdiction,
+            log_entries.c.log_index < size,
+            log_entries.c.alert_id.is_(None),
+            wanted,
+        )
+    )
+    among = await entries_at(connection, indexes.all())
+    return tuple(each for each in among if _is_of(read_whole(each.canonical), versions))
+
+
+def _is_of(entry: Mapping[str, Any], versions: Collection[VersionName]) -> bool:
+    return entry["agreement"] is None or (entry["agreement"], entry["content"]["version"]) in versions
+
+
+async def proven(connection: AsyncConnection, entries: Iterable[LoggedEntry], *, size: int) -> tuple[Proven, ...]:
+    """Return entries with their proofs in the tree of ``size`` entries, in the log's order."""
+    ordered = sorted(entries, key=lambda each: each.index)
+    return tuple([Proven(each, await inclusion(connection, each.index, size)) for each in ordered])
+
+
+async def sealed(connection: AsyncConnection, found: FoundAlert, *, size: int) -> Proven:
+    """Return an alert's acceptance with its proof, of which its reader gets the commitment alone."""
+    entry = await entry_at(connection, found.row.log_index)
+    if entry is None:
+        raise LookupError("an alert's row names an entry that is not there")
+    return Proven(entry, await inclusion(connection, entry.index, size))
+
+
+async def signed_words(connection: AsyncConnection, indexes: Collection[int]) -> tuple[list[str], list[str]]:
+    """Return the acknowledgements and the consents whose entries stand at some indexes, as signed, in their order."""
+    told: list[list[str]] = []
+    for table in (acknowledgements, consent_answers):
+        rows = await connection.execute(
+            select(table.c.compact).where(table.c.log_index.in_(indexes)).order_by(table.c.log_index)
+        )
+        told.append([row.compact.decode("ascii") for row in rows])
+    return told[0], told[1]
+
+
+async def statements_about(
+    connection: AsyncConnection, participants: Collection[str], *, size: int
+) -> Sequence[tuple[int, str]]:
+    """Return every statement about participants, as signed, with the indexes of their entries, in the log's order."""
+    rows = await connection.execute(
+        select(authority_statements.c.log_index, authority_statements.c.compact)
+        .where(authority_statements.c.participant.in_(participants), authority_statements.c.log_index < size)
+        .order_by(authority_statements.c.log_index)
+    )
+    return [(row.log_index, row.compact.decode("ascii")) for row in rows]
+
+
+def receipt_in(answer: bytes) -> str:
+    """Return the receipt in the answer that a sender got."""
+    receipt: str = orjson.loads(answer)["receipt"]
+    return receipt
+
+
+def chapters_for(
+    chapters: Mapping[VersionName, Chapter], reader: Reader, found: FoundAlert, entries: Iterable[Mapping[str, Any]]
+) -> dict[VersionName, Chapter]:
+    """Return the versions of agreements that belong to what a reader sees, of those that bind its jurisdiction.
+
+    For whoever sees the whole these are all of them, so that every decision can be made again; for others all versions
+    of the agreements whose clauses the entries name.
+    """
+    named = {name for entry in entries for name in _named_in(entry["content"])}
+    return {
+        name: each
+        for name, each in chapters.items()
+        if reader.jurisdiction in each.life.members and (found.whole or name[0] in named)
+    }
+
+
+def _named_in(content: Mapping[str, Any]) -> set[AgreementId]:
+    clauses = [content["clause"]] if "clause" in content else []
+    clauses += [each["clause"] for each in content.get("terms", {}).get("withheld", ())]
+    return {ClauseRef.of(each).agreement for each in clauses}
+
+
+def speakers_in(found: FoundAlert, entries: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the participants whose statements belong to what a reader sees: the sender, and whoever speaks or gets."""
+    named = {found.row.sender}
+    for entry in entries:
+        content = entry["content"]
+        by = content.get("by")
+        named.update(each for each in (content.get("recipient"), by) if isinstance(each, str) and "." in each)
+    return named
+
+
+def parties_of(entries: Iterable[Mapping[str, Any]]) -> set[JurisdictionCode]:
+    """Return every party of some entries."""
+    return {JurisdictionCode(each) for entry in entries for each in entry["jurisdictions"]}
