@@ -46,9 +46,15 @@ def _agreement(who: Agency, alert: Document) -> httpx2.Response:
     return who.get(f"/v1/agreements/{agreement}/{version}")
 
 
+def _evidence(who: Agency, alert: Document) -> httpx2.Response:
+    headers: dict[str, Any] = {"Authorization": f"Bearer {who.token()}", **WHY}
+    return who.http.get(f"{ALERTS}/{alert['alert_id']}/evidence", headers=headers)
+
+
 OBJECTS: Final[Mapping[str, Look]] = {
     "the alert": _alert,
     "the alert by its name": _by_name,
+    "its evidence": _evidence,
     "its entries": _log("/v1/log/entries"),
     "who received it": _log("/v1/log/questions/received"),
     "what was withheld": _log("/v1/log/questions/withheld"),
@@ -56,7 +62,7 @@ OBJECTS: Final[Mapping[str, Look]] = {
     "its disclosures": _log("/v1/log/exports", report="disclosures", format="csv"),
     "the agreement": _agreement,
 }
-READING: Final = frozenset({"the alert", "the alert by its name"})
+READING: Final = frozenset({"the alert", "the alert by its name", "its evidence"})
 ASKING: Final = frozenset(OBJECTS) - READING - {"the agreement"}
 DENIALS: Final = "what was withheld"
 """What recipients must not learn: who else an alert was withheld from."""
