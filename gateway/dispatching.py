@@ -33,6 +33,7 @@ from gateway.metrics import RelayMetrics
 from gateway.outcomes import OutcomeRecorder
 from gateway.registry import CurrentRegistry
 from gateway.relay import Relay
+from gateway.sealing.contents import Contents
 from gateway.settings import Settings
 from gateway.store.changes import log_sizes
 from gateway.store.dispatches import OutcomeWriter, Reopening, ReopenWriter, Route, Settled
@@ -64,6 +65,7 @@ class Workplace:
     registry: CurrentRegistry
     bus: Bus
     signer: LogSigner
+    contents: Contents
     copies: Copies
     published: PublishedState
     metrics: RelayMetrics
@@ -88,6 +90,7 @@ class Dispatching:
             store=at.ledger.store,
             committer=committer,
             bus=at.bus,
+            contents=at.contents,
             copies=at.copies,
             origin=settings.origin,
             data_schema_base=f"{settings.base_url}/v1/schemas",

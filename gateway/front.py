@@ -32,10 +32,11 @@ from gateway.metrics import IntakeMetrics, LedgerMetrics
 from gateway.ratelimit import Rate, RateLimiter
 from gateway.receipts import ReceiptSigner
 from gateway.registry import CurrentRegistry
+from gateway.sealing.contents import Contents
 from gateway.settings import Settings
 from gateway.signatures.beside import SignatureProcess
 from gateway.simulating import Simulations
-from gateway.store.acceptance import AcceptanceWriter
+from gateway.store.acceptance import AcceptanceWriter, Keeping
 from gateway.store.committer import Batch
 from gateway.store.placing import Acceptance
 from gateway.tokens import TokenIssuer
@@ -77,10 +78,11 @@ class ExchangeKeys:
 class Surroundings:
     """What a front needs of others: hints go to ``hints``, ``bus`` says whether the bus is reachable.
 
-    ``parts`` are what readiness names beside the front's own. ``operator`` says that health in full and metrics have a
-    listener of their own.
+    ``contents`` is the door to stored content, ``parts`` are what readiness names beside the front's own. ``operator``
+    says that health in full and metrics have a listener of their own.
     """
 
+    contents: Contents
     checkpoints: HasLatest
     hints: Listener
     bus: Check
@@ -177,7 +179,7 @@ class Front:
                 limiter=RateLimiter(rate),
                 clock=around.clock,
             ),
-            simulations=Simulations(registry, ledger.store),
+            simulations=Simulations(registry, ledger.store, around.contents),
             tokens=TokenIssuer(
                 issuer=settings.base_url,
                 key=keys.receipt,
@@ -254,6 +256,7 @@ def _intake(
         committer=ledger.committer,
         acceptances=AcceptanceWriter(
             signer,
+            keeping=Keeping(around.contents, settings.retention.days_default),
             trusted=trusted,
             on_routed=around.hints.routed,
             on_stored=stored,

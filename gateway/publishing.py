@@ -20,6 +20,9 @@ from bus.contract import BusUnavailableError, Publisher, Record
 from bus.events import write_outcome, write_parcel
 from gateway.clock import Clock
 from gateway.copies import Copies, Copy, NoCopyError, whole
+from gateway.sealing.contents import Contents
+from gateway.sealing.errors import ContentErasedError, ContentUnreadableError
+from gateway.store.content_keys import opened
 from gateway.store.dispatches import Route
 from gateway.store.terms import UnreadableTermsError, read_terms
 from schemas.decisions import ClauseRef, Lane, Terms
@@ -34,11 +37,13 @@ log = structlog.get_logger(__name__)
 class Outgoing:
     """A parcel that holds the submission as received, and the terms on which its recipient gets it.
 
-    Of a dispatch whose terms can't be read, ``terms`` is None: nobody knows what must be withheld.
+    Of a dispatch whose terms can't be read, ``terms`` is None: nobody knows what must be withheld. One whose content
+    can't be read has an empty body, and ``lacks`` says why.
     """
 
     parcel: Parcel
     terms: Terms | None
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,18 @@ class ParcelPublisher:
     """Publishes parcels of the exchange ``origin``; ``stop`` keeps it from trying one by one."""
 
     def __init__(
-        self, bus: Publisher, *, copies: Copies, clock: Clock, origin: str, data_schema_base: str, tracing: Tracing
+        self,
+        bus: Publisher,
+        *,
+        contents: Contents,
+        copies: Copies,
+        clock: Clock,
+        origin: str,
+        data_schema_base: str,
+        tracing: Tracing,
     ) -> None:
         self._bus = bus
+        self._contents = contents
         self._copies = copies
         self._clock = clock
         self._origin = origin
@@ -83,7 +97,8 @@ class ParcelPublisher:
 
         Nobody may hand it over from ``until`` on, when its agreement is no longer valid.
         """
-        copy, terms = whole(row.submission), _terms_of(row)
+        submission, lacks = self._submission(row)
+        copy, terms = whole(submission), _terms_of(row)
         parcel = Parcel(
             delivery_id=DeliveryId(row.delivery_id),
             alert_id=AlertId(row.alert_id),
@@ -102,13 +117,22 @@ class ParcelPublisher:
             traceparent=row.traceparent or fresh_traceparent(AlertId(row.alert_id), DeliveryId(row.delivery_id)),
             body=copy.body,
         )
-        return Outgoing(parcel, terms)
+        return Outgoing(parcel, terms, lacks)
+
+    def _submission(self, row: Row[Any]) -> tuple[bytes, str]:
+        """Return a dispatch's submission and ""; of one that can't be read, nothing and why."""
+        try:
+            return opened(self._contents, row), ""
+        except ContentErasedError:
+            return b"", _CONTENT_ERASED
+        except ContentUnreadableError:
+            return b"", _CONTENT_UNREADABLE
 
     def _copied(self, outgoing: Outgoing) -> Parcel | OutcomeReport:
         """Return the parcel with its recipient's copy; the report that there is none where none can be made."""
         parcel = outgoing.parcel
         try:
-            copy = self._copy(parcel, outgoing.terms)
+            copy = self._copy(outgoing)
         except NoCopyError as error:
             log.critical("no_copy", delivery_id=parcel.delivery_id, participant=parcel.recipient)
             return OutcomeReport(
@@ -122,7 +146,10 @@ class ParcelPublisher:
             )
         return replace(parcel, content_type=copy.content_type, body=copy.body, manifest=copy.manifest)
 
-    def _copy(self, parcel: Parcel, terms: Terms | None) -> Copy:
+    def _copy(self, outgoing: Outgoing) -> Copy:
+        parcel, terms = outgoing.parcel, outgoing.terms
+        if outgoing.lacks:
+            raise NoCopyError(outgoing.lacks)
         if terms is None:
             raise NoCopyError(_NO_TERMS)
         return self._copies.of(parcel.body, alert_id=parcel.alert_id, alert_type=parcel.alert_type, terms=terms)
@@ -149,7 +176,7 @@ class ParcelPublisher:
 
 
 def _is_whole(outgoing: Outgoing) -> bool:
-    return outgoing.terms is not None and not outgoing.terms.withholdings
+    return outgoing.terms is not None and not outgoing.terms.withholdings and not outgoing.lacks
 
 
 def _terms_of(row: Row[Any]) -> Terms | None:
@@ -160,3 +187,5 @@ def _terms_of(row: Row[Any]) -> Terms | None:
 
 
 _NO_TERMS: Final = "copy: terms cannot be read"
+_CONTENT_ERASED: Final = "copy: content erased"
+_CONTENT_UNREADABLE: Final = "copy: content cannot be read"

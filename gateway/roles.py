@@ -24,6 +24,7 @@ from gateway.leadership import Leadership
 from gateway.ledger import Ledger, open_ledger
 from gateway.metrics import RelayMetrics, new_registry
 from gateway.registry import CurrentRegistry
+from gateway.sealing.contents import Contents
 from gateway.settings import Settings
 from gateway.sharing import Sharing
 from gateway.store.engine import Store
@@ -39,6 +40,7 @@ class Means:
     """
 
     store: Store
+    contents: Contents
     leadership: Leadership
     bus: Check
     clock: Clock
@@ -82,13 +84,19 @@ async def open_gateway(settings: Settings, *, keys: ExchangeKeys, founding: Foun
     Raises ``StoreError`` where database and founding documents don't go together.
     """
     ledger = await open_ledger(
-        means.store, signer=keys.log, clock=means.clock, randomness=means.randomness, tracing=means.tracing
+        means.store,
+        contents=means.contents,
+        signer=keys.log,
+        clock=means.clock,
+        randomness=means.randomness,
+        tracing=means.tracing,
     )
     try:
         founded = await found(ledger, founding, clock=means.clock, own=keys.kids)
         sharing = Sharing(ledger.store, founded.follower)
         await sharing.start()
         around = Surroundings(
+            contents=means.contents,
             checkpoints=sharing,
             hints=Nobody(),
             bus=means.bus,
@@ -148,7 +156,9 @@ async def open_relay(
 
     Raises ``StoreError`` where the database can't be an exchange's, or does not go with these jurisdictions.
     """
-    ledger = await open_ledger(means.store, signer=keys.log, clock=means.clock, randomness=means.randomness)
+    ledger = await open_ledger(
+        means.store, contents=means.contents, signer=keys.log, clock=means.clock, randomness=means.randomness
+    )
     metrics = new_registry()
     try:
         founded = await found_read_only(ledger, founding.jurisdictions)
@@ -205,6 +215,7 @@ def contending(
         registry=registry,
         bus=bus,
         signer=keys.log,
+        contents=means.contents,
         copies=keys.copies,
         published=published,
         metrics=RelayMetrics(metrics),

@@ -75,7 +75,12 @@ class Database:
 
 
 ExchangeFolder = Annotated[
-    Path, typer.Option("--exchange", envvar="LACOLLE_EXCHANGE", help="The exchange's folder; no private key is read.")
+    Path,
+    typer.Option(
+        "--exchange",
+        envvar="LACOLLE_EXCHANGE",
+        help="The exchange's folder; of its keys none is read but those of stored content.",
+    ),
 ]
 
 

@@ -10,6 +10,7 @@ import structlog
 from audit.checkpoints import PublishedState
 from gateway.clock import system_clock
 from gateway.roles import Means, RelayProcess, open_relay
+from lacolle.contents import contents_of
 from lacolle.folder import ExchangeFolder
 from lacolle.processes.awaiting import StoppedMeanwhileError, opened_once_reachable
 from lacolle.processes.lag import LagCollector
@@ -33,11 +34,13 @@ async def run_relay(folder: ExchangeFolder, *, operation_port: int | None = None
         tracing = stack.enter_context(open_tracing(settings.telemetry, role="relay"))
         operator = stack.enter_context(bound_operation(settings, role="relay", port=operation_port))
         opened = await stack.enter_async_context(open_bus(settings, folder.path))
+        contents = contents_of(settings, folder.path)
 
         async def open_() -> RelayProcess:
             store, leadership = open_shared_database(folder)
             means = Means(
                 store=store,
+                contents=contents,
                 leadership=leadership,
                 bus=opened.look,
                 clock=system_clock,
