@@ -1,7 +1,7 @@
 """A key-encryption key that never leaves a PKCS#11 token: an AES key of 256 bits, used with ``CKM_AES_GCM``.
 
-Of the token it needs ``CKA_ENCRYPT`` and ``CKA_DECRYPT`` alone; ``CKA_EXTRACTABLE`` can and should be false. It is asked
-once for each wrapping key that a process comes to need, a few hundred at most: what they wrap is done in memory.
+Of the key it needs ``CKA_ENCRYPT`` and ``CKA_DECRYPT`` alone; ``CKA_EXTRACTABLE`` can and should be false. It is used
+once for each wrapping key that a process comes to need, a few hundred at most: what those wrap is wrapped in memory.
 """
 
 from __future__ import annotations
@@ -12,16 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from bus.secretfiles import SecretFileError, read_secret
 from gateway.sealing.errors import KeyEncryptionKeyError
 from gateway.sealing.kek import NONCE_SIZE, Randomness, UnwrapError
 from gateway.sealing.settings import TokenSettings
 from schemas.bilingual import Bilingual
-
-if TYPE_CHECKING:  # the extra may be missing
-    import pkcs11
 
 _TAG_BITS: Final = 128
 _PROBE: Final = "lacolle probe"
@@ -75,7 +72,7 @@ class TokenKey:
         return {"mechanism": self._pkcs11.Mechanism.AES_GCM, "mechanism_param": parameters}
 
     @contextmanager
-    def _key(self) -> Iterator[pkcs11.SecretKey]:
+    def _key(self) -> Iterator[Any]:
         settings, library = self._settings, self._pkcs11
         with self._turn:
             try:
@@ -116,8 +113,8 @@ _MISSING: Final = Bilingual(
 def _away(settings: TokenSettings, error: Exception) -> Bilingual:
     kind, key = type(error).__name__, f"{settings.token_label}/{settings.key_label}"
     return Bilingual(
-        fr=f"La clé {key} du module PKCS#11 {settings.module} ne répond pas ({kind}) : vérifiez le module, le jeton, la "
-        "clé et le fichier du NIP.",
+        fr=f"La clé {key} du module PKCS#11 {settings.module} ne répond pas ({kind}) : vérifiez le module, le jeton, "
+        "la clé et le fichier du NIP.",
         en=f"The key {key} of the PKCS#11 module {settings.module} does not answer ({kind}): check the module, the "
         "token, the key and the file of the PIN.",
     )
