@@ -1,4 +1,4 @@
-"""The relay role: publish what is due, record outcomes, watch deadlines, sign checkpoints, index the log.
+"""The relay role: publish what is due, record outcomes, watch deadlines, sign checkpoints, index the log, erase.
 
 One process does so for a database. Each *term* of being the one is begun anew from the database: what an earlier term
 held in memory, windows and breakers, may have been overtaken by another process. A term that is lost stops where it
@@ -24,6 +24,7 @@ from gateway.checkpoints import CheckpointTask
 from gateway.clock import Clock
 from gateway.copies import Copies
 from gateway.deadlines import DeadlineWatch
+from gateway.erasing import Eraser
 from gateway.errors import LogUnavailableError, StoreError
 from gateway.indexing import Indexer
 from gateway.lag import keep_measuring
@@ -117,6 +118,14 @@ class Dispatching:
             on_unacknowledged=at.metrics.unacknowledged,
         )
 
+        self._eraser = Eraser(
+            store=at.ledger.store,
+            committer=committer,
+            contents=at.contents,
+            clock=at.clock,
+            metrics=at.metrics.erasures,
+        )
+
     async def start(self) -> None:
         """Sign the head as it is. Raises ``StoreError`` where the database is behind what was published."""
         try:
@@ -133,7 +142,7 @@ class Dispatching:
             working = [tasks.create_task(self.relay.run()), tasks.create_task(self._outcomes.run())]
             at = self._at
             measuring = keep_measuring(self.relay, store=at.ledger.store, metrics=at.metrics, clock=at.clock)
-            beside = (self._deadlines.run(), self.checkpoints.run(), self._indexer.run(), measuring)
+            beside = (self._deadlines.run(), self.checkpoints.run(), self._indexer.run(), self._eraser.run(), measuring)
             watching = [tasks.create_task(task) for task in beside]
             if self._at.ledger.store.shared:
                 watching.append(tasks.create_task(self._follow()))

@@ -192,6 +192,7 @@ class Front:
             ),
             registry=registry,
             store=ledger.store,
+            contents=around.contents,
             checkpoints=around.checkpoints,
             health=self.health,
             metrics=None if around.operator else metrics,

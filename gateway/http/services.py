@@ -20,6 +20,7 @@ from gateway.enrol import Enrolment
 from gateway.health import Health
 from gateway.http.bodies import BodyBudget
 from gateway.registry import CurrentRegistry
+from gateway.sealing.contents import Contents
 from gateway.simulating import Simulations
 from gateway.store.engine import Store
 from gateway.tokens import TokenIssuer
@@ -49,6 +50,7 @@ class Services:
     tokens: TokenIssuer
     registry: CurrentRegistry
     store: Store
+    contents: Contents
     checkpoints: HasLatest
     health: Health
     metrics: CollectorRegistry | None

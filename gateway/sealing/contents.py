@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -33,6 +34,15 @@ _VERSION: Final = b"\x01"
 """No compact JWS begins so, nor does an SD-JWT."""
 _KEPT: Final = 64
 """Unwrapped day keys that a process has at hand: agreements name few terms, and what is read again is recent."""
+
+
+class ContentState(StrEnum):
+    """What can be had of an alert's content."""
+
+    STORED = "stored"
+    HELD = "held"
+    ERASED = "erased"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,14 @@ class Contents:
         """Say whether a key is that of a day that is over: it is destroyed, or about to be."""
         day = day_of(name)
         return day is not None and day < self._clock().astimezone(UTC).date()
+
+    def state(self, key: WrappedKey | None) -> ContentState:
+        """Return what can be had of content, by the key to it; nothing is opened."""
+        if key is None:
+            return ContentState.ERASED
+        if self.folder.has(key.by):
+            return ContentState.STORED
+        return ContentState.ERASED if self.is_over(key.by) else ContentState.UNREADABLE
 
     def missing(self, names: Iterable[KeyName]) -> Sequence[KeyName]:
         """Return which of some keys are not in the folder. Raises ``KeyFolderError``."""

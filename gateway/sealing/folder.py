@@ -20,7 +20,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final, NewType
 
@@ -109,6 +109,10 @@ class KeyFolder:
             self._make(name)
         return self.read(name)
 
+    def has(self, name: KeyName) -> bool:
+        """Say whether there is a key of this name, sound or not."""
+        return self._file(name).exists()
+
     def read(self, name: KeyName) -> bytes:
         """Return a key. Raises ``KeyLostError`` where it is not there or damaged, and ``KeyEncryptionKeyError``."""
         try:
@@ -133,6 +137,15 @@ class KeyFolder:
             self._sync()
         except OSError as error:
             raise KeyFolderError(_not_written(file, error)) from error
+
+    def age(self, name: KeyName, *, now: datetime) -> float:
+        """Return how many seconds ago a key's file was written; 0 for one that is not there."""
+        try:
+            return now.timestamp() - self._file(name).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+        except OSError as error:
+            raise KeyFolderError(_not_written(self._file(name), error)) from error
 
     def rewrap(self, kek: KeyEncryptionKey) -> Rewrapped:
         """Wrap every key with another key-encryption key, each at once or not at all.

@@ -7,7 +7,7 @@ are the same: no row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import ColumnElement, Row, and_, exists, false, or_, select
@@ -15,26 +15,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Kind
 from audit.tables import log_entries
+from gateway.sealing.contents import Contents, ContentState
+from gateway.store.content_keys import key_of, with_keys
 from gateway.store.decisions import in_words
 from gateway.store.dispatches import HELD, OPEN
 from gateway.store.questions import questions_about
 from gateway.store.reader import Reader
-from gateway.store.tables import acknowledgements, alerts, dispatches
+from gateway.store.tables import acknowledgements, alerts, content_keys, dispatches
 from gateway.store.terms import terms_document, terms_of_content
 from schemas.ids import AlertId, ParticipantId, home_of
 from schemas.timestamps import utc_text_of_ms
 
 
-async def read_alert(connection: AsyncConnection, reader: Reader, *, alert_id: AlertId) -> dict[str, Any] | None:
+async def read_alert(
+    connection: AsyncConnection, contents: Contents, reader: Reader, *, alert_id: AlertId
+) -> dict[str, Any] | None:
     """Return what the reader may see of one alert, by the exchange's own id; None where that is nothing."""
-    return await _read(connection, reader, alerts.c.alert_id == alert_id)
+    return await _read(connection, contents, reader, alerts.c.alert_id == alert_id)
 
 
 async def read_alert_by_name(
-    connection: AsyncConnection, reader: Reader, *, sender: ParticipantId, identifier: str
+    connection: AsyncConnection, contents: Contents, reader: Reader, *, sender: ParticipantId, identifier: str
 ) -> dict[str, Any] | None:
     """Return what the reader may see of one alert, by its sender and identifier; None where that is nothing."""
-    return await _read(connection, reader, and_(alerts.c.sender == sender, alerts.c.identifier == identifier))
+    return await _read(connection, contents, reader, and_(alerts.c.sender == sender, alerts.c.identifier == identifier))
 
 
 async def first_answer(
@@ -53,8 +57,10 @@ async def first_answer(
     return None if row is None else (AlertId(row.alert_id), row.answer)
 
 
-async def _read(connection: AsyncConnection, reader: Reader, which: ColumnElement[bool]) -> dict[str, Any] | None:
-    alert = (await connection.execute(select(alerts).where(which, visible(reader)))).one_or_none()
+async def _read(
+    connection: AsyncConnection, contents: Contents, reader: Reader, which: ColumnElement[bool]
+) -> dict[str, Any] | None:
+    alert = (await connection.execute(with_keys(_ALERT).where(which, visible(reader)))).one_or_none()
     if alert is None:
         return None
     sees_all = alert.sender == reader.participant or (
@@ -62,6 +68,7 @@ async def _read(connection: AsyncConnection, reader: Reader, which: ColumnElemen
     )
     entries = await _decision_entries(connection, alert)
     deliveries = await _deliveries(connection, alert, entries, reader, sees_all=sees_all)
+    content = _content(contents, alert, entries, sees_all=sees_all)
     return {
         "alert_id": alert.alert_id,
         "thread": alert.thread,
@@ -72,7 +79,9 @@ async def _read(connection: AsyncConnection, reader: Reader, which: ColumnElemen
         "msgType": alert.msg_type,
         "received": utc_text_of_ms(alert.received_ms),
         "log_index": alert.log_index,
-        "state": _state(deliveries),
+        "digest": f"sha-256:{alert.submission_digest.hex()}",
+        "state": "erased" if content["state"] == ContentState.ERASED else _state(deliveries),
+        "content": content,
         "decisions": _decisions(entries, reader, sees_all=sees_all),
         "deliveries": deliveries,
         "log_entry": _log_entry(entries) if sees_all else None,
@@ -89,6 +98,19 @@ def visible(reader: Reader) -> ColumnElement[bool]:
         audited = alerts.c.sender.startswith(home, autoescape=True)
     reached = exists().where(dispatches.c.alert_id == alerts.c.alert_id, dispatches.c.released.is_not(None), mine)
     return or_(alerts.c.sender == reader.participant, audited, reached)
+
+
+def _content(contents: Contents, alert: Row[Any], entries: Sequence[Row[Any]], *, sees_all: bool) -> dict[str, Any]:
+    """Return what is left of an alert's content and until when; that it is held, its sender's side alone is told."""
+    erased = next((orjson.loads(entry.content) for entry in entries if entry.kind == Kind.ERASED), None)
+    if erased is not None:
+        told = {name: erased["content"][name] for name in ("basis", "unreadable_by")}
+        return {"state": ContentState.ERASED.value, "erased": erased["time"], "log_index": erased["index"], **told}
+    state = contents.state(key_of(alert))
+    if alert.held_by is not None and sees_all and state is ContentState.STORED:
+        return {"state": ContentState.HELD.value}
+    until = {} if alert.due_ms is None else {"until": utc_text_of_ms(alert.due_ms)}
+    return {"state": state.value, **until}
 
 
 def _concerns(reader: Reader, recipient: str) -> bool:
@@ -153,7 +175,7 @@ def _withheld(entries: Sequence[Row[Any]]) -> dict[str, dict[str, Any]]:
 
 
 async def _decision_entries(connection: AsyncConnection, alert: Row[Any]) -> list[Row[Any]]:
-    kinds = [str(kind) for kind in (Kind.ACCEPTED, Kind.CONSENT_REQUESTED, Kind.ROUTED, Kind.WITHHELD)]
+    kinds = [str(kind) for kind in (Kind.ACCEPTED, Kind.CONSENT_REQUESTED, Kind.ROUTED, Kind.WITHHELD, Kind.ERASED)]
     rows = await connection.execute(
         select(log_entries)
         .where(log_entries.c.alert_id == alert.alert_id, log_entries.c.kind.in_(kinds))
@@ -203,3 +225,12 @@ def _log_entry(entries: list[Row[Any]]) -> dict[str, Any]:
         "commitment": accepted.commitment.hex(),
         "entry": orjson.loads(accepted.content),
     }
+
+
+_ALERT: Final = select(
+    *(column for column in alerts.columns if column is not alerts.c.submission),
+    content_keys.c.wrapped_by,
+    content_keys.c.wrapped,
+    content_keys.c.due_ms,
+    content_keys.c.held_by,
+)

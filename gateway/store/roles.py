@@ -37,7 +37,7 @@ NewPassword: TypeAlias = Callable[[str], str]
 _GROWS: Final = (
     "log_entries, log_parties, log_tiles, log_segments, log_postings, checkpoints, "
     "alerts, acknowledgements, agreements, agreement_proposals, agreement_signatures, agreement_steps, "
-    "authority_statements, jurisdictions, consent_requests, consent_answers, citations"
+    "authority_statements, jurisdictions, consent_requests, consent_answers, content_statements, citations"
 )
 """Tables that are only ever added to; the triggers refuse the rest to everybody."""
 _CHANGES: Final = "log_head, registry_head, dispatches"

@@ -223,6 +223,20 @@ consent_answers = Table(
 )
 """What those said who were asked, as signed: ``given`` or ``refused``. The first answer stands."""
 
+content_statements = Table(
+    "content_statements",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("statement", String(13), nullable=False),
+    Column("alert_id", String(36), nullable=False, index=True),
+    Column("jurisdiction", String(6), nullable=False),
+    Column("ends", LargeBinary(32), unique=True),
+    Column("compact", LargeBinary, nullable=False),
+    Column("log_index", BigInteger, nullable=False, unique=True),
+)
+"""What authorities stated of an alert's content, as signed, by the SHA-256 of the payload: a legal hold, the release of
+one, of which ``ends`` is the digest, or an order to erase."""
+
 citations = Table(
     "citations",
     metadata,

@@ -45,6 +45,7 @@ from tests.unit.gateway.ground import (
     acceptances,
     accepted,
     agreed,
+    contents,
     permit,
     stolen_vehicle,
 )
@@ -95,7 +96,7 @@ class Desk:
     async def seen(self, reader: Reader) -> dict[str, Any] | None:
         """Return what a reader sees of the alert."""
         async with self.ground.store.reading() as connection:
-            return await read_alert(connection, reader, alert_id=self.alert_id)
+            return await read_alert(connection, contents(), reader, alert_id=self.alert_id)
 
 
 def awaiting(recipient: ParticipantId = NYSP) -> Any:  # noqa: ANN401 - replace() says no more

@@ -52,9 +52,28 @@ def upgrade() -> None:
         op.create_index(
             f"ix_content_keys_{name}", "content_keys", [column], sqlite_where=condition, postgresql_where=condition
         )
+    op.create_table(
+        "content_statements",
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("statement", sa.String(length=13), nullable=False),
+        sa.Column("alert_id", sa.String(length=36), nullable=False),
+        sa.Column("jurisdiction", sa.String(length=6), nullable=False),
+        sa.Column("ends", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("compact", sa.LargeBinary(), nullable=False),
+        sa.Column("log_index", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_content_statements"),
+        sa.UniqueConstraint("ends", name="uq_content_statements_ends"),
+        sa.UniqueConstraint("log_index", name="uq_content_statements_log_index"),
+    )
+    op.create_index("ix_content_statements_alert_id", "content_statements", ["alert_id"])
     op.add_column("alerts", sa.Column("submission_digest", sa.LargeBinary(length=32), nullable=True))
     op.add_column("alerts", sa.Column("handling", sa.Text(), nullable=True))
     postgres = op.get_context().dialect.name == "postgresql"
+    if postgres:
+        op.execute(
+            "CREATE TRIGGER only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON content_statements "
+            "FOR EACH STATEMENT EXECUTE FUNCTION lacolle_refuse()"
+        )
     if op.get_bind().scalar(sa.text("SELECT 1 FROM alerts LIMIT 1")) is not None:
         if postgres:
             op.execute("ALTER TABLE alerts DISABLE TRIGGER only_grows")
