@@ -21,6 +21,7 @@ from gateway.http import (
     documents,
     entries,
     health,
+    holds,
     log,
     problems,
     registry,
@@ -87,7 +88,20 @@ def _create_api(services: Services, *, problem_base: str) -> FastAPI:
     api.state.services = services
     api.state.problem_base = problem_base
     problems.install(api)
-    for each in (alerts, batch, consents, auth, registry, agreements, simulation, log, entries, health, documents):
+    for each in (
+        alerts,
+        batch,
+        consents,
+        holds,
+        auth,
+        registry,
+        agreements,
+        simulation,
+        log,
+        entries,
+        health,
+        documents,
+    ):
         api.include_router(each.router)
     api.openapi = cache(lambda: openapi_document(api))  # type: ignore[method-assign]  # as FastAPI would have it
     return api

@@ -24,6 +24,7 @@ from gateway.enrol import Enrolment, OwnKids
 from gateway.founding import Founded
 from gateway.health import Check, Condition, Health
 from gateway.hints import Listener
+from gateway.holding import Holds
 from gateway.http.bodies import BodyBudget
 from gateway.http.services import Services
 from gateway.identification import Identification
@@ -156,6 +157,13 @@ class Front:
                 limiter=RateLimiter(rate),
                 clock=around.clock,
                 on_routed=around.hints.routed,
+            ),
+            holds=Holds(
+                authorities=authorities,
+                committer=ledger.committer,
+                contents=around.contents,
+                limiter=RateLimiter(rate),
+                clock=around.clock,
             ),
             auditing=Auditing(
                 store=ledger.store,

@@ -18,6 +18,7 @@ from gateway.clock import Clock
 from gateway.consenting import Consents
 from gateway.enrol import Enrolment
 from gateway.health import Health
+from gateway.holding import Holds
 from gateway.http.bodies import BodyBudget
 from gateway.registry import CurrentRegistry
 from gateway.sealing.contents import Contents
@@ -43,6 +44,7 @@ class Services:
     bodies: BodyBudget
     acknowledgements: Acknowledgements
     consents: Consents
+    holds: Holds
     auditing: Auditing
     enrolment: Enrolment
     treaties: Treaties

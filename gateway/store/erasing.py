@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Draft, Kind
@@ -68,7 +68,8 @@ async def erase(batch: Batch, rows: Sequence[Row[Any]], ordered: dict[str, Plain
 
 async def erasable(connection: AsyncConnection, alert_id: AlertId) -> Row[Any] | None:
     """Return what ``erase`` needs of an alert, due or not; None where its content is gone."""
-    return (await connection.execute(_CONTENT.where(content_keys.c.alert_id == alert_id))).one_or_none()
+    row: Row[Any] | None = (await connection.execute(_CONTENT.where(content_keys.c.alert_id == alert_id))).one_or_none()
+    return row
 
 
 async def due_contents(connection: AsyncConnection, *, now_ms: int, limit: int) -> Sequence[AlertId]:
@@ -145,7 +146,7 @@ def _unreadable_by(name: KeyName, now: datetime) -> datetime:
     return max(now, ends).replace(microsecond=0)
 
 
-_CONTENT: Final = select(
+_CONTENT: Final[Select[Any]] = select(
     content_keys.c.alert_id,
     content_keys.c.wrapped_by,
     content_keys.c.wrapped,

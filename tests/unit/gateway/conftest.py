@@ -15,6 +15,7 @@ ON_BOTH: Final = (
     "test_acceptance",
     "test_dispatches",
     "test_erasing",
+    "test_holds",
     "test_outcomes",
     "test_relay",
     "test_threads",

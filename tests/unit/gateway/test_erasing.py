@@ -88,12 +88,10 @@ class Room:
         return self.registry.get_sample_value(name)
 
 
-@pytest.fixture
-def room(ground: Ground, tmp_path: Path) -> Room:
+def make_room(ground: Ground, folder: Path) -> Room:
     """Return a room whose exchange keeps content for ten days where no agreement says."""
-    folder, registry = tmp_path / "content-keys", CollectorRegistry()
     folder.mkdir()
-    contents = contents_in(folder, clock=ground.clock)
+    contents, registry = contents_in(folder, clock=ground.clock), CollectorRegistry()
     eraser = Eraser(
         store=ground.store,
         committer=ground.committer,
@@ -102,6 +100,12 @@ def room(ground: Ground, tmp_path: Path) -> Room:
         metrics=ErasureMetrics(registry),
     )
     return Room(ground, contents, acceptances(keeping=Keeping(contents, 10)), eraser, registry)
+
+
+@pytest.fixture
+def room(ground: Ground, tmp_path: Path) -> Room:
+    """Return a room on an empty store."""
+    return make_room(ground, tmp_path / "content-keys")
 
 
 def keeping(recipient: ParticipantId, days: int) -> Permit:
