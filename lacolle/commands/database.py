@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from lacolle.commands.backups import backup
 from lacolle.commands.databases import NO_DATABASE, Database, DatabaseAuthorities, DatabaseTls, PasswordFile
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError
@@ -40,7 +41,7 @@ Place = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Add the group of commands."""
     group = typer.Typer(help="The database: its schema and its roles.", no_args_is_help=True)
-    for command in (upgrade, current, roles):
+    for command in (upgrade, current, roles, backup):
         group.command(command.__name__)(framed(command))
     app.add_typer(group, name="db")
 

@@ -88,9 +88,9 @@ class Room:
         return self.registry.get_sample_value(name)
 
 
-def make_room(ground: Ground, folder: Path) -> Room:
+def make_room(ground: Ground, folder: Path, *, exist_ok: bool = False) -> Room:
     """Return a room whose exchange keeps content for ten days where no agreement says."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=exist_ok)
     contents, registry = contents_in(folder, clock=ground.clock), CollectorRegistry()
     eraser = Eraser(
         store=ground.store,
