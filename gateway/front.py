@@ -145,6 +145,7 @@ class Front:
             acknowledgements=Acknowledgements(
                 identification=identification,
                 committer=ledger.committer,
+                contents=around.contents,
                 limiter=RateLimiter(rate),
                 clock=around.clock,
             ),

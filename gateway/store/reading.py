@@ -15,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Kind
 from audit.tables import log_entries
-from gateway.sealing.contents import Contents, ContentState
+from gateway.sealing.contents import Contents, ContentState, is_sealed
+from gateway.sealing.errors import ContentErasedError, ContentUnreadableError
+from gateway.store.acknowledgements import place_of
 from gateway.store.content_keys import key_of, with_keys
 from gateway.store.decisions import in_words
 from gateway.store.dispatches import HELD, OPEN
@@ -67,7 +69,7 @@ async def _read(
         reader.auditor and home_of(ParticipantId(alert.sender)) == reader.jurisdiction
     )
     entries = await _decision_entries(connection, alert)
-    deliveries = await _deliveries(connection, alert, entries, reader, sees_all=sees_all)
+    deliveries = await _deliveries(connection, contents, alert, entries, reader, sees_all=sees_all)
     content = _content(contents, alert, entries, sees_all=sees_all)
     return {
         "alert_id": alert.alert_id,
@@ -126,7 +128,13 @@ def _state(deliveries: list[dict[str, Any]]) -> str:
 
 
 async def _deliveries(
-    connection: AsyncConnection, alert: Row[Any], entries: Sequence[Row[Any]], reader: Reader, *, sees_all: bool
+    connection: AsyncConnection,
+    contents: Contents,
+    alert: Row[Any],
+    entries: Sequence[Row[Any]],
+    reader: Reader,
+    *,
+    sees_all: bool,
 ) -> list[dict[str, Any]]:
     withheld = _withheld(entries)
     questions = await questions_about(connection, alert.alert_id) if sees_all else {}
@@ -140,8 +148,9 @@ async def _deliveries(
     )
     words: dict[str, list[dict[str, Any]]] = {}
     for word in said:
+        signed = _signed(contents, alert, word)
         words.setdefault(word.delivery_id, []).append(
-            {"status": word.status, "at": word.at, "log_index": word.log_index, "signed": word.compact.decode("ascii")}
+            {"status": word.status, "at": word.at, "log_index": word.log_index, "signed": signed}
         )
     return [
         {
@@ -162,6 +171,18 @@ async def _deliveries(
         for row in rows
         if sees_all or (row.released is not None and _concerns(reader, row.recipient))
     ]
+
+
+def _signed(contents: Contents, alert: Row[Any], word: Row[Any]) -> str | None:
+    """Return a word as the compact JWS it was given in; None where it was erased with the alert's content."""
+    stored: bytes = word.compact
+    if is_sealed(stored):
+        place = place_of(word.delivery_id, word.status)
+        try:
+            stored = contents.open(AlertId(alert.alert_id), stored, key_of(alert), place=place)
+        except (ContentErasedError, ContentUnreadableError):
+            return None
+    return stored.decode("ascii") or None
 
 
 def _withheld(entries: Sequence[Row[Any]]) -> dict[str, dict[str, Any]]:

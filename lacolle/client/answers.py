@@ -201,12 +201,15 @@ class Preview(_Answer):
 
 
 class RecordedAcknowledgement(_Answer):
-    """A recipient's word as the exchange holds it; ``signed`` is the compact JWS it was given in."""
+    """A recipient's word as the exchange holds it; ``signed`` is the compact JWS it was given in.
+
+    A word with a note is erased with the alert's content: then ``signed`` is None, and its digest is in the log.
+    """
 
     status: AcknowledgementStatus
     at: str
     log_index: int
-    signed: str
+    signed: str | None = None
 
 
 class Delivery(_Answer):

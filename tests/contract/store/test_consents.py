@@ -346,7 +346,7 @@ async def test_a_held_copy_can_not_be_acknowledged(desk: Desk) -> None:
     )
     with pytest.raises(NotFoundError):
         await desk.ground.committer.submit(
-            AcknowledgementWriter(), SignedAcknowledgement(word, KID, b"compact", bytes(32))
+            AcknowledgementWriter(contents()), SignedAcknowledgement(word, KID, b"compact", bytes(32))
         )
 
 

@@ -28,6 +28,7 @@ from sqlalchemy import select, text
 from gateway.sealing.folder import KeyFolder
 from gateway.sealing.kek import UnwrapError
 from gateway.store.acceptance import Answer
+from gateway.store.acknowledgements import AcknowledgementWriter
 from gateway.store.address import postgres_address
 from gateway.store.tables import alerts, content_keys
 from lacolle.backup import back_up_postgres, back_up_sqlite
@@ -46,7 +47,7 @@ from tests.unit.gateway.ground import (
     permit,
     stolen_vehicle,
 )
-from tests.unit.gateway.test_erasing import DAY, Room, make_room
+from tests.unit.gateway.test_erasing import DAY, Room, make_room, noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ async def scene(ground: Ground, request: pytest.FixtureRequest, tmp_path: Path) 
     backups.mkdir()
     room = make_room(ground, tmp_path / "content-keys")
     mark = secrets.token_hex(6)
-    words = (f"Véhicule dérobé {mark} à Montréal", f"PLQ{mark.upper()}")
+    words = (f"Véhicule dérobé {mark} à Montréal", f"PLQ{mark.upper()}", f"Aperçu {mark} à Plattsburgh")
     document = stolen_vehicle("A-1")
     document["body"]["circumstances"] = words[0]
     document["body"]["vehicle"]["plate"]["number"] = words[1]
@@ -99,6 +100,8 @@ async def scene(ground: Ground, request: pytest.FixtureRequest, tmp_path: Path) 
     item = replace(acceptance("A-1", permit(NYSP)), submission=submission)
     answer = await ground.committer.submit(room.writer, item)
     await room.deliver()
+    (row,) = await ground.dispatches()
+    await ground.committer.submit(AcknowledgementWriter(room.contents), noted(answer, row.delivery_id, words[2]))
     places, pg_dump = [tmp_path], ""
     if ground.store.shared:
         server: Postgres = request.getfixturevalue("postgres")

@@ -14,10 +14,11 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import Connection
 
 from gateway.errors import StoreError
-from gateway.store.content_keys import OPENING, opened, with_keys
+from gateway.store.content_keys import OPENING, key_of, opened, with_keys
 from gateway.store.engine import Store, open_postgres, open_sqlite
 from gateway.store.schema import _config, current_revision, head_revision, upgrade
-from schemas.signing.jws import ALERT, sign_compact
+from schemas.ids import AlertId
+from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, sign_compact
 from tests.contract.store.raw_files import found_in, spellings
 from tests.unit.gateway.ground import RECEIPT_KEY, START, contents_in, stolen_vehicle
 
@@ -46,6 +47,7 @@ async def old(bare: Store) -> AsyncIterator[Store]:
     async with bare.writer.begin() as connection:
         await connection.run_sync(_at_revision)
         await connection.execute(text(_INSERT), _row())
+        await connection.execute(text(_INSERT_WORD), {"id": ALERT_ID, "compact": _word()})
     yield bare
     await bare.close()
 
@@ -55,6 +57,11 @@ def _submission() -> bytes:
     document["body"]["circumstances"] = WORDS
     document["handling"] = {"tlp": "RED", "purpose": "criminal-investigation", "caveat": {"fr": WORDS, "en": WORDS}}
     return sign_compact(orjson.dumps(document), key=RECEIPT_KEY, profile=ALERT, iat=int(START.timestamp()))
+
+
+def _word() -> bytes:
+    word = {"alert_id": ALERT_ID, "delivery_id": ALERT_ID, "status": "read", "note": WORDS}
+    return sign_compact(orjson.dumps(word), key=RECEIPT_KEY, profile=ACKNOWLEDGEMENT, iat=int(START.timestamp()))
 
 
 def _row() -> dict[str, Any]:
@@ -74,7 +81,10 @@ async def test_what_was_stored_as_it_came_is_sealed(old: Store, tmp_path: Path) 
         row = (await connection.execute(with_keys(select(*OPENING)))).one()
         kept = (await connection.execute(text("SELECT submission_digest, handling FROM alerts"))).one()
         key = (await connection.execute(text("SELECT basis, held_by, due_ms FROM content_keys"))).one()
+        word = await connection.scalar(text("SELECT compact FROM acknowledgements"))
     assert opened(contents, row) == _submission()
+    place = f"acknowledgement {ALERT_ID} read"
+    assert contents.open(AlertId(ALERT_ID), bytes(word or b""), key_of(row), place=place) == _word()
     assert WORDS.encode() not in row.submission
     assert kept.submission_digest == hashlib.sha256(_submission()).digest()
     assert orjson.loads(kept.handling) == {"tlp": "RED", "codes": [], "purpose": "criminal-investigation"}
@@ -89,4 +99,8 @@ _INSERT: Final = (
     "INSERT INTO alerts (alert_id, log_index, thread, sender, identifier, payload_digest, type, status, msg_type,"
     " received_ms, submission, answer) VALUES (:id, 1, :id, 'ca-qc.sq', 'A-1', :digest,"
     " 'law-enforcement/stolen-vehicle/v1', 'Actual', 'Alert', :ms, :submission, :digest)"
+)
+_INSERT_WORD: Final = (
+    "INSERT INTO acknowledgements (delivery_id, status, alert_id, participant, at, compact, log_index)"
+    " VALUES (:id, 'read', :id, 'us-ny.nysp', '2026-11-22T12:00:00Z', :compact, 2)"
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,16 +22,20 @@ from gateway.sealing.contents import Contents
 from gateway.sealing.errors import ContentErasedError
 from gateway.sealing.folder import KeyName, day_key
 from gateway.store.acceptance import AcceptanceWriter, Answer, Keeping
+from gateway.store.acknowledgements import AcknowledgementWriter, Recorded, SignedAcknowledgement
 from gateway.store.content_keys import OPENING, opened, require_keys, with_keys, wrapping_keys
 from gateway.store.dispatches import ExpiryWriter, OutcomeWriter
 from gateway.store.reader import Reader
 from gateway.store.reading import read_alert
-from gateway.store.tables import content_keys
+from gateway.store.tables import acknowledgements, content_keys
 from schemas.decisions import NO_TERMS, Lane, Permit
+from schemas.evidence import Acknowledgement, AcknowledgementStatus
 from schemas.ids import DeliveryId, ParticipantId, home_of
 from schemas.parcels import Delivered, OutcomeReport
+from schemas.signing.canonical import canonical_plain_bytes
 from tests.unit.gateway.ground import (
     COPIES,
+    KID,
     NYSP,
     ORIGIN,
     SQ,
@@ -257,6 +262,50 @@ async def test_a_restored_database_is_erased_again(room: Room) -> None:
     assert await room.eraser.look() == 1
     async with room.ground.store.reading() as connection:
         assert await connection.scalar(select(func.count()).select_from(content_keys)) == 0
+
+
+def noted(answer: Answer, delivery_id: str, note: str | None, status: str = "read") -> SignedAcknowledgement:
+    """Return a partner's word with a note, its signature verified."""
+    word = Acknowledgement(
+        alert_id=answer.alert_id,
+        delivery_id=DeliveryId(delivery_id),
+        participant=NYSP,
+        status=AcknowledgementStatus(status),
+        at="2026-11-22T12:00:01.000Z",
+        note=note,
+    )
+    compact = canonical_plain_bytes(word.model_dump(mode="json", exclude_none=True))
+    return SignedAcknowledgement(word, KID, compact, hashlib.sha256(compact).digest())
+
+
+async def test_a_partner_s_note_is_erased_with_the_content(room: Room) -> None:
+    """A word with a note is read as signed until the content ends, and then no more; one without stays for good.
+
+    One with a note that comes later counts, and its note is kept nowhere.
+    """
+    answer = await room.accept("A-1", permit(NYSP))
+    (row,) = await room.ground.dispatches()
+    writer = AcknowledgementWriter(room.contents)
+    said = [noted(answer, row.delivery_id, note, status) for note, status in (("seen", "read"), (None, "received"))]
+    for word in said:
+        await room.ground.committer.submit(writer, word)
+    await room.deliver()
+    async with room.ground.store.reading() as connection:
+        stored = list(await connection.scalars(select(acknowledgements.c.compact)))
+    assert not any(b"seen" in each for each in stored)
+
+    async def told() -> dict[str, str | None]:
+        (delivery,) = (await room.read(answer))["deliveries"]
+        return {each["status"]: each["signed"] for each in delivery["acknowledgements"]}
+
+    plain = said[1].compact.decode()
+    assert await told() == {"read": said[0].compact.decode(), "received": plain}
+    room.ground.clock.advance(11 * DAY)
+    assert await room.eraser.look() == 1
+    late = noted(answer, row.delivery_id, "a late word", "acted-on")
+    recorded = await room.ground.committer.submit(writer, late)
+    assert isinstance(recorded, Recorded)
+    assert await told() == {"read": None, "received": plain, "acted-on": None}
 
 
 async def test_names_of_keys_are_found_without_reading_all_that_they_wrap(room: Room) -> None:

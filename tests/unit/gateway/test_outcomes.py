@@ -23,7 +23,7 @@ from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, OutcomeReport
 from schemas.timestamps import utc_text
 from tests.patience import GIVES_UP_AFTER
-from tests.unit.gateway.ground import KID, NYSP, ORIGIN, START, VSP, Ground, acceptance, accepted, permit
+from tests.unit.gateway.ground import KID, NYSP, ORIGIN, START, VSP, Ground, acceptance, accepted, contents, permit
 
 
 class Recording:
@@ -319,4 +319,4 @@ async def acknowledge(ground: Ground, alert_id: AlertId, delivery_id: str) -> No
         }
     )
     signed = SignedAcknowledgement(word, KID, b"compact", bytes(32))
-    await ground.committer.submit(AcknowledgementWriter(), signed)
+    await ground.committer.submit(AcknowledgementWriter(contents()), signed)

@@ -178,7 +178,7 @@ async def test_a_partner_s_word_stands_with_its_delivery(record: Record) -> None
         at="2026-11-22T12:00:01.000Z",
     )
     signed = SignedAcknowledgement(word, KID, b"a.b.c", hashlib.sha256(b"a.b.c").digest())
-    recorded = await record.ground.committer.submit(AcknowledgementWriter(), signed)
+    recorded = await record.ground.committer.submit(AcknowledgementWriter(contents()), signed)
     for who in ("ca-qc.sq", "us-ny.nysp"):
         seen = await record.read_by(reader(who))
         (delivery,) = [each for each in seen["deliveries"] if each["participant"] == NYSP]

@@ -20,8 +20,10 @@ import sqlalchemy as sa
 from alembic import context, op
 
 from gateway.errors import StoreError
+from gateway.sealing.contents import Contents, WrappedKey
 from schemas.bilingual import Bilingual
 from schemas.ids import AlertId
+from schemas.signing.jws import ACKNOWLEDGEMENT, read_compact
 from schemas.submission import handling_in
 
 revision = "0011"
@@ -75,12 +77,13 @@ def upgrade() -> None:
             "FOR EACH STATEMENT EXECUTE FUNCTION lacolle_refuse()"
         )
     if op.get_bind().scalar(sa.text("SELECT 1 FROM alerts LIMIT 1")) is not None:
-        if postgres:
-            op.execute("ALTER TABLE alerts DISABLE TRIGGER only_grows")
+        tables = ("alerts", "acknowledgements") if postgres else ()
+        for table in tables:
+            op.execute(f"ALTER TABLE {table} DISABLE TRIGGER only_grows")
         _seal()
-        if postgres:
-            op.execute("ALTER TABLE alerts ENABLE TRIGGER only_grows")
-            op.execute("CLUSTER alerts USING pk_alerts")
+        for table in tables:
+            op.execute(f"ALTER TABLE {table} ENABLE TRIGGER only_grows")
+            op.execute(f"CLUSTER {table} USING pk_{table}")
         context.config.attributes["sealed"] = True
     with op.batch_alter_table("alerts") as batch:
         batch.alter_column("submission_digest", existing_type=sa.LargeBinary(length=32), nullable=False)
@@ -101,6 +104,7 @@ def _seal() -> None:
                 datetime.now(tz=UTC) + timedelta(days=1),
             )
             sealed = contents.seal(AlertId(alert_id), submission, until=due.date(), today=today, randomness=os.urandom)
+            _seal_notes(connection, contents, AlertId(alert_id), sealed.key)
             handling = handling_in(submission)
             kept = {"tlp": handling["tlp"], "codes": handling.get("codes", []), "purpose": handling["purpose"]}
             connection.execute(
@@ -125,6 +129,18 @@ def _seal() -> None:
         after = rows[-1].alert_id
 
 
+def _seal_notes(connection: sa.Connection, contents: Contents, alert_id: AlertId, key: WrappedKey) -> None:
+    """Seal the words of an alert's recipients that have a note."""
+    for delivery_id, status, compact in connection.execute(_WORDS, {"of": alert_id}).all():
+        if orjson.loads(read_compact(compact, ACKNOWLEDGEMENT).payload).get("note") is None:
+            continue
+        place = f"acknowledgement {delivery_id} {status}"
+        sealed = contents.seal_beside(alert_id, key, compact, place=place, randomness=os.urandom)
+        connection.execute(_SEALED_WORD, {"of": delivery_id, "status": status, "compact": sealed})
+
+
+_WORDS = sa.text("SELECT delivery_id, status, compact FROM acknowledgements WHERE alert_id = :of")
+_SEALED_WORD = sa.text("UPDATE acknowledgements SET compact = :compact WHERE delivery_id = :of AND status = :status")
 _ROWS = sa.text(
     "SELECT alert_id, received_ms, submission FROM alerts WHERE alert_id > :after ORDER BY alert_id LIMIT :most"
 )
