@@ -15,6 +15,7 @@ import pytest
 from gateway.sealing.errors import KeyEncryptionKeyError
 from gateway.sealing.kek import UnwrapError
 from gateway.sealing.settings import TokenSettings
+from tests.servers.availability import unavailable
 
 MODULES: Final = (
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -26,12 +27,6 @@ PIN: Final = "4711-0815"
 LABEL: Final = {"token_label": "lacolle"}
 
 
-def _absent(what: str) -> None:
-    if os.environ.get("CI") == "true" and os.geteuid() == 0 and shutil.which("apt-get"):
-        pytest.fail(f"{what} can't be had, and .ci/run was to install it")
-    pytest.skip(f"{what} can't be had here")
-
-
 @pytest.fixture(scope="module")
 def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Yield the folder of a token with the key ``content``, its PIN beside it; the library reads its place once."""
@@ -39,9 +34,9 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     places = (os.environ.get("LACOLLE_TEST_SOFTHSM_MODULE", ""), *MODULES)
     module = next((place for place in places if place and Path(place).is_file()), None)
     if util is None or module is None:
-        _absent("SoftHSM")
+        unavailable("SoftHSM is not installed (Debian's package softhsm2 has it)")
     if find_spec("pkcs11") is None:
-        _absent("python-pkcs11")
+        unavailable("python-pkcs11 is not installed (the extra pkcs11 has it)")
     import pkcs11  # noqa: PLC0415 - an extra
 
     folder = tmp_path_factory.mktemp("token")
