@@ -17,6 +17,7 @@ from gateway.clock import Clock
 from gateway.health import WORKS, Check, Condition, Finding
 from gateway.ledger import Ledger
 from gateway.registry import CurrentRegistry
+from gateway.sealing.contents import Contents
 from gateway.signatures.beside import SignatureProcess
 from schemas.ids import ParticipantId
 from schemas.signing.keys import PublicKey
@@ -123,6 +124,15 @@ def agreements_check(registry: CurrentRegistry) -> Check:
     async def look() -> Finding:
         altered = sorted(registry.altered)
         return Finding(Condition.DEGRADED, f"altered {', '.join(altered)}") if altered else WORKS
+
+    return look
+
+
+def content_check(contents: Contents) -> Check:
+    """Return a look at the folder of the content keys: a day's key can be made when the first alert needs it."""
+
+    async def look() -> Finding:
+        return WORKS if contents.folder.usable else Finding(Condition.DEGRADED, "the folder of content keys")
 
     return look
 

@@ -105,7 +105,8 @@ class Eraser:
             if day_of(name) is None:
                 is_over = self._contents.folder.age(name, now=self._clock()) > UNUSED_FOR
             if is_over:
-                await asyncio.to_thread(self._contents.destroy, name)
+                self._contents.forget(name)
+                await asyncio.to_thread(self._contents.folder.destroy, name)
                 log.info("content_key_destroyed", key=name)
 
     def _now_ms(self) -> int:

@@ -16,7 +16,7 @@ from gateway.app import Application
 from gateway.auditing import Auditing
 from gateway.authorities import Authorities
 from gateway.batches import BatchIntake
-from gateway.checks import HasLatest, database_check, log_check, signer_check
+from gateway.checks import HasLatest, content_check, database_check, log_check, signer_check
 from gateway.clock import Clock
 from gateway.consenting import Consents
 from gateway.copies import Copies
@@ -123,6 +123,7 @@ class Front:
                 ("signer", signer_check(keys.receipt.public, self._signatures), Condition.FAILING),
                 ("log", log_check(ledger, around.checkpoints, around.clock), Condition.FAILING),
                 ("bus", around.bus, Condition.DEGRADED),
+                ("content", content_check(around.contents), Condition.DEGRADED),
                 *((name, check, Condition.DEGRADED) for name, check in around.parts),
             )
         )

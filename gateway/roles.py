@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from audit.checkpoints import PublishedState
 from bus.contract import Bus
-from gateway.checks import adapters_check, agreements_check, database_check, log_check, log_signer_check
+from gateway.checks import adapters_check, agreements_check, content_check, database_check, log_check, log_signer_check
 from gateway.clock import Clock
 from gateway.dispatching import Relaying, Workplace
 from gateway.founding import Founding, found, found_read_only
@@ -192,6 +192,7 @@ async def open_relay(
             ("adapters", adapters_check(relaying.unanswered), Condition.DEGRADED),
             ("relay", turn, Condition.DEGRADED),
             ("agreements", agreements_check(founded.registry), Condition.DEGRADED),
+            ("content", content_check(means.contents), Condition.DEGRADED),
         )
     )
     return RelayProcess(relaying, ledger, sharing, founded.vigil, health, metrics)

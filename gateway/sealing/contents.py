@@ -127,9 +127,13 @@ class Contents:
         there = set(self.folder.names())
         return [name for name in names if name not in there]
 
+    def forget(self, name: KeyName) -> None:
+        """Have a key at hand no more: it is about to be destroyed."""
+        self._kept.pop(name, None)
+
     def destroy(self, name: KeyName) -> None:
         """Destroy a key, and with it everything that it alone wraps. Raises ``KeyFolderError``."""
-        self._kept.pop(name, None)
+        self.forget(name)
         self.folder.destroy(name)
 
     def _wrap(self, alert_id: AlertId, key: bytes, *, by: KeyName, today: date, randomness: Randomness) -> WrappedKey:

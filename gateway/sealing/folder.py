@@ -92,9 +92,14 @@ class KeyFolder:
                 self.read(name)
             except KeyLostError:
                 damaged.append(name)
-        if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
+        if not self.usable:
             raise KeyFolderError(_no_folder(self.path, PermissionError()))
         return tuple(damaged)
+
+    @property
+    def usable(self) -> bool:
+        """Whether keys can be read and made."""
+        return self.path.is_dir() and os.access(self.path, os.R_OK | os.W_OK | os.X_OK)
 
     def obtain(self, name: KeyName, *, today: date) -> bytes:
         """Return a key, a new one where there is none yet.
@@ -110,8 +115,11 @@ class KeyFolder:
         return self.read(name)
 
     def has(self, name: KeyName) -> bool:
-        """Say whether there is a key of this name, sound or not."""
-        return self._file(name).exists()
+        """Say whether there is a key of this name, sound or not, as far as the folder can be read."""
+        try:
+            return self._file(name).exists()
+        except OSError:
+            return False
 
     def read(self, name: KeyName) -> bytes:
         """Return a key. Raises ``KeyLostError`` where it is not there or damaged, and ``KeyEncryptionKeyError``."""
