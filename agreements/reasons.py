@@ -35,6 +35,7 @@ class Code(StrEnum):
     CONSENT_REFUSED = "consent-refused"
     CONSENT_LAPSED = "consent-lapsed"
     OVERTAKEN = "overtaken"
+    ERASURE_ORDERED = "erasure-ordered"
     SOURCE_UNKNOWN = "source-unknown"
     ONWARD_FORBIDDEN = "onward-forbidden"
     HANDLING_LOOSENED = "handling-loosened"
@@ -94,6 +95,11 @@ def consent_lapsed(under: ClauseRef, by: Iterable[str], deadline: str) -> Reason
 def overtaken(by: str) -> Reason:
     """Say that a later alert of the thread, of this identifier, took the place of one that awaited consent."""
     return Reason(Code.OVERTAKEN, (("later", by),))
+
+
+def erasure_ordered(jurisdiction: JurisdictionCode) -> Reason:
+    """Say whose authority ordered the alert's content to be erased before a copy had gone out."""
+    return Reason(Code.ERASURE_ORDERED, (("jurisdiction", jurisdiction),))
 
 
 def source_unknown(source: str) -> Reason:

@@ -90,6 +90,10 @@ SENTENCES: Final[Mapping[Code, Bilingual]] = {
         fr="Une alerte plus récente du même fil, {later}, remplace celle-ci, qui attendait un consentement.",
         en="A later alert of the same thread, {later}, took the place of this one, which awaited consent.",
     ),
+    Code.ERASURE_ORDERED: Bilingual(
+        fr="L'autorité de {jurisdiction} a ordonné l'effacement de l'alerte avant qu'elle ne parte.",
+        en="The authority of {jurisdiction} ordered the alert to be erased before it had gone out.",
+    ),
     Code.SOURCE_UNKNOWN: Bilingual(
         fr="L'alerte cite comme source {source}, que son expéditeur n'a pas reçue par cette plateforme : on ne peut "
         "établir comment elle doit être traitée.",

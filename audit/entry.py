@@ -73,6 +73,9 @@ class Kind(StrEnum):
     EXPIRED = "expired"
     ACKNOWLEDGED = "acknowledged"
     ACKNOWLEDGEMENT_OVERDUE = "acknowledgement-overdue"
+    ERASED = "erased"
+    HELD = "held"
+    RELEASED = "released"
     QUERIED = "queried"
     EXPORTED = "exported"
     EXPORT_ENDED = "export-ended"
@@ -298,6 +301,27 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Acknowledgement not received in time",
         parties="the sender's and the recipient's",
         required="delivery_id recipient attempt deadline",
+    ),
+    Kind.ERASED: _rule(
+        fr="Contenu effacé",
+        en="Content erased",
+        parties="the sender's, and that of each recipient to which a copy was released",
+        required="digest basis due unreadable_by",
+        optional="retain_days order jurisdiction kid",
+    ),
+    Kind.HELD: _rule(
+        fr="Contenu conservé pour des motifs juridiques",
+        en="Content put under a legal hold",
+        parties="the sender's, and the jurisdiction whose authority asked for it",
+        required="hold digest jurisdiction kid at",
+        optional="reference",
+    ),
+    Kind.RELEASED: _rule(
+        fr="Fin de la conservation pour des motifs juridiques",
+        en="Legal hold released",
+        parties="the sender's, and the jurisdiction whose authority had asked for it",
+        required="hold digest jurisdiction kid at",
+        optional="due",
     ),
     Kind.QUERIED: _rule(
         fr="Journal consulté par un vérificateur",

@@ -13,9 +13,10 @@ from benchmarks.sample import alerts, generate_keys, sign
 from gateway.clock import system_clock
 from gateway.ledger import open_ledger
 from gateway.receipts import ReceiptSigner
-from gateway.store.acceptance import AcceptanceWriter
+from gateway.store.acceptance import AcceptanceWriter, Keeping
 from gateway.store.engine import open_postgres
 from gateway.store.placing import Acceptance
+from lacolle.contents import contents_of
 from lacolle.folder import read_folder
 from schemas.alerts.catalogue import parse_alert
 from schemas.decisions import ClauseRef, Lane, Permit, Reason
@@ -34,11 +35,13 @@ async def prefill(folder: Path, url: str, *, recipients: Sequence[ParticipantId]
     ``folder`` is the exchange's, ``url`` its database's.
     """
     store = open_postgres(url)
-    keys = read_folder(folder).keys
-    ledger = await open_ledger(store, signer=keys.log, clock=system_clock, randomness=os.urandom)
+    opened = read_folder(folder)
+    keys, contents = opened.keys, contents_of(opened.settings, folder)
+    ledger = await open_ledger(store, contents=contents, signer=keys.log, clock=system_clock, randomness=os.urandom)
     signer = _Signer(keys.receipt)
     writer = AcceptanceWriter(
         ReceiptSigner(keys.receipt.public, signer, origin=keys.log.origin),
+        keeping=Keeping(contents, opened.settings.retention.days_default),
         trusted=lambda _kid, _batch: True,
         on_routed=lambda _routes: None,
     )

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -37,11 +37,14 @@ from benchmarks.stage import MeasurementError
 from gateway.clock import system_clock
 from gateway.founding import found
 from gateway.ledger import open_ledger
+from gateway.sealing.contents import Contents
 from gateway.store.engine import open_sqlite
 from gateway.store.tables import alerts as stored_alerts
+from gateway.store.tables import content_keys
+from lacolle.contents import contents_of
 from lacolle.folder import read_folder
 from lacolle.samples import SAMPLES, WorldOptions, build_world
-from schemas.ids import KeyId, ParticipantId, uuid7
+from schemas.ids import AlertId, KeyId, ParticipantId, uuid7
 from schemas.signing.jws import ALERT, sign_compact
 from schemas.signing.keys import SigningKey
 
@@ -50,6 +53,7 @@ _AGREEMENT = "ca-qc.us-vt.law-enforcement"
 _EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
 _LEFT_OUT, _OTHER = "law-enforcement/missing-person/v1", "emergency-management/public-warning/v1"
 _ROWS = 1_000
+_ENDS = date(2099, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +74,20 @@ async def build(place: Path, *, alerts: int) -> Path:
     """Make the sample exchange, store alerts in it, and return its folder."""
     path = build_world(place / "world", WorldOptions()).folder
     folder = read_folder(path)
+    contents = contents_of(folder.settings, path)
     ledger = await open_ledger(
-        open_sqlite(folder.database), signer=folder.keys.log, clock=system_clock, randomness=os.urandom
+        open_sqlite(folder.database),
+        contents=contents,
+        signer=folder.keys.log,
+        clock=system_clock,
+        randomness=os.urandom,
     )
     await found(ledger, folder.founding, clock=system_clock, own=folder.keys.kids)
-    rows = _rows(alerts)
+    rows = _rows(alerts, contents)
     while batch := list(islice(rows, _ROWS)):
         async with ledger.store.writer.begin() as connection:
-            await connection.execute(insert(stored_alerts), batch)
+            await connection.execute(insert(stored_alerts), [alert for alert, _ in batch])
+            await connection.execute(insert(content_keys), [key for _, key in batch])
     await ledger.close()
     return path
 
@@ -122,7 +132,7 @@ def _draft() -> Agreement:
     return Agreement.model_validate_json(orjson.dumps(document))
 
 
-def _rows(count: int) -> Iterator[dict[str, Any]]:
+def _rows(count: int, contents: Contents) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     key = SigningKey.generate(KeyId(f"{_SENDER}:1"), "Ed25519")
     made = zip(
         sample.alerts("V", range(count - count // 2), sender=_SENDER, now=_EPOCH),
@@ -132,9 +142,11 @@ def _rows(count: int) -> Iterator[dict[str, Any]]:
     documents = (document for pair in made for document in pair)
     for number, document in zip(range(count), documents, strict=False):
         at = _EPOCH + timedelta(seconds=number)
-        alert_id = uuid7(at=at, randomness=number.to_bytes(10))
+        alert_id = AlertId(uuid7(at=at, randomness=number.to_bytes(10)))
         payload = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-        yield {
+        compact = sign_compact(payload, key=key, profile=ALERT, iat=int(at.timestamp()))
+        sealed = contents.seal(alert_id, compact, until=_ENDS, today=_EPOCH.date(), randomness=os.urandom)
+        alert = {
             "alert_id": alert_id,
             "log_index": 1_000 + number,
             "thread": alert_id,
@@ -145,9 +157,22 @@ def _rows(count: int) -> Iterator[dict[str, Any]]:
             "status": document["status"],
             "msg_type": document["msgType"],
             "received_ms": int(at.timestamp() * 1000),
-            "submission": sign_compact(payload, key=key, profile=ALERT, iat=int(at.timestamp())),
+            "submission": sealed.data,
             "answer": b"{}",
+            "submission_digest": sha256(compact).digest(),
+            "handling": "{}",
         }
+        yield (
+            alert,
+            {
+                "alert_id": alert_id,
+                "wrapped_by": sealed.key.by,
+                "wrapped": sealed.key.wrapped,
+                "due_ms": int(datetime.combine(_ENDS, datetime.min.time(), UTC).timestamp() * 1000),
+                "retain_days": 3650,
+                "basis": "default",
+            },
+        )
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from gateway.following import decided_anew
 from gateway.identification import Identification, Identified
 from gateway.ratelimit import RateLimiter
 from gateway.screening import CLOCK_TOLERANCE, read_word
+from gateway.sealing.contents import Contents
 from gateway.store.acknowledgements import AcknowledgementWriter, Recorded, SignedAcknowledgement
 from gateway.store.committer import Committer
 from schemas.alerts.catalogue import Fault
@@ -29,6 +30,7 @@ class Acknowledgements:
         *,
         identification: Identification,
         committer: Committer,
+        contents: Contents,
         limiter: RateLimiter,
         clock: Clock,
     ) -> None:
@@ -36,7 +38,7 @@ class Acknowledgements:
         self._committer = committer
         self._limiter = limiter
         self._clock = clock
-        self._writer = AcknowledgementWriter()
+        self._writer = AcknowledgementWriter(contents)
 
     async def record(
         self, alert_id: AlertId, compact: bytes, *, certificate: CertificateDigest | None = None

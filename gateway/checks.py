@@ -19,6 +19,7 @@ from gateway.clock import Clock
 from gateway.health import WORKS, Check, Condition, Finding
 from gateway.ledger import Ledger
 from gateway.registry import CurrentRegistry
+from gateway.sealing.contents import Contents
 from gateway.signatures.beside import SignatureProcess
 from gateway.store.engine import Store
 from schemas.ids import ParticipantId
@@ -146,6 +147,15 @@ def agreements_check(registry: CurrentRegistry) -> Check:
     async def look() -> Finding:
         altered = sorted(registry.altered)
         return Finding(Condition.DEGRADED, f"altered {', '.join(altered)}") if altered else WORKS
+
+    return look
+
+
+def content_check(contents: Contents) -> Check:
+    """Return a look at the folder of the content keys: a day's key can be made when the first alert needs it."""
+
+    async def look() -> Finding:
+        return WORKS if contents.folder.usable else Finding(Condition.DEGRADED, "the folder of content keys")
 
     return look
 

@@ -1,4 +1,4 @@
-"""The relay role: publish what is due, record outcomes, watch deadlines, sign checkpoints, index the log.
+"""The relay role: publish what is due, record outcomes, watch deadlines, sign checkpoints, index the log, erase.
 
 One process does so for a database. Each *term* of being the one is begun anew from the database: what an earlier term
 held in memory, windows and breakers, may have been overtaken by another process. A term that is lost stops where it
@@ -25,6 +25,7 @@ from gateway.clock import Clock
 from gateway.copies import Copies
 from gateway.deadlines import DeadlineWatch
 from gateway.doubts import SIGNER
+from gateway.erasing import Eraser
 from gateway.errors import LogUnavailableError, StoreError
 from gateway.indexing import Indexer
 from gateway.lag import keep_measuring
@@ -35,6 +36,7 @@ from gateway.outcomes import OutcomeRecorder
 from gateway.recalling import Recaller
 from gateway.registry import CurrentRegistry
 from gateway.relay import Relay
+from gateway.sealing.contents import Contents
 from gateway.settings import Settings
 from gateway.store.changes import log_sizes
 from gateway.store.dispatches import OutcomeWriter, Reopening, ReopenWriter, Route, Settled
@@ -69,6 +71,7 @@ class Workplace:
     registry: CurrentRegistry
     bus: Bus
     signer: LogSigner
+    contents: Contents
     copies: Copies
     published: PublishedState
     metrics: RelayMetrics
@@ -105,6 +108,7 @@ class Dispatching:
             store=at.ledger.store,
             committer=committer,
             bus=at.bus,
+            contents=at.contents,
             copies=at.copies,
             origin=settings.origin,
             data_schema_base=f"{settings.base_url}/v1/schemas",
@@ -132,6 +136,14 @@ class Dispatching:
             clock=at.clock,
             on_ended=self._ended,
             on_unacknowledged=at.metrics.unacknowledged,
+        )
+
+        self._eraser = Eraser(
+            store=at.ledger.store,
+            committer=committer,
+            contents=at.contents,
+            clock=at.clock,
+            metrics=at.metrics.erasures,
         )
 
     async def start(self) -> None:
@@ -162,6 +174,7 @@ class Dispatching:
                 self._deadlines.run(),
                 self.checkpoints.run(),
                 self._indexer.run(),
+                self._eraser.run(),
                 measuring,
                 self._witnessing.run(),
             )

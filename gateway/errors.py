@@ -220,6 +220,18 @@ class ConsentClosedError(GatewayError):
     name = "consent-closed"
 
 
+class ContentHeldError(GatewayError):
+    """The alert's content is under a legal hold: it is not erased before every hold is released."""
+
+    name = "content-held"
+
+
+class ContentGoneError(GatewayError):
+    """The alert's content was erased: it can neither be held nor erased any more."""
+
+    name = "content-erased"
+
+
 class UnsoundAgreementError(GatewayError):
     """The document does not lint: nobody signs it here. ``findings`` name each place and what is wrong there."""
 

@@ -28,6 +28,7 @@ from gateway.gathering import Gathered, contents_of, document_of, gather
 from gateway.narrative.page import narrative_page
 from gateway.ratelimit import RateLimiter
 from gateway.registry import CurrentRegistry
+from gateway.sealing.contents import Contents
 from gateway.signatures.beside import Signatures
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
@@ -68,6 +69,7 @@ class Evidences:
         self,
         *,
         store: Store,
+        contents: Contents,
         committer: Committer,
         checkpoints: HasLatest,
         policy: WitnessPolicy | None = None,
@@ -78,6 +80,7 @@ class Evidences:
         clock: Clock,
     ) -> None:
         self._store = store
+        self._contents = contents
         self._committer = committer
         self._checkpoints = checkpoints
         self._policy = policy
@@ -98,7 +101,14 @@ class Evidences:
         checkpoint = await self._covering(reader, alert_id)
         async with self._turn:
             async with self._store.reading() as connection:
-                gathered = await gather(connection, self._registry, reader, alert_id, checkpoint)
+                gathered = await gather(
+                    connection,
+                    self._contents,
+                    self._registry,
+                    reader=reader,
+                    alert_id=alert_id,
+                    checkpoint=checkpoint,
+                )
             members = await asyncio.to_thread(self._members, reader, gathered)
             question = _question(reader, gathered, justification=justification, document=members[DOCUMENT])
             await self._committer.submit(self._entries, question)
@@ -108,7 +118,7 @@ class Evidences:
     async def _covering(self, reader: Reader, alert_id: AlertId) -> Checkpoint:
         """Return a checkpoint that covers what the log has of an alert by now."""
         async with self._store.reading() as connection:
-            found = await find_evidence(connection, reader, alert_id)
+            found = await find_evidence(connection, self._contents, reader, alert_id)
             head = await read_head(connection)
         if found is None:
             raise NotFoundError

@@ -20,12 +20,13 @@ from schemas.submission import read_submission
 class StoredAlert:
     """An accepted alert: the submission, when it was accepted, and by which clauses its thread had reached whom.
 
+    Of one whose content was erased there is no ``submission``.
     ``whole`` says whether the reader may know of all its recipients, or of those alone that it speaks for; ``known``
     whether it has had all that the alert says.
     """
 
     alert_id: AlertId
-    submission: bytes
+    submission: bytes | None
     at: datetime
     reached: dict[ParticipantId, ClauseRef]
     whole: bool
@@ -68,6 +69,8 @@ _prepared: list[Examination] = []
 
 def _read(stored: Sequence[StoredAlert], own: frozenset[ParticipantId]) -> Iterator[PastAlert]:
     for each in stored:
+        if each.submission is None:
+            continue
         try:
             # strict JSON it was already, or it would not have been accepted
             document = orjson.loads(read_submission(each.submission).alert_json())

@@ -24,6 +24,7 @@ from gateway.ledger import Ledger, open_ledger
 from gateway.metrics import RelayMetrics, new_registry
 from gateway.registry import CurrentRegistry
 from gateway.roles import relay_bus_check, witnesses_parts
+from gateway.sealing.contents import Contents
 from gateway.settings import Settings
 from gateway.sharing import Sharing
 from gateway.store.engine import Store
@@ -70,6 +71,7 @@ async def open_exchange(
     store: Store,
     bus: Bus,
     keys: ExchangeKeys,
+    contents: Contents,
     founding: Founding,
     published: PublishedState,
     clock: Clock,
@@ -88,7 +90,9 @@ async def open_exchange(
     metrics have a listener of their own. Raises ``StoreError`` where database and founding documents don't go together,
     or where the database is behind what was published or cosigned.
     """
-    ledger = await open_ledger(store, signer=keys.log, clock=clock, randomness=randomness, tracing=tracing)
+    ledger = await open_ledger(
+        store, contents=contents, signer=keys.log, clock=clock, randomness=randomness, tracing=tracing
+    )
     metrics = new_registry()
     try:
         founded = await found(ledger, founding, clock=clock, own=keys.kids)
@@ -101,6 +105,7 @@ async def open_exchange(
         registry=founded.registry,
         bus=bus,
         signer=keys.log,
+        contents=contents,
         copies=keys.copies,
         published=published,
         metrics=RelayMetrics(metrics),
@@ -113,6 +118,7 @@ async def open_exchange(
     try:
         sharing = None if leadership is None else Sharing(ledger.store, ledger.doubts, founded.follower)
         around = Surroundings(
+            contents=contents,
             checkpoints=sharing or relaying,
             hints=relaying,
             bus=relay_bus_check(bus_look, relaying),

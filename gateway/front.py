@@ -16,7 +16,7 @@ from gateway.app import Application
 from gateway.auditing import Auditing
 from gateway.authorities import Authorities
 from gateway.batches import BatchIntake
-from gateway.checks import HasLatest, database_check, log_check, signer_check
+from gateway.checks import HasLatest, content_check, database_check, log_check, signer_check
 from gateway.clock import Clock
 from gateway.consenting import Consents
 from gateway.copies import Copies
@@ -26,6 +26,7 @@ from gateway.exporting import Exports, ManifestSigner
 from gateway.founding import Founded
 from gateway.health import Check, Condition, Health
 from gateway.hints import Listener
+from gateway.holding import Holds
 from gateway.http.bodies import BodyBudget
 from gateway.http.services import Services
 from gateway.identification import Identification
@@ -34,10 +35,11 @@ from gateway.metrics import IntakeMetrics, LedgerMetrics
 from gateway.ratelimit import Rate, RateLimiter
 from gateway.receipts import ReceiptSigner
 from gateway.registry import CurrentRegistry
+from gateway.sealing.contents import Contents
 from gateway.settings import Settings
 from gateway.signatures.beside import SignatureProcess
 from gateway.simulating import Simulations
-from gateway.store.acceptance import AcceptanceWriter
+from gateway.store.acceptance import AcceptanceWriter, Keeping
 from gateway.store.committer import Batch
 from gateway.store.placing import Acceptance
 from gateway.tokens import TokenIssuer
@@ -79,10 +81,11 @@ class ExchangeKeys:
 class Surroundings:
     """What a front needs of others: hints go to ``hints``, ``bus`` says whether the bus is reachable.
 
-    ``parts`` are what readiness names beside the front's own. ``operator`` says that health in full and metrics have a
-    listener of their own.
+    ``contents`` is the door to stored content, ``parts`` are what readiness names beside the front's own. ``operator``
+    says that health in full and metrics have a listener of their own.
     """
 
+    contents: Contents
     checkpoints: HasLatest
     hints: Listener
     bus: Check
@@ -122,6 +125,7 @@ class Front:
                 ("signer", signer_check(keys.receipt.public, self._signatures), Condition.FAILING),
                 ("log", log_check(ledger, around.checkpoints, around.clock), Condition.FAILING),
                 ("bus", around.bus, Condition.DEGRADED),
+                ("content", content_check(around.contents), Condition.DEGRADED),
                 *((name, check, Condition.DEGRADED) for name, check in around.parts),
             )
         )
@@ -144,6 +148,7 @@ class Front:
             acknowledgements=Acknowledgements(
                 identification=identification,
                 committer=ledger.committer,
+                contents=around.contents,
                 limiter=RateLimiter(rate),
                 clock=around.clock,
             ),
@@ -156,6 +161,13 @@ class Front:
                 limiter=RateLimiter(rate),
                 clock=around.clock,
                 on_routed=around.hints.routed,
+            ),
+            holds=Holds(
+                authorities=authorities,
+                committer=ledger.committer,
+                contents=around.contents,
+                limiter=RateLimiter(rate),
+                clock=around.clock,
             ),
             auditing=Auditing(
                 store=ledger.store,
@@ -174,6 +186,7 @@ class Front:
             ),
             evidences=Evidences(
                 store=ledger.store,
+                contents=around.contents,
                 committer=ledger.committer,
                 checkpoints=around.checkpoints,
                 policy=settings.witnesses.witness_policy,
@@ -201,7 +214,7 @@ class Front:
                 limiter=RateLimiter(rate),
                 clock=around.clock,
             ),
-            simulations=Simulations(registry, ledger.store),
+            simulations=Simulations(registry, ledger.store, around.contents),
             tokens=TokenIssuer(
                 issuer=settings.base_url,
                 key=keys.receipt,
@@ -214,6 +227,7 @@ class Front:
             ),
             registry=registry,
             store=ledger.store,
+            contents=around.contents,
             checkpoints=around.checkpoints,
             health=self.health,
             metrics=None if around.operator else metrics,
@@ -279,6 +293,7 @@ def _intake(
         committer=ledger.committer,
         acceptances=AcceptanceWriter(
             signer,
+            keeping=Keeping(around.contents, settings.retention.days_default),
             trusted=trusted,
             on_routed=around.hints.routed,
             on_stored=stored,

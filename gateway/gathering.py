@@ -16,6 +16,7 @@ from gateway.copies import Copies, Copy, NoCopyError, whole
 from gateway.errors import NotFoundError, StoreError
 from gateway.registry import CurrentRegistry
 from gateway.replaying import Recalled, recall
+from gateway.sealing.contents import Contents
 from gateway.store.past import read_past_decision
 from gateway.store.proving import (
     FoundAlert,
@@ -32,7 +33,6 @@ from gateway.store.proving import (
     statements_about,
 )
 from gateway.store.reader import Reader
-from gateway.store.reading import submission_of
 from gateway.store.terms import UnreadableTermsError, read_terms
 from schemas.ids import AlertId, AlertType, ParticipantId
 from schemas.signing.jws import join_signatures
@@ -70,11 +70,17 @@ class EnclosedContent:
 
 
 async def gather(
-    connection: AsyncConnection, registry: CurrentRegistry, reader: Reader, alert_id: AlertId, checkpoint: Checkpoint
+    connection: AsyncConnection,
+    contents: Contents,
+    registry: CurrentRegistry,
+    *,
+    reader: Reader,
+    alert_id: AlertId,
+    checkpoint: Checkpoint,
 ) -> Gathered:
     """Return an alert's evidence as a reader may see it. Raises ``NotFoundError``."""
     size = checkpoint.size
-    found = await find_evidence(connection, reader, alert_id)
+    found = await find_evidence(connection, contents, reader, alert_id)
     if found is None:
         raise NotFoundError
     about = await proven(connection, await entries_about(connection, reader, found, size=size), size=size)
@@ -84,7 +90,7 @@ async def gather(
     among = await entries_beside(connection, reader, participants=speakers, versions=chapters.keys(), size=size)
     beside = await proven(connection, among, size=size)
     hidden = not any(each["index"] == found.row.log_index for each in read)
-    acknowledgements, consents = await signed_words(connection, [each["index"] for each in read])
+    acknowledgements, consents = await signed_words(connection, contents, found, [each["index"] for each in read])
     return Gathered(
         found=found,
         checkpoint=checkpoint,
@@ -95,7 +101,7 @@ async def gather(
         agreements=_agreements(chapters, beside),
         acknowledgements=acknowledgements,
         consents=consents,
-        recalled=await _recalled(connection, registry, found),
+        recalled=await _recalled(connection, contents, registry, found),
     )
 
 
@@ -105,7 +111,7 @@ def contents_of(gathered: Gathered, copies: Copies) -> tuple[EnclosedContent, ..
     Nothing where the content has been erased, or a copy can't be made again.
     """
     found = gathered.found
-    submission = submission_of(found.row)
+    submission = found.submission
     if submission is None:
         return ()
     if found.whole:
@@ -142,7 +148,7 @@ def document_of(
     entries = sorted((*gathered.about, *gathered.beside), key=lambda each: each.entry.index)
     missing = None
     if not contents:
-        missing = "erased" if submission_of(found.row) is None else "no-copy"
+        missing = "erased" if found.erased else "no-copy"
     return Evidence.model_validate(
         {
             "form": FORM,
@@ -166,11 +172,13 @@ def document_of(
     )
 
 
-async def _recalled(connection: AsyncConnection, registry: CurrentRegistry, found: FoundAlert) -> Recalled | None:
+async def _recalled(
+    connection: AsyncConnection, contents: Contents, registry: CurrentRegistry, found: FoundAlert
+) -> Recalled | None:
     """Return what the decisions were made from; None where that can't be had, or is not the reader's to see."""
-    if not found.whole or submission_of(found.row) is None:
+    if not found.whole or found.submission is None:
         return None
-    past = await read_past_decision(connection, AlertId(found.row.alert_id))
+    past = await read_past_decision(connection, contents, AlertId(found.row.alert_id))
     if past is None:
         return None
     try:

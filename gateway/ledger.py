@@ -17,7 +17,9 @@ from audit.note import LogSigner
 from gateway.clock import Clock
 from gateway.doubts import Doubts
 from gateway.errors import StoreError
+from gateway.sealing.contents import Contents
 from gateway.store.committer import Committer
+from gateway.store.content_keys import require_keys
 from gateway.store.engine import Store
 from gateway.store.entries import OpeningWriter
 from gateway.store.schema import prepare
@@ -50,6 +52,7 @@ class Ledger:
 async def open_ledger(
     store: Store,
     *,
+    contents: Contents,
     signer: LogSigner,
     clock: Clock,
     randomness: Callable[[int], bytes],
@@ -57,11 +60,13 @@ async def open_ledger(
 ) -> Ledger:
     """Return the ledger in ``store``, which this closes where it fails.
 
-    ``signer`` names the log; ``tracing`` records the waits for commits. Raises ``StoreError`` where the database can't
+    ``contents`` is the door to what is sealed in it, ``signer`` names the log, ``tracing`` records the waits for
+    commits. Raises ``StoreError`` where the database can't
     be an exchange's.
     """
     try:
-        await prepare(store)
+        await prepare(store, contents)
+        await require_keys(store, contents)
     except DatabaseError as error:
         await store.close()
         raise StoreError(_NO_DATABASE) from error

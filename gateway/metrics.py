@@ -14,7 +14,9 @@ from prometheus_client.registry import Collector
 from gateway.errors import GatewayError
 from gateway.health import Condition, Report
 from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, REFUSED, WITHHELD, Route, Settled
+from gateway.store.erasing import NOTHING_DUE, Erasures
 from gateway.store.placing import Acceptance
+from gateway.store.retention import RetentionBasis
 from schemas.decisions import Lane
 from schemas.ids import ParticipantId, instant_ms_of
 from schemas.parcels import OutcomeReport
@@ -126,6 +128,7 @@ class RelayMetrics:
             registry=registry,
         )
         self._policy_met.set(1)
+        self.erasures = ErasureMetrics(registry)
         self._active = Gauge("lacolle_relay_active", "1 where this process is the one that relays", registry=registry)
 
     def settled(self, outcome: Settled, report: OutcomeReport | None = None) -> None:
@@ -168,6 +171,48 @@ class RelayMetrics:
         self._active.set(now)
         if not now:
             self.waiting({})
+            self.erasures.found(NOTHING_DUE)
+            self.erasures.keys(missing=0)
+
+
+class ErasureMetrics:
+    """What content was erased, what should have been, and the keys that this needs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._erased = Counter(
+            "lacolle_contents_erased",
+            "Alerts whose content was erased at the end of its term",
+            ["basis"],
+            registry=registry,
+        )
+        self._due = Gauge("lacolle_contents_due", "Alerts whose content is due to be erased", registry=registry)
+        self._overdue = Gauge(
+            "lacolle_contents_overdue", "Alerts whose content was to be erased over an hour ago", registry=registry
+        )
+        self._held = Gauge("lacolle_contents_held", "Alerts whose content is under a legal hold", registry=registry)
+        self._missing = Gauge(
+            "lacolle_content_keys_missing",
+            "Keys that content depends on and that are not in their folder; -1 where that can't be used",
+            registry=registry,
+        )
+
+    def erased(self, basis: RetentionBasis, count: int) -> None:
+        """Count erasures."""
+        self._erased.labels(basis=basis.value).inc(count)
+
+    def found(self, counts: Erasures) -> None:
+        """Say what is due, overdue and held."""
+        self._due.set(counts.due)
+        self._overdue.set(counts.overdue)
+        self._held.set(counts.held)
+
+    def keys(self, *, missing: int) -> None:
+        """Say how many keys are missing."""
+        self._missing.set(missing)
+
+    def keys_unavailable(self) -> None:
+        """Say that the folder of the keys can't be used."""
+        self._missing.set(-1)
 
 
 class _Unanswered(Collector):

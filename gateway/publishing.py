@@ -21,6 +21,9 @@ from bus.contract import BusUnavailableError, Publisher, Record
 from bus.events import write_outcome, write_parcel
 from gateway.clock import Clock
 from gateway.copies import Copies, Copy, NoCopyError, whole
+from gateway.sealing.contents import Contents
+from gateway.sealing.errors import ContentErasedError, ContentUnreadableError
+from gateway.store.content_keys import opened
 from gateway.store.dispatches import Route
 from gateway.store.terms import UnreadableTermsError, read_terms
 from schemas.decisions import ClauseRef, Lane, Terms
@@ -36,12 +39,14 @@ class Outgoing:
     """A parcel that holds the submission as received, and the terms on which its recipient gets it.
 
     Of a dispatch whose terms can't be read, ``terms`` is None: nobody knows what must be withheld. One that is not
-    ``is_logged`` is not what the log says that it is.
+    ``is_logged`` is not what the log says that it is. One whose content can't be read has an empty body, and ``lacks``
+    says why.
     """
 
     parcel: Parcel
     terms: Terms | None
     is_logged: bool
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,18 @@ class ParcelPublisher:
     """Publishes parcels of the exchange ``origin``; ``stop`` keeps it from trying one by one."""
 
     def __init__(
-        self, bus: Publisher, *, copies: Copies, clock: Clock, origin: str, data_schema_base: str, tracing: Tracing
+        self,
+        bus: Publisher,
+        *,
+        contents: Contents,
+        copies: Copies,
+        clock: Clock,
+        origin: str,
+        data_schema_base: str,
+        tracing: Tracing,
     ) -> None:
         self._bus = bus
+        self._contents = contents
         self._copies = copies
         self._clock = clock
         self._origin = origin
@@ -87,7 +101,8 @@ class ParcelPublisher:
         Nobody may hand it over from ``until`` on, when its agreement is no longer valid, nor once the agreement was
         recalled by a registry that has come as far as ``as_of``, or further.
         """
-        copy, terms = whole(row.submission), _terms_of(row)
+        submission, lacks = self._submission(row)
+        copy, terms = whole(submission), _terms_of(row)
         parcel = Parcel(
             delivery_id=DeliveryId(row.delivery_id),
             alert_id=AlertId(row.alert_id),
@@ -107,7 +122,16 @@ class ParcelPublisher:
             body=copy.body,
             as_of=as_of,
         )
-        return Outgoing(parcel, terms, is_logged)
+        return Outgoing(parcel, terms, is_logged, lacks)
+
+    def _submission(self, row: Row[Any]) -> tuple[bytes, str]:
+        """Return a dispatch's submission and ""; of one that can't be read, nothing and why."""
+        try:
+            return opened(self._contents, row), ""
+        except ContentErasedError:
+            return b"", _CONTENT_ERASED
+        except ContentUnreadableError:
+            return b"", _CONTENT_UNREADABLE
 
     def _copied(self, outgoing: Outgoing) -> Parcel | OutcomeReport:
         """Return the parcel with its recipient's copy; the report that there is none where none can be made."""
@@ -130,6 +154,8 @@ class ParcelPublisher:
 
     def _copy(self, outgoing: Outgoing) -> Copy:
         parcel, terms = outgoing.parcel, outgoing.terms
+        if outgoing.lacks:
+            raise NoCopyError(outgoing.lacks)
         if terms is None:
             raise NoCopyError(_NO_TERMS)
         if not outgoing.is_logged:
@@ -158,7 +184,8 @@ class ParcelPublisher:
 
 
 def _is_whole(outgoing: Outgoing) -> bool:
-    return outgoing.is_logged and outgoing.terms is not None and not outgoing.terms.withholdings
+    whole = outgoing.terms is not None and not outgoing.terms.withholdings
+    return whole and outgoing.is_logged and not outgoing.lacks
 
 
 def _terms_of(row: Row[Any]) -> Terms | None:
@@ -170,3 +197,5 @@ def _terms_of(row: Row[Any]) -> Terms | None:
 
 _NO_TERMS: Final = "copy: terms cannot be read"
 _ALTERED: Final = "dispatch: not as logged"
+_CONTENT_ERASED: Final = "copy: content erased"
+_CONTENT_UNREADABLE: Final = "copy: content cannot be read"

@@ -31,6 +31,7 @@ from gateway.errors import LogUnavailableError
 from gateway.publishing import Claim, Outgoing, ParcelPublisher
 from gateway.registry import CurrentRegistry
 from gateway.rests import Rests
+from gateway.sealing.contents import Contents
 from gateway.store.committer import Committer
 from gateway.store.dispatches import OPEN, PublishedWriter, Route, Settled
 from gateway.store.due import due
@@ -75,6 +76,7 @@ class Relay:
         store: Store,
         committer: Committer,
         bus: Publisher,
+        contents: Contents,
         copies: Copies,
         origin: str,
         data_schema_base: str,
@@ -94,7 +96,13 @@ class Relay:
         self._store = store
         self._committer = committer
         self._publisher = ParcelPublisher(
-            bus, copies=copies, clock=clock, origin=origin, data_schema_base=data_schema_base, tracing=tracing
+            bus,
+            contents=contents,
+            copies=copies,
+            clock=clock,
+            origin=origin,
+            data_schema_base=data_schema_base,
+            tracing=tracing,
         )
         self._clock = clock
         self._sweep = sweep

@@ -23,6 +23,8 @@ from agreements.snapshot import Snapshot
 from gateway.errors import GatewayError, StoreError
 from gateway.rebuilding import rebuilt_registry
 from gateway.screening import own_references, read_alert
+from gateway.sealing.contents import Contents
+from gateway.sealing.errors import ContentUnreadableError
 from gateway.store.decisions import denial_content, permit_content, read_reason
 from gateway.store.engine import Store
 from gateway.store.past import PastDecision, read_past_decision
@@ -115,6 +117,8 @@ async def recall(connection: AsyncConnection, past: PastDecision, jurisdictions:
     """
     if past.basis is None:
         raise NotReplayableError(_NOT_LOGGED)
+    if past.submission is None:
+        raise NotReplayableError(_erased(past.basis))
     registry = await rebuilt_registry(connection, jurisdictions, version=past.basis.registry_version)
     try:
         payload = read_submission(past.submission).alert_json()
@@ -136,14 +140,17 @@ async def recall(connection: AsyncConnection, past: PastDecision, jurisdictions:
     )
 
 
-async def replay(store: Store, alert_id: AlertId, jurisdictions: Iterable[Jurisdiction]) -> Replay:
+async def replay(store: Store, contents: Contents, alert_id: AlertId, jurisdictions: Iterable[Jurisdiction]) -> Replay:
     """Return what the decisions on an alert come to anew, beside what the log says they came to.
 
     ``jurisdictions`` are those pinned, with their authority keys. Raises ``NotReplayableError``, and ``StoreError``
     where the stored registry is not what authorities have signed.
     """
     async with store.reading() as connection:
-        past = await read_past_decision(connection, alert_id)
+        try:
+            past = await read_past_decision(connection, contents, alert_id)
+        except ContentUnreadableError as error:
+            raise NotReplayableError(error.reason) from error
         if past is None:
             raise NotReplayableError(_UNKNOWN)
         recalled = await recall(connection, past, jurisdictions)
@@ -204,3 +211,18 @@ _UNREADABLE: Final = Bilingual(
     fr="L'alerte conservée ne peut être relue par cette version du logiciel.",
     en="The stored alert can't be read by this version of the software.",
 )
+
+
+def _erased(basis: Basis) -> Bilingual:
+    """Return what can't be done for an alert whose content was erased, and what can."""
+    inputs, came_to = f"sha-256:{basis.inputs_digest}", f"sha-256:{basis.decisions_digest}"
+    return Bilingual(
+        fr="Le contenu de cette alerte a été effacé : la décision ne peut être refaite. Ce qui reste à vérifier : le "
+        f"journal donne l'empreinte des données ({inputs}) et celle des décisions ({came_to}); quiconque détient "
+        "encore l'alerte peut les recalculer avec les ententes et le registre de la version "
+        f"{basis.registry_version}, et toutes les inscriptions restent vérifiables.",
+        en="This alert's content was erased: the decision can't be made again. What can still be checked: the log has "
+        f"the digest of the inputs ({inputs}) and of the decisions ({came_to}); whoever still holds the alert can "
+        f"compute them from it, the agreements and the registry at version {basis.registry_version}, and every entry "
+        "still verifies.",
+    )

@@ -16,6 +16,7 @@ from bus.contract import Bus
 from gateway.checks import (
     adapters_check,
     agreements_check,
+    content_check,
     database_check,
     log_check,
     log_signer_check,
@@ -31,6 +32,7 @@ from gateway.leadership import Leadership
 from gateway.ledger import Ledger, open_ledger
 from gateway.metrics import RelayMetrics, new_registry
 from gateway.registry import CurrentRegistry
+from gateway.sealing.contents import Contents
 from gateway.settings import Settings
 from gateway.sharing import Sharing
 from gateway.store.engine import Store
@@ -47,6 +49,7 @@ class Means:
     """
 
     store: Store
+    contents: Contents
     leadership: Leadership
     bus: Check
     clock: Clock
@@ -91,13 +94,19 @@ async def open_gateway(settings: Settings, *, keys: ExchangeKeys, founding: Foun
     Raises ``StoreError`` where database and founding documents don't go together.
     """
     ledger = await open_ledger(
-        means.store, signer=keys.log, clock=means.clock, randomness=means.randomness, tracing=means.tracing
+        means.store,
+        contents=means.contents,
+        signer=keys.log,
+        clock=means.clock,
+        randomness=means.randomness,
+        tracing=means.tracing,
     )
     try:
         founded = await found(ledger, founding, clock=means.clock, own=keys.kids)
         sharing = Sharing(ledger.store, ledger.doubts, founded.follower)
         await sharing.start()
         around = Surroundings(
+            contents=means.contents,
             checkpoints=sharing,
             hints=Nobody(),
             bus=means.bus,
@@ -157,7 +166,9 @@ async def open_relay(
 
     Raises ``StoreError`` where the database can't be an exchange's, or does not go with these jurisdictions.
     """
-    ledger = await open_ledger(means.store, signer=keys.log, clock=means.clock, randomness=means.randomness)
+    ledger = await open_ledger(
+        means.store, contents=means.contents, signer=keys.log, clock=means.clock, randomness=means.randomness
+    )
     metrics = new_registry()
     try:
         founded = await found_read_only(ledger, founding.jurisdictions)
@@ -192,6 +203,7 @@ async def open_relay(
             ("relay", turn, Condition.DEGRADED),
             ("agreements", agreements_check(founded.registry), Condition.DEGRADED),
             *((name, look, Condition.DEGRADED) for name, look in witnesses_parts(settings, ledger, means.clock)),
+            ("content", content_check(means.contents), Condition.DEGRADED),
         )
     )
     return RelayProcess(relaying, ledger, sharing, founded.vigil, health, metrics)
@@ -215,6 +227,7 @@ def contending(
         registry=registry,
         bus=bus,
         signer=keys.log,
+        contents=means.contents,
         copies=keys.copies,
         published=published,
         metrics=RelayMetrics(metrics),

@@ -16,6 +16,7 @@ from pydantic import Field, PlainValidator, StringConstraints, ValidationError, 
 
 from gateway.engines import BusSettings, OperationSettings, StoreSettings, TelemetrySettings
 from gateway.environment import overlaid
+from gateway.sealing.settings import RetentionSettings, SealingSettings
 from gateway.section import Section, SettingsError
 from gateway.witness_settings import WitnessesSettings
 from schemas.bilingual import Bilingual
@@ -168,6 +169,7 @@ class Files(Section):
     """Where the exchange keeps what it is made of, relative to the settings file."""
 
     keys: str = "keys"
+    content_keys: str = "content-keys"
     data: str = "data"
     jurisdictions: str = "jurisdictions.yaml"
     statements: str = "statements"
@@ -188,6 +190,8 @@ class Settings(Section):
     limits: Limits = Limits()
     delivery: Delivery = Delivery()
     files: Files = Files()
+    sealing: SealingSettings = SealingSettings()
+    retention: RetentionSettings = RetentionSettings()
     store: StoreSettings = StoreSettings()
     bus: BusSettings = BusSettings()
     operation: OperationSettings = OperationSettings()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -17,8 +17,9 @@ from typing import Final
 from agreements.document import Agreement
 from agreements.simulation import Findings, Worlds
 from gateway.errors import InvalidQueryError, SimulationBusyError
-from gateway.examining import Examination, examine_prepared, prepare
+from gateway.examining import Examination, StoredAlert, examine_prepared, prepare
 from gateway.registry import CurrentRegistry
+from gateway.sealing.contents import Contents
 from gateway.store.engine import Store
 from gateway.store.history import Stretch, count_alerts, pages
 from gateway.store.reader import Reader
@@ -38,9 +39,10 @@ LONGEST: Final = 60.0
 class Simulations:
     """The use case of ``POST /v1/agreements/simulate``: one simulation at a time, by one process beside this one."""
 
-    def __init__(self, registry: CurrentRegistry, store: Store) -> None:
+    def __init__(self, registry: CurrentRegistry, store: Store, contents: Contents) -> None:
         self._registry = registry
         self._store = store
+        self._contents = contents
         self._turn = asyncio.Lock()
 
     async def run(self, draft: Agreement, stretch: Stretch) -> Findings:
@@ -57,13 +59,21 @@ class Simulations:
             worlds = Worlds.of(self._registry.snapshot.candidates, self._registry.counting, draft)
             try:
                 async with asyncio.timeout(LONGEST):
-                    return await simulate_past(self._store, worlds, stretch, workers=1, progress=_unwatched)
+                    return await simulate_past(
+                        self._store, self._contents, worlds, stretch, workers=1, progress=_unwatched
+                    )
             except TimeoutError:
                 raise InvalidQueryError(_TOO_MANY) from None
 
 
 async def simulate_past(
-    store: Store, worlds: Worlds, stretch: Stretch, *, workers: int, progress: Callable[[int], None]
+    store: Store,
+    contents: Contents,
+    worlds: Worlds,
+    stretch: Stretch,
+    *,
+    workers: int,
+    progress: Callable[[int], None],
 ) -> Findings:
     """Return what a draft would have done with the alerts of a stretch, beside what was in force.
 
@@ -71,19 +81,19 @@ async def simulate_past(
     """
     findings = Findings()
     with _pool(Examination(worlds, _own(stretch.reader, worlds), SAMPLES), workers) as pool:
-        async for found in _examined(store, stretch, pool, ahead=workers + 1):
+        async for found in _examined(pages(store, contents, stretch), pool, ahead=workers + 1):
             findings.add(found, samples=SAMPLES)
             progress(findings.alerts + findings.unreadable + findings.unknown)
     return findings
 
 
 async def _examined(
-    store: Store, stretch: Stretch, pool: ProcessPoolExecutor, *, ahead: int
+    past: AsyncIterator[Sequence[StoredAlert]], pool: ProcessPoolExecutor, *, ahead: int
 ) -> AsyncIterator[Findings]:
     """Yield what was found of each page, in their order."""
     loop = asyncio.get_running_loop()
     looking: deque[asyncio.Future[Findings]] = deque()
-    async for page in pages(store, stretch):
+    async for page in past:
         looking.append(loop.run_in_executor(pool, examine_prepared, page))
         if len(looking) > ahead:
             yield await looking.popleft()

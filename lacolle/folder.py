@@ -6,6 +6,8 @@
     statements/*.jws     authority statements: participants and revocations, as signed
     agreements/*.json    signed agreements (JWS General JSON Serialization)
     keys/*.jwk           the exchange's own private keys, mode 0600
+    keys/content.kek     the key that wraps the content keys, mode 0600
+    content-keys/        the keys that wrap the keys to stored content, and that end: in no backup of the database
     data/                the database, and the last published checkpoint
 
 ``create_folder`` makes one with new keys; ``read_folder`` checks one whole before anything is started, and
@@ -14,6 +16,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,9 +31,12 @@ from adapters.registry import PartnerProfile
 from audit.note import LogSigner
 from gateway.founding import Founding
 from gateway.front import ExchangeKeys
+from gateway.sealing.kek import KEY_SIZE, key_text
+from gateway.sealing.source import KEK_FILE
 from gateway.settings import Files, Settings, read_settings
 from lacolle.errors import ConfigurationError
 from lacolle.keyfiles import load_key_file, write_key_file
+from lacolle.secretfiles import write_secret
 from lacolle.yamlfiles import joined, read_yaml, unreadable
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
@@ -153,10 +159,11 @@ def create_folder(path: Path, *, base_url: str, origin: str, host: str, port: in
     content = _SETTINGS.format(base_url=base_url, origin=origin, host=host, port=port)
     _check_settings(content, path / SETTINGS)
     require_empty(path)
-    for folder in ("keys", "data", "statements", "agreements"):
+    for folder in ("keys", "content-keys", "data", "statements", "agreements"):
         (path / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in KEYS:
         write_key_file(path / "keys" / f"{name}.jwk", SigningKey.generate(_kid_of(origin, name), "Ed25519"))
+    write_secret(path / "keys" / KEK_FILE, key_text(os.urandom(KEY_SIZE)))
     settings = path / SETTINGS
     settings.write_text(content, encoding="utf-8")
     (path / "jurisdictions.yaml").write_text(_JURISDICTIONS, encoding="utf-8")

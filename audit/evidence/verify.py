@@ -552,6 +552,9 @@ class Bundle:
     def acknowledgements(self) -> None:
         """Every acknowledgement is signed by its recipient, and the one that the log has."""
         logged = [each for each in self.about if each["kind"] == "acknowledged"]
+        if self.document["missing"] == "erased":  # a note goes with the alert's content
+            kept = {sha256(each.encode("ascii")) for each in self.document["acknowledgements"]}
+            logged = [each for each in logged if each["content"]["digest"] in kept]
         for word, entry in self.paired(self.document["acknowledgements"], logged):
             signed = Signed(word, "acknowledgement+jws", DATED)
             said, content = signed.said, entry["content"]

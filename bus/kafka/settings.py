@@ -93,6 +93,8 @@ class TopicSettings(_Section):
         return {
             "min.insync.replicas": str(self.min_insync),
             "retention.ms": str(self.retention_hours * 3_600_000),
+            # a record goes with its segment, which is kept for as long as its last record is: no more than a day longer
+            "segment.ms": str(min(self.retention_hours, 24) * 3_600_000),
             "max.message.bytes": str(self.largest_record(topic)),
             "cleanup.policy": "delete",
         }

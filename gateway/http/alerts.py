@@ -92,7 +92,9 @@ async def by_name(
             )
         )
     async with use.store.reading() as connection:
-        found = await read_alert_by_name(connection, reader, sender=ParticipantId(sender), identifier=identifier)
+        found = await read_alert_by_name(
+            connection, use.contents, reader, sender=ParticipantId(sender), identifier=identifier
+        )
     return _found(found)
 
 
@@ -102,7 +104,7 @@ async def by_id(request: Request, alert_id: str) -> Response:
     use = services(request)
     reader = reader_of(bearer(request, Scope.ALERTS_READ))
     async with use.store.reading() as connection:
-        found = await read_alert(connection, reader, alert_id=AlertId(alert_id))
+        found = await read_alert(connection, use.contents, reader, alert_id=AlertId(alert_id))
     return _found(found)
 
 

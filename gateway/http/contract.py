@@ -39,6 +39,14 @@ _AGREED: Final[Refusals] = (
     errors.OverCapacityError,
 )
 
+_ABOUT_CONTENT: Final[Refusals] = (
+    *_SIGNED,
+    errors.NotFoundError,
+    errors.AlertRefusedError,
+    errors.RateLimitedError,
+    *_STORED,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -110,6 +118,12 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
             *_STORED,
         ),
         signed="consent+jws",
+    ),
+    ("get", "/v1/holds"): Terms((errors.InvalidQueryError,), scope=_READ),
+    ("post", "/v1/holds"): Terms((*_ABOUT_CONTENT, errors.ContentGoneError), signed="legal-hold+jws"),
+    ("post", "/v1/holds/{hold}/release"): Terms(_ABOUT_CONTENT, signed="legal-hold+jws"),
+    ("post", "/v1/erasures"): Terms(
+        (*_ABOUT_CONTENT, errors.ContentHeldError, errors.ContentGoneError), signed="erasure-order+jws"
     ),
     ("post", "/v1/statements"): Terms(
         (*_BODY, errors.StatementRefusedError, errors.RateLimitedError, *_STORED), signed="authority-statement+jws"

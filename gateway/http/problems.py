@@ -81,6 +81,16 @@ PROBLEMS: Final[dict[type[errors.GatewayError], Problem]] = {
         409,
         Bilingual(fr="Ce consentement n'est plus demandé", en="This consent is not asked for any more"),
     ),
+    errors.ContentHeldError: Problem(
+        409,
+        Bilingual(
+            fr="Le contenu de l'alerte est conservé pour des motifs juridiques",
+            en="The alert's content is under a legal hold",
+        ),
+    ),
+    errors.ContentGoneError: Problem(
+        409, Bilingual(fr="Le contenu de l'alerte a été effacé", en="The alert's content was erased")
+    ),
     errors.UnsoundAgreementError: Problem(
         422, Bilingual(fr="L'entente n'est pas en état d'être signée", en="The agreement is not fit to be signed")
     ),

@@ -21,8 +21,10 @@ from gateway.enrol import Enrolment
 from gateway.evidencing import Evidences
 from gateway.exporting import Exports
 from gateway.health import Health
+from gateway.holding import Holds
 from gateway.http.bodies import BodyBudget
 from gateway.registry import CurrentRegistry
+from gateway.sealing.contents import Contents
 from gateway.simulating import Simulations
 from gateway.store.engine import Store
 from gateway.tokens import TokenIssuer
@@ -45,6 +47,7 @@ class Services:
     bodies: BodyBudget
     acknowledgements: Acknowledgements
     consents: Consents
+    holds: Holds
     auditing: Auditing
     exports: Exports
     evidences: Evidences
@@ -54,6 +57,7 @@ class Services:
     tokens: TokenIssuer
     registry: CurrentRegistry
     store: Store
+    contents: Contents
     checkpoints: HasLatest
     health: Health
     metrics: CollectorRegistry | None

@@ -10,15 +10,26 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
+import structlog
 from sqlalchemy import bindparam, insert, select
 
 from audit.bulk import insert_rows
-from gateway.errors import GatewayError, IdentifierReusedError, OvertakenError, UntrustedSignatureError
+from gateway.errors import (
+    GatewayError,
+    IdentifierReusedError,
+    LogUnavailableError,
+    OvertakenError,
+    UntrustedSignatureError,
+)
 from gateway.receipts import ReceiptSigner
+from gateway.sealing.contents import Contents, Sealed, utc_day
+from gateway.sealing.errors import SealingError
 from gateway.store.committer import Batch
 from gateway.store.consents import overtake
+from gateway.store.content_keys import content_key_row
 from gateway.store.dispatches import Route
 from gateway.store.placing import (
     Acceptance,
@@ -30,11 +41,14 @@ from gateway.store.placing import (
     dispatch_rows,
     place,
 )
+from gateway.store.retention import Retention
 from gateway.store.sources import find_sources
-from gateway.store.tables import alerts, citations, consent_requests, dispatches
+from gateway.store.tables import alerts, citations, consent_requests, content_keys, dispatches
 from gateway.store.threads import Thread, find_thread
 from schemas.alerts.header import read_references
 from schemas.ids import AlertId, KeyId
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,14 @@ class Answer:
     replayed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How content is kept: sealed by ``contents``, and for ``default_days`` where no agreement says."""
+
+    contents: Contents
+    default_days: int
+
+
 class AcceptanceWriter:
     """Writes acceptances; its items are ``Acceptance``, its results ``Answer`` or the reason why not."""
 
@@ -53,11 +75,13 @@ class AcceptanceWriter:
         self,
         signer: ReceiptSigner,
         *,
+        keeping: Keeping,
         trusted: Callable[[KeyId, Batch], bool],
         on_routed: Callable[[Iterable[Route]], None],
         on_stored: Callable[[Sequence[tuple[AlertId, Acceptance]]], None] = lambda _stored: None,
     ) -> None:
         self._signer = signer
+        self._keeping = keeping
         self._trusted = trusted
         self._on_routed = on_routed
         self._on_stored = on_stored
@@ -121,13 +145,39 @@ class AcceptanceWriter:
                 if beside:
                     await batch.connection.execute(insert(table), beside)
             await batch.log.insert()
+            sealed = self._sealed(batch, placed.values())
             bodies = dict(zip(placed, await signing, strict=True))
         finally:
             signing.cancel()
-        rows = [alert_row(each, bodies[name], now_ms=now_ms) for name, each in placed.items()]
+        rows = [
+            alert_row(each, bodies[name], kept, now_ms=now_ms)
+            for (name, each), (kept, _) in zip(placed.items(), sealed, strict=True)
+        ]
         await insert_rows(batch.connection, alerts, rows)
+        keys = [
+            content_key_row(each.alert_id, kept, retention)
+            for each, (kept, retention) in zip(placed.values(), sealed, strict=True)
+        ]
+        await insert_rows(batch.connection, content_keys, keys)
         batch.after_commit.append(lambda: self._on_stored([(each.alert_id, each.item) for each in placed.values()]))
         return bodies
+
+    def _sealed(self, batch: Batch, placed: Iterable[Placed]) -> list[tuple[Sealed, Retention]]:
+        """Return the submissions as they are stored; the receipts are being signed meanwhile."""
+        contents, default_days = self._keeping.contents, self._keeping.default_days
+        today, sealed = utc_day(batch.now), list[tuple[Sealed, Retention]]()
+        for each in placed:
+            retention = each.item.retention(default_days=default_days, now_ms=batch.now_ms)
+            until = datetime.fromtimestamp(retention.due_ms / 1000, tz=UTC).date()
+            try:
+                kept = contents.seal(
+                    each.alert_id, each.item.submission, until=until, today=today, randomness=batch.randomness
+                )
+            except SealingError as error:
+                log.critical("content_can_not_be_sealed", error=type(error).__name__)
+                raise LogUnavailableError from error
+            sealed.append((kept, retention))
+        return sealed
 
     async def _answers(self, batch: Batch, placed: Sequence[Placed]) -> list[bytes]:
         receipts = await self._signer.sign([each.promise for each in placed], received=batch.now)

@@ -1,20 +1,31 @@
-"""The partners' own signed words about a delivery."""
+"""The partners' own signed words about a delivery.
+
+One with a note, which is in somebody's own words about the alert, is stored sealed under the alert's content key, and
+is erased with it; its status, time and digest are in the log. One without says nothing of the alert and stays as it
+came.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import insert, select
+import structlog
+from sqlalchemy import Row, insert, select
 
 from audit.entry import Draft, Kind
 from gateway.errors import NotFoundError
+from gateway.sealing.contents import Contents
+from gateway.sealing.errors import ContentErasedError, ContentUnreadableError
 from gateway.store.committer import Batch
+from gateway.store.content_keys import key_of
 from gateway.store.owed import no_longer_owed
-from gateway.store.tables import acknowledgements, alerts, dispatches
+from gateway.store.tables import acknowledgements, alerts, content_keys, dispatches
 from schemas.evidence import Acknowledgement
 from schemas.ids import AgreementId, AlertId, KeyId, ParticipantId, home_of
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +46,15 @@ class Recorded:
     replayed: bool
 
 
+NOT_KEPT: Final = b""
+"""What stands for a word with a note that came when the alert's content, and the key to it, was gone."""
+
+
 class AcknowledgementWriter:
     """Stores acknowledgements; a delivery that was never made to the participant is not found."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
 
     async def write(self, batch: Batch, items: Sequence[SignedAcknowledgement]) -> Sequence[Recorded | NotFoundError]:
         """Store each acknowledgement once for its delivery and status."""
@@ -54,7 +72,7 @@ class AcknowledgementWriter:
             name = (word.delivery_id, str(word.status))
             if name not in known:
                 known[name] = batch.log.append(_entry(item, sender=delivery.sender, agreement=delivery.agreement))
-                rows.append(_row(item, known[name]))
+                rows.append(_row(item, known[name], self._stored(batch, item, delivery)))
                 if delivery.owed_ms is not None:
                     paid.add(word.delivery_id)
                 results.append(Recorded(known[name], replayed=False))
@@ -64,6 +82,19 @@ class AcknowledgementWriter:
             await batch.connection.execute(insert(acknowledgements), rows)
         await no_longer_owed(batch.connection, paid)
         return results
+
+    def _stored(self, batch: Batch, item: SignedAcknowledgement, delivery: Row[Any]) -> bytes:
+        word = item.acknowledgement
+        if word.note is None:
+            return item.compact
+        alert_id, place = AlertId(word.alert_id), place_of(word.delivery_id, word.status)
+        try:
+            return self._contents.seal_beside(
+                alert_id, key_of(delivery), item.compact, place=place, randomness=batch.randomness
+            )
+        except (ContentErasedError, ContentUnreadableError):
+            log.warning("note_not_kept", delivery_id=word.delivery_id)
+            return NOT_KEPT
 
     async def _deliveries(
         self, batch: Batch, items: Sequence[SignedAcknowledgement]
@@ -76,8 +107,11 @@ class AcknowledgementWriter:
                 dispatches.c.agreement,
                 dispatches.c.owed_ms,
                 alerts.c.sender,
+                content_keys.c.wrapped_by,
+                content_keys.c.wrapped,
             )
             .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
+            .outerjoin(content_keys, content_keys.c.alert_id == dispatches.c.alert_id)
             .where(
                 dispatches.c.delivery_id.in_({item.acknowledgement.delivery_id for item in items}),
                 dispatches.c.released.is_not(None),
@@ -113,7 +147,12 @@ def _entry(item: SignedAcknowledgement, *, sender: str, agreement: str) -> Draft
     )
 
 
-def _row(item: SignedAcknowledgement, log_index: int) -> dict[str, Any]:
+def place_of(delivery_id: str, status: str) -> str:
+    """Return the place of a word about a delivery, for ``gateway.sealing.contents``."""
+    return f"acknowledgement {delivery_id} {status}"
+
+
+def _row(item: SignedAcknowledgement, log_index: int, stored: bytes) -> dict[str, Any]:
     word = item.acknowledgement
     return {
         "delivery_id": word.delivery_id,
@@ -121,6 +160,6 @@ def _row(item: SignedAcknowledgement, log_index: int) -> dict[str, Any]:
         "alert_id": word.alert_id,
         "participant": word.participant,
         "at": word.at,
-        "compact": item.compact,
+        "compact": stored,
         "log_index": log_index,
     }

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit.entry import Kind
 from audit.tables import log_entries
 from gateway.store.dispatches import OPEN, PENDING, PUBLISHED, Route
-from gateway.store.tables import alerts, dispatches
+from gateway.store.tables import alerts, content_keys, dispatches
 from schemas.decisions import Lane
 from schemas.ids import DeliveryId, ParticipantId
 
@@ -30,8 +30,11 @@ async def due(connection: AsyncConnection, route: Route, *, now_ms: int, limit: 
             alerts.c.status,
             alerts.c.received_ms,
             alerts.c.submission,
+            content_keys.c.wrapped_by,
+            content_keys.c.wrapped,
         )
         .join(alerts, alerts.c.alert_id == dispatches.c.alert_id)
+        .outerjoin(content_keys, content_keys.c.alert_id == dispatches.c.alert_id)
         .where(*_due_on(route, now_ms=now_ms))
         .order_by(dispatches.c.due_ms, dispatches.c.log_index)
         .limit(limit)

@@ -268,6 +268,7 @@ def _prepare_writer(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA busy_timeout=2000")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten, and not left in a page
     cursor.execute("PRAGMA cache_size=-65536")
     cursor.close()
 

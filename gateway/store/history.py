@@ -16,6 +16,9 @@ from sqlalchemy import Column, ColumnElement, Row, and_, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.examining import StoredAlert
+from gateway.sealing.contents import Contents
+from gateway.sealing.errors import ContentErasedError, ContentUnreadableError
+from gateway.store.content_keys import OPENING, opened, with_keys
 from gateway.store.dispatches import DELIVERED, PENDING, PUBLISHED
 from gateway.store.engine import Store
 from gateway.store.reader import Reader
@@ -48,12 +51,12 @@ async def count_alerts(store: Store, stretch: Stretch, *, most: int | None = Non
         return int(await connection.scalar(select(func.count()).select_from(found.subquery())) or 0)
 
 
-async def pages(store: Store, stretch: Stretch) -> AsyncIterator[Sequence[StoredAlert]]:
+async def pages(store: Store, contents: Contents, stretch: Stretch) -> AsyncIterator[Sequence[StoredAlert]]:
     """Yield a stretch's alerts, in the order of their ids."""
     after = ""
     while True:
         async with store.reading() as connection:
-            page = await _page(connection, stretch, after)
+            page = await _page(connection, contents, stretch, after)
         if page:
             yield page
         if len(page) < PAGE:
@@ -61,15 +64,29 @@ async def pages(store: Store, stretch: Stretch) -> AsyncIterator[Sequence[Stored
         after = page[-1].alert_id
 
 
-async def _page(connection: AsyncConnection, stretch: Stretch, after: str) -> list[StoredAlert]:
+async def _page(connection: AsyncConnection, contents: Contents, stretch: Stretch, after: str) -> list[StoredAlert]:
     found = await connection.execute(
-        select(*_ALERT).where(_within(stretch), alerts.c.alert_id > after).order_by(alerts.c.alert_id).limit(PAGE)
+        with_keys(select(*_ALERT))
+        .where(_within(stretch), alerts.c.alert_id > after)
+        .order_by(alerts.c.alert_id)
+        .limit(PAGE)
     )
     rows = list(found)
     following = {row.thread for row in rows if row.msg_type in _FOLLOWING}
     sent = await _sent(connection, following) if following else {}
     had = {row.alert_id for row in rows} if stretch.reader is None else await _had(connection, rows, stretch.reader)
-    return [_stored(row, sent.get(row.thread, ()), stretch.reader, known=row.alert_id in had) for row in rows]
+    return [
+        _stored(row, _readable(contents, row), sent.get(row.thread, ()), stretch.reader, known=row.alert_id in had)
+        for row in rows
+    ]
+
+
+def _readable(contents: Contents, row: Row[Any]) -> bytes | None:
+    """Return a row's submission; None for one that was erased, or can't be read."""
+    try:
+        return opened(contents, row)
+    except (ContentErasedError, ContentUnreadableError):
+        return None
 
 
 async def _had(connection: AsyncConnection, rows: Sequence[Row[Any]], reader: Reader) -> set[str]:
@@ -107,10 +124,12 @@ async def _sent(connection: AsyncConnection, threads: set[str]) -> dict[str, lis
     return sent
 
 
-def _stored(row: Row[Any], sent: Sequence[Row[Any]], reader: Reader | None, *, known: bool) -> StoredAlert:
+def _stored(
+    row: Row[Any], submission: bytes | None, sent: Sequence[Row[Any]], reader: Reader | None, *, known: bool
+) -> StoredAlert:
     return StoredAlert(
         alert_id=AlertId(row.alert_id),
-        submission=row.submission,
+        submission=submission,
         at=_EPOCH + timedelta(milliseconds=row.received_ms),
         reached={
             ParticipantId(each.recipient): ClauseRef(AgreementId(each.agreement), each.version, each.clause)
@@ -134,13 +153,12 @@ def _within(stretch: Stretch) -> ColumnElement[bool]:
 
 
 _ALERT: Final[Sequence[Column[Any]]] = (
-    alerts.c.alert_id,
+    *OPENING,
     alerts.c.log_index,
     alerts.c.thread,
     alerts.c.sender,
     alerts.c.msg_type,
     alerts.c.received_ms,
-    alerts.c.submission,
 )
 _DISPATCH: Final[Sequence[Column[Any]]] = (
     dispatches.c.thread,

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Kind
 from audit.tables import log_entries
+from gateway.sealing.contents import Contents
+from gateway.sealing.errors import ContentErasedError
+from gateway.store.content_keys import OPENING, opened, with_keys
 from gateway.store.placing import Basis
 from gateway.store.tables import alerts, authority_statements
 from schemas.ids import AlertId, ParticipantId
@@ -21,22 +24,26 @@ from schemas.ids import AlertId, ParticipantId
 class PastDecision:
     """An accepted alert as it is stored, with what the log says was decided on it.
 
-    ``basis`` is None where the log does not say what it was decided from. ``permits`` and ``denials`` are the
-    contents of its entries, by recipient.
+    ``submission`` is None where the content was erased, ``basis`` where the log does not say what it was decided from.
+    ``permits`` and ``denials`` are the contents of its entries, by recipient.
     """
 
     alert_id: AlertId
     log_index: int
     sender: ParticipantId
-    submission: bytes
+    submission: bytes | None
     basis: Basis | None
     permits: Mapping[ParticipantId, Mapping[str, Any]]
     denials: Mapping[ParticipantId, Mapping[str, Any]]
 
 
-async def read_past_decision(connection: AsyncConnection, alert_id: AlertId) -> PastDecision | None:
-    """Return what is stored of the decision on an alert; None for an alert that is not there."""
-    row = (await connection.execute(select(alerts).where(alerts.c.alert_id == alert_id))).one_or_none()
+async def read_past_decision(connection: AsyncConnection, contents: Contents, alert_id: AlertId) -> PastDecision | None:
+    """Return what is stored of the decision on an alert; None for an alert that is not there.
+
+    Raises ``ContentUnreadableError`` where the content is there and can't be read.
+    """
+    chosen = with_keys(select(*OPENING, alerts.c.log_index, alerts.c.sender)).where(alerts.c.alert_id == alert_id)
+    row = (await connection.execute(chosen)).one_or_none()
     if row is None:
         return None
     entries = await connection.execute(
@@ -64,11 +71,18 @@ async def read_past_decision(connection: AsyncConnection, alert_id: AlertId) -> 
         alert_id=alert_id,
         log_index=row.log_index,
         sender=ParticipantId(row.sender),
-        submission=row.submission,
+        submission=_kept(contents, row),
         basis=Basis.read(accepted),
         permits=permits,
         denials=denials,
     )
+
+
+def _kept(contents: Contents, row: Row[Any]) -> bytes | None:
+    try:
+        return opened(contents, row)
+    except ContentErasedError:
+        return None
 
 
 async def read_past_statements(connection: AsyncConnection, *, until: int) -> tuple[bytes, ...]:

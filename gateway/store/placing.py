@@ -15,10 +15,13 @@ import orjson
 
 from audit.entry import Draft, Kind
 from gateway.receipts import Promise
+from gateway.sealing.contents import Sealed
 from gateway.store.asking import Question, awaited, question_rows, questions_of, requested_entry
 from gateway.store.committer import Batch
 from gateway.store.decisions import routed_entry, withheld_content
 from gateway.store.dispatches import HELD, PENDING
+from gateway.store.handling import handling_text
+from gateway.store.retention import Retention, retention_of
 from gateway.store.sources import NO_SOURCES, Sources
 from gateway.store.terms import terms_content, terms_text
 from gateway.store.threads import Thread
@@ -91,6 +94,12 @@ class Acceptance:
     def name(self) -> tuple[str, str]:
         """What the alert is known by, for good: its sender and identifier."""
         return self.alert.sender, self.alert.identifier
+
+    def retention(self, *, default_days: int, now_ms: int) -> Retention:
+        """Return how long its content is kept, having been accepted now."""
+        permits = self.permits
+        deadlines = [self.deadline_of(permit, now_ms=now_ms) for permit in permits]
+        return retention_of(permits, default_days=default_days, deadlines_ms=deadlines, now_ms=now_ms)
 
     def deadline_of(self, permit: Permit, *, now_ms: int) -> int:
         """Return when a permit's dispatch ends, in milliseconds since the Unix epoch."""
@@ -220,7 +229,7 @@ def _withheld_entry(placed: Placed) -> Draft:
     )
 
 
-def alert_row(placed: Placed, answer: bytes, *, now_ms: int) -> tuple[Any, ...]:
+def alert_row(placed: Placed, answer: bytes, sealed: Sealed, *, now_ms: int) -> tuple[Any, ...]:
     """Return the row of ``alerts``, in the order of its columns."""
     item, alert = placed.item, placed.item.alert
     return (
@@ -234,8 +243,10 @@ def alert_row(placed: Placed, answer: bytes, *, now_ms: int) -> tuple[Any, ...]:
         alert.status,
         alert.msgType,
         now_ms,
-        item.submission,
+        sealed.data,
         answer,
+        item.submission_digest,
+        handling_text(alert),
     )
 
 

@@ -23,8 +23,10 @@ from audit.proofs import inclusion
 from audit.queries import LoggedEntry, entries_at, entries_of_alert, entry_at
 from audit.tables import log_entries, log_parties
 from audit.terms import read_whole
+from gateway.sealing.contents import Contents
+from gateway.store.content_keys import key_of
 from gateway.store.reader import Reader
-from gateway.store.reading import find_alert, speaks_for
+from gateway.store.reading import find_alert, signed_word, speaks_for, submission_of
 from gateway.store.tables import acknowledgements, alerts, authority_statements, consent_answers, dispatches
 from schemas.decisions import ClauseRef
 from schemas.ids import AgreementId, AlertId, JurisdictionCode, ParticipantId
@@ -55,11 +57,20 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class FoundAlert:
-    """An alert that a reader may see: its row, the reader's deliveries of it, and whether it is seen whole."""
+    """An alert that a reader may see: its row, the reader's deliveries of it, and whether it is seen whole.
+
+    ``submission`` is what was submitted, None where its content is there no more, or can't be read.
+    """
 
     row: Row[Any]
     deliveries: Sequence[Row[Any]]
     whole: bool
+    submission: bytes | None
+
+    @property
+    def erased(self) -> bool:
+        """Whether the key to its content is gone."""
+        return key_of(self.row) is None
 
     @property
     def sender(self) -> ParticipantId:
@@ -67,7 +78,9 @@ class FoundAlert:
         return ParticipantId(self.row.sender)
 
 
-async def find_evidence(connection: AsyncConnection, reader: Reader, alert_id: AlertId) -> FoundAlert | None:
+async def find_evidence(
+    connection: AsyncConnection, contents: Contents, reader: Reader, alert_id: AlertId
+) -> FoundAlert | None:
     """Return an alert that a reader may see; None where there is none."""
     row = await find_alert(connection, reader, alerts.c.alert_id == alert_id)
     if row is None:
@@ -76,7 +89,9 @@ async def find_evidence(connection: AsyncConnection, reader: Reader, alert_id: A
         select(dispatches).where(dispatches.c.alert_id == alert_id, dispatches.c.released.is_not(None))
     )
     own = [each for each in sent if speaks_for(reader, each.recipient)]
-    return FoundAlert(row, sorted(own, key=lambda each: str(each.recipient)), speaks_for(reader, row.sender))
+    submission = await submission_of(connection, contents, alert_id)
+    mine = sorted(own, key=lambda each: str(each.recipient))
+    return FoundAlert(row, mine, speaks_for(reader, row.sender), submission)
 
 
 async def entries_about(
@@ -145,15 +160,23 @@ async def sealed(connection: AsyncConnection, found: FoundAlert, *, size: int) -
     return Proven(entry, await inclusion(connection, entry.index, size))
 
 
-async def signed_words(connection: AsyncConnection, indexes: Collection[int]) -> tuple[list[str], list[str]]:
-    """Return the acknowledgements and the consents whose entries stand at some indexes, as signed, in their order."""
-    told: list[list[str]] = []
-    for table in (acknowledgements, consent_answers):
-        rows = await connection.execute(
-            select(table.c.compact).where(table.c.log_index.in_(indexes)).order_by(table.c.log_index)
-        )
-        told.append([row.compact.decode("ascii") for row in rows])
-    return told[0], told[1]
+async def signed_words(
+    connection: AsyncConnection, contents: Contents, found: FoundAlert, indexes: Collection[int]
+) -> tuple[list[str], list[str]]:
+    """Return the acknowledgements and the consents whose entries stand at some indexes, as signed, in their order.
+
+    An acknowledgement whose note was erased with the alert's content is left out.
+    """
+    said = await connection.execute(
+        select(acknowledgements).where(acknowledgements.c.log_index.in_(indexes)).order_by(acknowledgements.c.log_index)
+    )
+    words = [signed_word(contents, found.row, word) for word in said]
+    answers = await connection.scalars(
+        select(consent_answers.c.compact)
+        .where(consent_answers.c.log_index.in_(indexes))
+        .order_by(consent_answers.c.log_index)
+    )
+    return [word for word in words if word is not None], [answer.decode("ascii") for answer in answers]
 
 
 async def statements_about(

@@ -6,7 +6,6 @@ question is part of the query, so one that is not there and one that is another'
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -15,10 +14,10 @@ from sqlalchemy import ColumnElement, Row, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.dispatches import HELD
+from gateway.store.handling import read_handling
 from gateway.store.reader import Reader
 from gateway.store.tables import alerts, citations, consent_answers, consent_requests, dispatches
 from schemas.ids import AlertId, ConsentId
-from schemas.submission import handling_in
 from schemas.timestamps import utc_text_of_ms
 
 MOST: Final = 200
@@ -68,7 +67,7 @@ async def find_question(connection: AsyncConnection, consent_id: ConsentId) -> M
     """Return what an answer to a question must say, member by member; None for a question that was never asked."""
     row = (
         await connection.execute(
-            select(consent_requests, dispatches.c.recipient, alerts.c.submission)
+            select(consent_requests, dispatches.c.recipient, alerts.c.submission_digest)
             .join(dispatches, dispatches.c.delivery_id == consent_requests.c.delivery_id)
             .join(alerts, alerts.c.alert_id == consent_requests.c.alert_id)
             .where(consent_requests.c.consent_id == consent_id)
@@ -78,7 +77,7 @@ async def find_question(connection: AsyncConnection, consent_id: ConsentId) -> M
         return None
     return {
         "alert_id": row.alert_id,
-        "digest": _digest(row.submission),
+        "digest": _digest(row.submission_digest),
         "recipient": row.recipient,
         "by": row.asked,
     }
@@ -98,25 +97,19 @@ async def _whole(connection: AsyncConnection, row: Row[Any]) -> dict[str, Any]:
     return {
         **_question(row),
         "alert_id": row.alert_id,
-        "digest": _digest(row.submission),
+        "digest": _digest(row.submission_digest),
         "sender": row.sender,
         "identifier": row.identifier,
         "type": row.type,
         "status": row.status,
         "msgType": row.msg_type,
         "received": utc_text_of_ms(row.received_ms),
-        "handling": _handling(row.submission),
+        "handling": read_handling(row.handling),
         "passes_on": list(own),
         "recipient": row.recipient,
         "agreement": f"{row.agreement}/{row.version}",
         "clause": row.clause,
     }
-
-
-def _handling(submission: bytes) -> dict[str, Any]:
-    """Return how an alert is to be handled, but for the caveat, which is in its sender's words."""
-    handling = handling_in(submission)
-    return {"tlp": handling["tlp"], "codes": handling.get("codes", []), "purpose": handling["purpose"]}
 
 
 def _question(row: Row[Any]) -> dict[str, Any]:
@@ -137,8 +130,8 @@ def _state(row: Row[Any]) -> str:
     return "open" if row.state == HELD else "closed"
 
 
-def _digest(submission: bytes) -> str:
-    return f"sha-256:{hashlib.sha256(submission).hexdigest()}"
+def _digest(digest: bytes) -> str:
+    return f"sha-256:{digest.hex()}"
 
 
 _STATE: Final[Select[Any]] = (
@@ -153,7 +146,8 @@ _WHOLE: Final[Select[Any]] = _STATE.join(alerts, alerts.c.alert_id == consent_re
     alerts.c.status,
     alerts.c.msg_type,
     alerts.c.received_ms,
-    alerts.c.submission,
+    alerts.c.submission_digest,
+    alerts.c.handling,
     dispatches.c.recipient,
     dispatches.c.agreement,
     dispatches.c.version,

@@ -7,7 +7,7 @@ are the same: no row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import ColumnElement, Row, and_, exists, false, or_, select
@@ -15,26 +15,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Kind
 from audit.tables import log_entries
+from gateway.sealing.contents import Contents, ContentState, is_sealed
+from gateway.sealing.errors import ContentErasedError, ContentUnreadableError
+from gateway.store.acknowledgements import place_of
+from gateway.store.content_keys import OPENING, key_of, opened, with_keys
 from gateway.store.decisions import in_words
 from gateway.store.dispatches import HELD, OPEN
 from gateway.store.questions import questions_about
 from gateway.store.reader import Reader
-from gateway.store.tables import acknowledgements, alerts, dispatches
+from gateway.store.tables import acknowledgements, alerts, content_keys, dispatches
 from gateway.store.terms import terms_document, terms_of_content
 from schemas.ids import AlertId, ParticipantId, home_of
 from schemas.timestamps import utc_text_of_ms
 
 
-async def read_alert(connection: AsyncConnection, reader: Reader, *, alert_id: AlertId) -> dict[str, Any] | None:
+async def read_alert(
+    connection: AsyncConnection, contents: Contents, reader: Reader, *, alert_id: AlertId
+) -> dict[str, Any] | None:
     """Return what the reader may see of one alert, by the exchange's own id; None where that is nothing."""
-    return await _read(connection, reader, alerts.c.alert_id == alert_id)
+    return await _read(connection, contents, reader, alerts.c.alert_id == alert_id)
 
 
 async def read_alert_by_name(
-    connection: AsyncConnection, reader: Reader, *, sender: ParticipantId, identifier: str
+    connection: AsyncConnection, contents: Contents, reader: Reader, *, sender: ParticipantId, identifier: str
 ) -> dict[str, Any] | None:
     """Return what the reader may see of one alert, by its sender and identifier; None where that is nothing."""
-    return await _read(connection, reader, and_(alerts.c.sender == sender, alerts.c.identifier == identifier))
+    return await _read(connection, contents, reader, and_(alerts.c.sender == sender, alerts.c.identifier == identifier))
 
 
 async def first_answer(
@@ -54,23 +60,30 @@ async def first_answer(
 
 
 async def find_alert(connection: AsyncConnection, reader: Reader, which: ColumnElement[bool]) -> Row[Any] | None:
-    """Return the row of an alert that a reader may see anything of; None where there is none."""
-    return (await connection.execute(select(alerts).where(which, visible(reader)))).one_or_none()
+    """Return the row of an alert that a reader may see anything of, with its keys; None where there is none."""
+    found: Row[Any] | None = (await connection.execute(with_keys(_ALERT).where(which, visible(reader)))).one_or_none()
+    return found
 
 
-def submission_of(alert: Row[Any]) -> bytes | None:
-    """Return what was submitted, byte for byte; None where its content is there no more."""
-    submission: bytes | None = alert.submission
-    return submission
+async def submission_of(connection: AsyncConnection, contents: Contents, alert_id: AlertId) -> bytes | None:
+    """Return what was submitted, byte for byte; None where it was erased, or can't be read."""
+    row = (await connection.execute(with_keys(select(*OPENING)).where(alerts.c.alert_id == alert_id))).one()
+    try:
+        return opened(contents, row)
+    except (ContentErasedError, ContentUnreadableError):
+        return None
 
 
-async def _read(connection: AsyncConnection, reader: Reader, which: ColumnElement[bool]) -> dict[str, Any] | None:
+async def _read(
+    connection: AsyncConnection, contents: Contents, reader: Reader, which: ColumnElement[bool]
+) -> dict[str, Any] | None:
     alert = await find_alert(connection, reader, which)
     if alert is None:
         return None
     sees_all = speaks_for(reader, alert.sender)
     entries = await _decision_entries(connection, alert)
-    deliveries = await _deliveries(connection, alert, entries, reader, sees_all=sees_all)
+    deliveries = await _deliveries(connection, contents, alert, entries, reader, sees_all=sees_all)
+    content = _content(contents, alert, entries, sees_all=sees_all)
     return {
         "alert_id": alert.alert_id,
         "thread": alert.thread,
@@ -81,7 +94,9 @@ async def _read(connection: AsyncConnection, reader: Reader, which: ColumnElemen
         "msgType": alert.msg_type,
         "received": utc_text_of_ms(alert.received_ms),
         "log_index": alert.log_index,
-        "state": _state(deliveries),
+        "digest": f"sha-256:{alert.submission_digest.hex()}",
+        "state": "erased" if content["state"] == ContentState.ERASED else _state(deliveries),
+        "content": content,
         "decisions": _decisions(entries, reader, sees_all=sees_all),
         "deliveries": deliveries,
         "log_entry": _log_entry(entries) if sees_all else None,
@@ -100,6 +115,19 @@ def visible(reader: Reader) -> ColumnElement[bool]:
     return or_(alerts.c.sender == reader.participant, audited, reached)
 
 
+def _content(contents: Contents, alert: Row[Any], entries: Sequence[Row[Any]], *, sees_all: bool) -> dict[str, Any]:
+    """Return what is left of an alert's content and until when; that it is held, its sender's side alone is told."""
+    erased = next((orjson.loads(entry.content) for entry in entries if entry.kind == Kind.ERASED), None)
+    if erased is not None:
+        told = {name: erased["content"][name] for name in ("basis", "unreadable_by")}
+        return {"state": ContentState.ERASED.value, "erased": erased["time"], "log_index": erased["index"], **told}
+    state = contents.state(key_of(alert))
+    if alert.held_by is not None and sees_all and state is ContentState.STORED:
+        return {"state": ContentState.HELD.value}
+    until = {} if alert.due_ms is None else {"until": utc_text_of_ms(alert.due_ms)}
+    return {"state": state.value, **until}
+
+
 def speaks_for(reader: Reader, participant: str) -> bool:
     """Say whether a reader sees what a participant sees: it is that one, or audits for its jurisdiction."""
     if participant == reader.participant:
@@ -113,7 +141,13 @@ def _state(deliveries: list[dict[str, Any]]) -> str:
 
 
 async def _deliveries(
-    connection: AsyncConnection, alert: Row[Any], entries: Sequence[Row[Any]], reader: Reader, *, sees_all: bool
+    connection: AsyncConnection,
+    contents: Contents,
+    alert: Row[Any],
+    entries: Sequence[Row[Any]],
+    reader: Reader,
+    *,
+    sees_all: bool,
 ) -> list[dict[str, Any]]:
     withheld = _withheld(entries)
     questions = await questions_about(connection, alert.alert_id) if sees_all else {}
@@ -127,8 +161,9 @@ async def _deliveries(
     )
     words: dict[str, list[dict[str, Any]]] = {}
     for word in said:
+        signed = signed_word(contents, alert, word)
         words.setdefault(word.delivery_id, []).append(
-            {"status": word.status, "at": word.at, "log_index": word.log_index, "signed": word.compact.decode("ascii")}
+            {"status": word.status, "at": word.at, "log_index": word.log_index, "signed": signed}
         )
     return [
         {
@@ -151,6 +186,18 @@ async def _deliveries(
     ]
 
 
+def signed_word(contents: Contents, alert: Row[Any], word: Row[Any]) -> str | None:
+    """Return a word as the compact JWS it was given in; None where it was erased with the alert's content."""
+    stored: bytes = word.compact
+    if is_sealed(stored):
+        place = place_of(word.delivery_id, word.status)
+        try:
+            stored = contents.open(AlertId(alert.alert_id), stored, key_of(alert), place=place)
+        except (ContentErasedError, ContentUnreadableError):
+            return None
+    return stored.decode("ascii") or None
+
+
 def _withheld(entries: Sequence[Row[Any]]) -> dict[str, dict[str, Any]]:
     """Return why each dispatch was withheld that was routed before, by its delivery id."""
     contents = [orjson.loads(entry.content)["content"] for entry in entries if entry.kind == Kind.WITHHELD]
@@ -162,7 +209,7 @@ def _withheld(entries: Sequence[Row[Any]]) -> dict[str, dict[str, Any]]:
 
 
 async def _decision_entries(connection: AsyncConnection, alert: Row[Any]) -> list[Row[Any]]:
-    kinds = [str(kind) for kind in (Kind.ACCEPTED, Kind.CONSENT_REQUESTED, Kind.ROUTED, Kind.WITHHELD)]
+    kinds = [str(kind) for kind in (Kind.ACCEPTED, Kind.CONSENT_REQUESTED, Kind.ROUTED, Kind.WITHHELD, Kind.ERASED)]
     rows = await connection.execute(
         select(log_entries)
         .where(log_entries.c.alert_id == alert.alert_id, log_entries.c.kind.in_(kinds))
@@ -212,3 +259,12 @@ def _log_entry(entries: list[Row[Any]]) -> dict[str, Any]:
         "commitment": accepted.commitment.hex(),
         "entry": orjson.loads(accepted.content),
     }
+
+
+_ALERT: Final = select(
+    *(column for column in alerts.columns if column is not alerts.c.submission),
+    content_keys.c.wrapped_by,
+    content_keys.c.wrapped,
+    content_keys.c.due_ms,
+    content_keys.c.held_by,
+)

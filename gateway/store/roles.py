@@ -1,12 +1,13 @@
 """Who may do what in PostgreSQL: the owner makes tables, the exchange works in them, an auditor reads its own part.
 
-    lacolle_exchange   inserts everywhere; updates the two heads and the dispatches; never what was logged or signed
+    lacolle_exchange   inserts everywhere; updates the two heads, the dispatches and the keys to content, which it
+                       deletes too; never what was logged or signed
     lacolle_auditor    reads the log's public parts, and of entries and parties those of its own jurisdiction
 
 Both are groups that nobody logs in as. A login of the exchange is exempt from row-level security, for PostgreSQL lets
 no role that it applies to insert by COPY; an auditor's login is bound to one jurisdiction by a row of ``log_auditors``,
 which the owner alone writes. None of them owns a table, so none can lift the triggers of revisions 0002, 0004, 0006,
-0007 and 0008.
+0007, 0008 and 0011.
 
 Advisory locks are open to everybody in PostgreSQL, and the relays contend by one: they are taken from everybody but the
 exchange, lest an auditor keep every relay from working. Only a superuser can do that, in each database.
@@ -36,18 +37,21 @@ NewPassword: TypeAlias = Callable[[str], str]
 _GROWS: Final = (
     "log_entries, log_parties, log_tiles, log_segments, log_postings, checkpoints, "
     "alerts, acknowledgements, agreements, agreement_proposals, agreement_signatures, agreement_steps, "
-    "authority_statements, jurisdictions, consent_requests, consent_answers, citations"
+    "authority_statements, jurisdictions, consent_requests, consent_answers, content_statements, citations"
 )
 """Tables that are only ever added to; the triggers refuse the rest to everybody."""
 _CHANGES: Final = "log_head, registry_head, dispatches"
 _PASSES: Final = "client_assertions, cosignatures, log_doubts"
 _FOR_AUDITORS: Final = "log_entries, log_parties, log_auditors, log_head, log_tiles, checkpoints, cosignatures"
+_ENDS: Final = "content_keys"
+"""What is changed and then deleted: the key to an alert's content."""
 _EXCHANGE_GRANTS: Final = (
-    f"REVOKE ALL ON {_GROWS}, {_CHANGES}, {_PASSES} FROM {EXCHANGE}",  # what an earlier program granted
+    f"REVOKE ALL ON {_GROWS}, {_CHANGES}, {_PASSES}, {_ENDS} FROM {EXCHANGE}",  # what an earlier program granted
     f"GRANT USAGE ON SCHEMA public TO {EXCHANGE}",
     f"GRANT SELECT, INSERT ON {_GROWS} TO {EXCHANGE}",
     f"GRANT SELECT, INSERT, UPDATE ON {_CHANGES} TO {EXCHANGE}",
     f"GRANT SELECT, INSERT, DELETE ON {_PASSES} TO {EXCHANGE}",
+    f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_ENDS} TO {EXCHANGE}",
     f"GRANT SELECT ON alembic_version TO {EXCHANGE}",
 )
 _AUDITOR_GRANTS: Final = (

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from audit.log import initialise
 from gateway.errors import StoreError, StoreUnavailableError
+from gateway.sealing.contents import Contents
 from gateway.store.durability import require_durable
 from gateway.store.engine import Store, is_refusal, is_unavailable
 from gateway.store.roles import grant_to_exchange, require_exempt
@@ -34,14 +35,14 @@ _UPGRADE_LOCK: Final = 0x6C61636F6C6C65
 """PostgreSQL's advisory lock of whoever upgrades."""
 
 
-async def prepare(store: Store) -> None:
+async def prepare(store: Store, contents: Contents | None = None) -> None:
     """Make a database ready for this program, or refuse it: what a gateway or a relay does first when it starts.
 
     SQLite is upgraded. PostgreSQL must be durable, at this program's revision, and give this role what it needs.
-    Raises ``StoreError`` with what is to be done.
+    ``contents`` seals what an older program stored as it came. Raises ``StoreError`` with what is to be done.
     """
     if not store.shared:
-        await upgrade(store.writer)
+        await upgrade(store.writer, contents)
         async with store.writer.begin() as connection:
             await initialise(connection)
         return
@@ -58,20 +59,23 @@ async def require_ready(store: Store) -> None:
             await require_exempt(connection)
 
 
-async def upgrade(engine: AsyncEngine) -> str:
+async def upgrade(engine: AsyncEngine, contents: Contents | None = None) -> str:
     """Bring the schema to this program's revision, in one transaction; return the revision.
 
     On PostgreSQL the connecting role becomes, or is, the tables' owner, and the exchange's role, where there is one,
-    is granted what it needs. Raises ``StoreError`` where the database is at a revision that this program does not know.
+    is granted what it needs. ``contents`` seals what an older program stored as it came: without it a database that
+    holds such alerts is refused, and so is one at a revision that this program does not know. Raises ``StoreError``.
     """
     if engine.dialect.name != "postgresql":
         async with engine.begin() as connection:
-            await connection.run_sync(_upgrade)
+            sealed = await connection.run_sync(_upgrade, contents)
+        if sealed:
+            await _forget_plain_pages(engine)
         return head_revision()
     async with reached(engine) as connection:
         await require_durable(connection)
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(_upgrade, contents)
         await initialise(connection)
         await grant_to_exchange(connection)
     return head_revision()
@@ -154,11 +158,23 @@ def _require_current(connection: Connection) -> None:
         )
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, contents: Contents | None) -> bool:
+    """Bring the schema up; say whether there was anything to seal."""
     _require_known(_current(connection))
     config = _config()
     config.attributes["connection"] = connection
+    config.attributes["contents"] = contents
     command.upgrade(config, "head")
+    return bool(config.attributes.get("sealed"))
+
+
+async def _forget_plain_pages(engine: AsyncEngine) -> None:
+    """Write a SQLite file anew without the pages in which plain text stood, and empty its WAL."""
+    async with engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        if driver is not None:
+            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                driver.execute(statement)
 
 
 _UNREACHABLE: Final = Bilingual(

@@ -19,11 +19,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements.release import Source, SourceHandling
+from gateway.store.handling import read_handling
 from gateway.store.tables import alerts, citations, dispatches
 from gateway.store.terms import read_terms
 from schemas.alerts.header import Alert, Reference, read_references
 from schemas.ids import AlertId, ParticipantId
-from schemas.submission import handling_in
 
 Name: TypeAlias = tuple[ParticipantId, str]
 """What an alert is known by: its sender and identifier."""
@@ -106,7 +106,7 @@ async def _received(
 ) -> Mapping[Name, _Copy]:
     wanted, sender, identifier = _names_of(connection)
     statement = (
-        select(alerts.c.alert_id, alerts.c.sender, alerts.c.identifier, alerts.c.submission, dispatches.c.terms)
+        select(alerts.c.alert_id, alerts.c.sender, alerts.c.identifier, alerts.c.handling, dispatches.c.terms)
         .select_from(wanted)
         .join(alerts, (alerts.c.sender == sender) & (alerts.c.identifier == identifier))
         .join(dispatches, dispatches.c.alert_id == alerts.c.alert_id)
@@ -117,7 +117,7 @@ async def _received(
         {"names": orjson.dumps(sorted(names)).decode()},
     )
     return {
-        (ParticipantId(row.sender), row.identifier): _Copy(AlertId(row.alert_id), _handling(row.submission, row.terms))
+        (ParticipantId(row.sender), row.identifier): _Copy(AlertId(row.alert_id), _handling(row.handling, row.terms))
         for row in rows
     }
 
@@ -162,8 +162,6 @@ def _handling_of(copy: _Copy | None) -> SourceHandling | None:
     return None if copy is None else copy.handling
 
 
-def _handling(submission: bytes, terms: str | None) -> SourceHandling:
-    handling = handling_in(submission)
-    return SourceHandling(
-        tlp=handling["tlp"], codes=frozenset(handling.get("codes", ())), onward=read_terms(terms).onward
-    )
+def _handling(stored: str, terms: str | None) -> SourceHandling:
+    handling = read_handling(stored)
+    return SourceHandling(tlp=handling["tlp"], codes=frozenset(handling["codes"]), onward=read_terms(terms).onward)

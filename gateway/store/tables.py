@@ -131,9 +131,45 @@ alerts = Table(
     Column("received_ms", BigInteger, nullable=False),
     Column("submission", LargeBinary, nullable=False),
     Column("answer", LargeBinary, nullable=False),
+    Column("submission_digest", LargeBinary(32), nullable=False),
+    Column("handling", Text, nullable=False),
     UniqueConstraint("sender", "identifier"),
 )
-"""What was accepted: the submission byte for byte, and the answer that its sender got."""
+"""What was accepted: the submission, sealed (``gateway.sealing.contents``), and the answer that its sender got.
+
+``submission_digest`` is the SHA-256 of the submission as it came. ``handling`` is how the alert is to be handled, as
+JSON and without the caveat, which is in its sender's words: who passes the alert on is held to it after the content is
+gone.
+"""
+
+content_keys = Table(
+    "content_keys",
+    metadata,
+    Column("alert_id", String(36), primary_key=True),
+    Column("wrapped_by", String(37), nullable=False, index=True),
+    Column("wrapped", LargeBinary(60), nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("retain_days", Integer, nullable=False),
+    Column("basis", String(9), nullable=False),
+    Column("held_by", LargeBinary(32)),
+    Index(
+        "ix_content_keys_due",
+        "due_ms",
+        sqlite_where=text("held_by IS NULL"),
+        postgresql_where=text("held_by IS NULL"),
+    ),
+    Index(
+        "ix_content_keys_held",
+        "held_by",
+        sqlite_where=text("held_by IS NOT NULL"),
+        postgresql_where=text("held_by IS NOT NULL"),
+    ),
+)
+"""The wrapped key to each alert's content, for as long as there is content: whoever is not here was erased.
+
+``due_ms`` is when it is to be erased, ``basis`` whose term that is (``gateway.store.retention``), ``held_by`` the
+statement of the legal hold under whose key it is wrapped meanwhile.
+"""
 
 dispatches = Table(
     "dispatches",
@@ -198,6 +234,20 @@ consent_answers = Table(
     Column("log_index", BigInteger, nullable=False),
 )
 """What those said who were asked, as signed: ``given`` or ``refused``. The first answer stands."""
+
+content_statements = Table(
+    "content_statements",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("statement", String(13), nullable=False),
+    Column("alert_id", String(36), nullable=False, index=True),
+    Column("jurisdiction", String(6), nullable=False),
+    Column("ends", LargeBinary(32), unique=True),
+    Column("compact", LargeBinary, nullable=False),
+    Column("log_index", BigInteger, nullable=False, unique=True),
+)
+"""What authorities stated of an alert's content, as signed, by the SHA-256 of the payload: a legal hold, the release of
+one, of which ``ends`` is the digest, or an order to erase."""
 
 citations = Table(
     "citations",

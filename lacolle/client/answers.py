@@ -104,6 +104,32 @@ class Questions(_Answer):
     consents: tuple[Question, ...]
 
 
+class Hold(_Answer):
+    """A legal hold: whose it is, on which alert, and the index of the entry that released it, if one did."""
+
+    hold: str
+    alert_id: AlertIdField
+    sender: ParticipantField
+    identifier: str
+    jurisdiction: str
+    log_index: int
+    released: int | None = None
+    signed: str
+
+
+class HoldList(_Answer):
+    """The holds that somebody may know of."""
+
+    holds: tuple[Hold, ...]
+
+
+class ContentStated(_Answer):
+    """Where the exchange logged what an authority stated of content; ``hold`` is what a hold is known by."""
+
+    log_index: int
+    hold: str | None = None
+
+
 class ConsentAnswered(_Answer):
     """Where the exchange logged an answer."""
 
@@ -175,12 +201,15 @@ class Preview(_Answer):
 
 
 class RecordedAcknowledgement(_Answer):
-    """A recipient's word as the exchange holds it; ``signed`` is the compact JWS it was given in."""
+    """A recipient's word as the exchange holds it; ``signed`` is the compact JWS it was given in.
+
+    A word with a note is erased with the alert's content: then ``signed`` is None, and its digest is in the log.
+    """
 
     status: AcknowledgementStatus
     at: str
     log_index: int
-    signed: str
+    signed: str | None = None
 
 
 class Delivery(_Answer):
@@ -201,12 +230,27 @@ class Delivery(_Answer):
     consents: tuple[AskedConsent, ...] = ()
 
 
+class StoredContent(_Answer):
+    """What is left of an alert's content: ``stored``, ``held``, ``erased`` or ``unreadable``; instants are RFC 3339.
+
+    ``until`` is when it is to be erased, ``erased`` when it was, ``unreadable_by`` when the last key to any copy ends.
+    """
+
+    state: str
+    until: str | None = None
+    erased: str | None = None
+    basis: str | None = None
+    unreadable_by: str | None = None
+
+
 class Status(_OfAnAlert):
-    """What the exchange lets its reader see of an alert."""
+    """What the exchange lets its reader see of an alert; ``digest`` is the SHA-256 of its submission."""
 
     thread: AlertIdField
     log_index: int
     state: str
+    digest: str | None = None
+    content: StoredContent | None = None
     decisions: tuple[Decision, ...]
     deliveries: tuple[Delivery, ...]
 

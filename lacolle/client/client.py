@@ -19,6 +19,9 @@ from lacolle.client.answers import (
     AgreementShown,
     AgreementSummary,
     ConsentAnswered,
+    ContentStated,
+    Hold,
+    HoldList,
     Participant,
     Participants,
     Preview,
@@ -35,6 +38,7 @@ from lacolle.client.documents import (
     cancellation_of,
     signed_acknowledgement,
     signed_consent,
+    signed_content_statement,
     update_of,
 )
 from lacolle.client.entries import EntryPage, require_proven
@@ -49,6 +53,7 @@ from lacolle.keyfiles import load_key_file
 from schemas.bilingual import Language
 from schemas.consents import Answer
 from schemas.evidence import AcknowledgementStatus
+from schemas.holds import ContentStatement, ErasureOrder, HoldRelease, LegalHold
 from schemas.ids import KeyId, ParticipantId
 from schemas.signing.keys import PublicKey, SigningKey
 
@@ -300,6 +305,26 @@ class Client:
         signed = signed_consent(question, Answer(decision), key=key, now=self._surroundings.now())
         call = Call("POST", f"/v1/consents/{question.consent_id}", content=signed, headers=_JOSE)
         return read_answer(self._caller.answer(lambda: call), ConsentAnswered)
+
+    def holds(self, *, every: bool = False) -> tuple[Hold, ...]:
+        """Return the legal holds that this participant may know of: those that stand, or, with ``every``, all."""
+        return self._read("/v1/holds", {"all": "true"} if every else {}, HoldList).holds
+
+    def state_of_content(self, statement: ContentStatement, *, authority: SigningKey) -> ContentStated:
+        """Place a hold, release one, or order an erasure, signed by a jurisdiction's ``authority``.
+
+        Raises what every call raises.
+        """
+        signed = signed_content_statement(statement, key=authority, now=self._surroundings.now())
+        match statement:
+            case LegalHold():
+                path = "/v1/holds"
+            case HoldRelease(hold=hold):
+                path = f"/v1/holds/{hold}/release"
+            case ErasureOrder():
+                path = "/v1/erasures"
+        answer = self._caller.answer(lambda: Call("POST", path, content=signed, headers=_JOSE))
+        return read_answer(answer, ContentStated)
 
     def log_entries(
         self,

@@ -13,9 +13,10 @@ from schemas.alerts.catalogue import parse_alert
 from schemas.consents import Answer, Consent
 from schemas.evidence import Acknowledgement
 from schemas.faults import first_fault
+from schemas.holds import ContentStatement, ErasureOrder
 from schemas.ids import ParticipantId
 from schemas.signing.canonical import canonical_bytes, canonical_plain_bytes
-from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, CONSENT, sign_compact
+from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, CONSENT, ERASURE_ORDER, LEGAL_HOLD, sign_compact
 from schemas.signing.keys import SigningKey
 from schemas.signing.strict_json import JsonValue
 from schemas.timestamps import utc_text
@@ -75,6 +76,13 @@ def signed_consent(question: Question, decision: Answer, *, key: SigningKey, now
     )
     payload = canonical_plain_bytes(word.model_dump(mode="json"))
     return sign_compact(payload, key=key, profile=CONSENT, iat=int(now.timestamp()))
+
+
+def signed_content_statement(statement: ContentStatement, *, key: SigningKey, now: datetime) -> bytes:
+    """Return what an authority states of an alert's content, signed at ``now``; what is absent is left out."""
+    payload = canonical_plain_bytes(statement.model_dump(mode="json", exclude_none=True))
+    profile = ERASURE_ORDER if isinstance(statement, ErasureOrder) else LEGAL_HOLD
+    return sign_compact(payload, key=key, profile=profile, iat=int(now.timestamp()))
 
 
 def update_of(original: AlertDocument, alert: AlertDocument) -> dict[str, JsonValue]:

@@ -6,20 +6,26 @@ These are the owner's commands, for PostgreSQL: no gateway makes tables in a dat
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from lacolle.commands.backups import backup
 from lacolle.commands.databases import NO_DATABASE, Database, DatabaseAuthorities, DatabaseTls, PasswordFile
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError
 from lacolle.commands.voice import Voice
+from lacolle.contents import contents_of
 from lacolle.passwordfolder import PasswordFolder
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, JurisdictionField
+
+if TYPE_CHECKING:
+    from gateway.sealing.contents import Contents
 
 ResultT = TypeVar("ResultT")
 Place = Annotated[
@@ -35,7 +41,7 @@ Place = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Add the group of commands."""
     group = typer.Typer(help="The database: its schema and its roles.", no_args_is_help=True)
-    for command in (upgrade, current, roles):
+    for command in (upgrade, current, roles, backup):
         group.command(command.__name__)(framed(command))
     app.add_typer(group, name="db")
 
@@ -47,14 +53,23 @@ def upgrade(
     password_file: PasswordFile = None,
     tls: DatabaseTls = None,
     ca_file: DatabaseAuthorities = None,
+    exchange: Annotated[
+        Path | None,
+        typer.Option(
+            "--exchange",
+            envvar="LACOLLE_EXCHANGE",
+            help="The exchange's folder: needed once, where an earlier program stored alerts in the clear.",
+        ),
+    ] = None,
 ) -> None:
     """Bring the schema to this program's revision, in one transaction."""
+    contents = None if exchange is None else _contents(exchange)
 
     async def act(store: Any) -> tuple[str | None, str]:  # noqa: ANN401 - a Store, whose module is imported late
         from gateway.store import schema  # noqa: PLC0415 - the other commands start without a database
 
         before = await schema.current_revision(store.writer)
-        return before, await schema.upgrade(store.writer)
+        return before, await schema.upgrade(store.writer, contents)
 
     before, after = _run(Database(database, password_file, tls, ca_file), act)
     voice.answer(
@@ -144,6 +159,13 @@ def roles(
 
     logins = _run(Database(database, password_file, tls, ca_file), act)
     voice.answer({"logins": logins}, [_ROLES_MADE, *(_login(*login) for login in logins.items())])
+
+
+def _contents(exchange: Path) -> Contents:
+    from gateway.settings import read_settings  # noqa: PLC0415 - as above
+    from lacolle.folder import SETTINGS  # noqa: PLC0415 - as above
+
+    return contents_of(read_settings(exchange / SETTINGS, os.environ), exchange)
 
 
 def _run(database: Database, act: Callable[[Any], Awaitable[ResultT]]) -> ResultT:

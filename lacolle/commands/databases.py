@@ -18,6 +18,7 @@ from lacolle.secretfiles import read_secret
 from schemas.bilingual import Bilingual
 
 if TYPE_CHECKING:
+    from gateway.store.address import PostgresAddress
     from gateway.store.engine import Store
 
 PasswordFile = Annotated[
@@ -62,20 +63,29 @@ class Database:
         Raises ``InputError``, ``ConfigurationError`` and ``StoreError``.
         """
         # the other commands start without a database's drivers
-        from gateway.store.address import postgres_address  # noqa: PLC0415 - as above
         from gateway.store.engine import open_postgres, open_sqlite  # noqa: PLC0415 - as above
 
         if "://" not in self.place:
             if not self.file.is_file():
                 raise InputError(_no_file(self.file))
             return open_sqlite(self.file)
+        return open_postgres(self.address(), hurried=False)
+
+    def address(self) -> PostgresAddress:
+        """Return where the PostgreSQL database is. Raises ``ConfigurationError`` and ``StoreError``."""
+        from gateway.store.address import postgres_address  # noqa: PLC0415 - as above
+
         password = None if self.password_file is None else read_secret(self.password_file)
-        address = postgres_address(self.place, password=password, tls=self.tls, ca_file=self.ca_file)
-        return open_postgres(address, hurried=False)
+        return postgres_address(self.place, password=password, tls=self.tls, ca_file=self.ca_file)
 
 
 ExchangeFolder = Annotated[
-    Path, typer.Option("--exchange", envvar="LACOLLE_EXCHANGE", help="The exchange's folder; no private key is read.")
+    Path,
+    typer.Option(
+        "--exchange",
+        envvar="LACOLLE_EXCHANGE",
+        help="The exchange's folder; of its keys none is read but those of stored content.",
+    ),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -21,6 +22,7 @@ from lacolle.commands.databases import (
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError
 from lacolle.commands.voice import Voice
+from lacolle.contents import contents_of
 from schemas.bilingual import Bilingual
 from schemas.ids import AlertId
 
@@ -68,13 +70,15 @@ async def _replayed(database: Database, exchange: Path, alert_id: AlertId) -> Re
     from sqlalchemy.exc import DatabaseError  # noqa: PLC0415 - as above
 
     from gateway import replaying  # noqa: PLC0415 - as above
-    from gateway.settings import Files  # noqa: PLC0415 - as above
-    from lacolle.folder import read_jurisdictions  # noqa: PLC0415 - as above
+    from gateway.settings import read_settings  # noqa: PLC0415 - as above
+    from lacolle.folder import SETTINGS, read_jurisdictions  # noqa: PLC0415 - as above
 
-    jurisdictions = read_jurisdictions(exchange / Files().jurisdictions)
+    settings = read_settings(exchange / SETTINGS, os.environ)
+    jurisdictions = read_jurisdictions(exchange / settings.files.jurisdictions)
+    contents = contents_of(settings, exchange)
     store = database.open()
     try:
-        return await replaying.replay(store, alert_id, jurisdictions)
+        return await replaying.replay(store, contents, alert_id, jurisdictions)
     except DatabaseError:
         raise InputError(NO_DATABASE) from None
     finally:

@@ -74,8 +74,10 @@ def _lines(told: Mapping[str, Any]) -> Iterable[Bilingual]:
     )
     if told["unreadable"]:
         yield Bilingual(
-            fr=f"Alertes que cette version du logiciel ne peut relire, laissées de côté : {told['unreadable']}.",
-            en=f"Alerts that this version of the software can't read, left out: {told['unreadable']}.",
+            fr="Alertes effacées, ou que cette version du logiciel ne peut relire, laissées de côté : "
+            f"{told['unreadable']}.",
+            en="Alerts that were erased, or that this version of the software can't read, left out: "
+            f"{told['unreadable']}.",
         )
     yield Bilingual(fr="Rien n'a été transmis ni conservé.", en="Nothing was sent or stored.")
 

@@ -28,6 +28,7 @@ from lacolle.commands.databases import (
 )
 from lacolle.commands.inputs import InputError, read_input
 from lacolle.commands.voice import Voice
+from lacolle.contents import contents_of
 from schemas.bilingual import Bilingual
 
 if TYPE_CHECKING:
@@ -76,12 +77,14 @@ async def _simulated(
     from agreements.simulation import Worlds  # noqa: PLC0415 - as above
     from gateway.findings import findings_document  # noqa: PLC0415 - as above
     from gateway.rebuilding import rebuilt_registry  # noqa: PLC0415 - as above
-    from gateway.settings import Files  # noqa: PLC0415 - as above
+    from gateway.settings import read_settings  # noqa: PLC0415 - as above
     from gateway.simulating import simulate_past  # noqa: PLC0415 - as above
     from gateway.store.history import Stretch, count_alerts  # noqa: PLC0415 - as above
-    from lacolle.folder import read_jurisdictions  # noqa: PLC0415 - as above
+    from lacolle.folder import SETTINGS, read_jurisdictions  # noqa: PLC0415 - as above
 
-    jurisdictions = read_jurisdictions(exchange / Files().jurisdictions)
+    settings = read_settings(exchange / SETTINGS, os.environ)
+    jurisdictions = read_jurisdictions(exchange / settings.files.jurisdictions)
+    contents = contents_of(settings, exchange)
     stretch = Stretch(*within)
     store = database.open()
     try:
@@ -91,7 +94,12 @@ async def _simulated(
         total = await count_alerts(store, stretch)
         report(0, total)
         found = await simulate_past(
-            store, worlds, stretch, workers=os.cpu_count() or 1, progress=lambda done: report(done, total)
+            store,
+            contents,
+            worlds,
+            stretch,
+            workers=os.cpu_count() or 1,
+            progress=lambda done: report(done, total),
         )
         return findings_document(draft, found, since=stretch.since, until=stretch.until)
     except DatabaseError:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lacolle.client import Accepted, Acknowledged, Decision, Delivery, Preview, Recipient, Status
+from lacolle.client.answers import StoredContent
 from lacolle.errors import ProblemError
 from schemas.bilingual import Bilingual
 from schemas.decisions import Lane
@@ -135,6 +136,8 @@ def status(told: Status) -> Lines:
         fr=f"Acceptée le {told.received}, inscription {told.log_index} : {told.alert_id}",
         en=f"Accepted {told.received}, entry {told.log_index}: {told.alert_id}",
     )
+    if told.content is not None:
+        yield from _content(told.content)
     for delivery in told.deliveries:
         yield from _delivery(delivery)
     for decision in told.decisions:
@@ -148,6 +151,29 @@ def acknowledged(told: Acknowledged) -> Lines:
         fr=f"Accusé « {told.status} » inscrit au journal, inscription {told.log_index}.",
         en=f"Acknowledgement “{told.status}” logged, entry {told.log_index}.",
     )
+
+
+def _content(content: StoredContent) -> Lines:
+    """Say what is left of an alert's content, where that is not all of it until its time."""
+    match content.state:
+        case "erased":
+            yield Bilingual(
+                fr=f"Contenu effacé{'' if content.erased is None else f' le {content.erased}'}; le journal en garde "
+                "les preuves.",
+                en=f"Content erased{'' if content.erased is None else f' {content.erased}'}; the log keeps the proofs.",
+            )
+        case "held":
+            yield Bilingual(fr="Contenu conservé pour des motifs juridiques.", en="The content is under a legal hold.")
+        case "unreadable":
+            yield Bilingual(
+                fr="Le contenu ne peut être lu : la plateforme n'en a plus la clé.",
+                en="The content can't be read: the exchange has lost the key to it.",
+            )
+        case _:
+            if content.until is not None:
+                yield Bilingual(
+                    fr=f"Contenu conservé jusqu'au {content.until}", en=f"Content kept until {content.until}"
+                )
 
 
 def _recipient(recipient: Recipient) -> Lines:

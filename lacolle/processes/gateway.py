@@ -15,6 +15,7 @@ import uvloop
 from gateway.clock import system_clock
 from gateway.errors import StoreError
 from gateway.roles import Gateway, Means, open_gateway
+from lacolle.contents import contents_of
 from lacolle.door.server import BACKLOG, Door
 from lacolle.door.sockets import Address, bind, server_tls
 from lacolle.errors import LacolleError
@@ -97,11 +98,13 @@ async def run_gateway(
     async with AsyncExitStack() as stack:
         tracing = stack.enter_context(open_tracing(settings.telemetry, role="gateway"))
         operator = stack.enter_context(bound_operation(settings, role="gateway", port=operation_port, offset=worker))
+        contents = contents_of(settings, folder.path)
 
         async def open_() -> Gateway:
             store, leadership = open_shared_database(folder)
             means = Means(
                 store=store,
+                contents=contents,
                 leadership=leadership,
                 bus=bus_look(settings, folder.path),
                 clock=system_clock,

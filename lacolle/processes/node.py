@@ -19,6 +19,7 @@ from gateway.clock import system_clock
 from gateway.exchange import Exchange, open_exchange
 from gateway.outcomes import GROUP
 from gateway.registry import CurrentRegistry
+from lacolle.contents import contents_of
 from lacolle.door.server import Door
 from lacolle.door.sockets import Address, bind, server_tls
 from lacolle.folder import SETTINGS, ExchangeFolder
@@ -64,6 +65,7 @@ async def open_node(
     settings, listen = folder.settings, folder.settings.listen
     async with AsyncExitStack() as stack:
         database = stack.enter_context(open_database(folder))
+        contents = contents_of(settings, folder.path)
         tls = server_tls(folder, insecure_http=insecure_http)
         sender = https_sender(settings, folder.path, folder.keys.transport)
         tracing = stack.enter_context(open_tracing(settings.telemetry, role="serve"))
@@ -78,6 +80,7 @@ async def open_node(
                 store=database.store,
                 bus=opened.bus,
                 keys=folder.keys,
+                contents=contents,
                 founding=folder.founding,
                 published=PublishedState(folder.published_checkpoint),
                 clock=system_clock,

@@ -10,6 +10,7 @@ import structlog
 from audit.checkpoints import PublishedState
 from gateway.clock import system_clock
 from gateway.roles import Means, RelayProcess, open_relay
+from lacolle.contents import contents_of
 from lacolle.folder import ExchangeFolder
 from lacolle.processes.awaiting import StoppedMeanwhileError, opened_once_reachable
 from lacolle.processes.lag import LagCollector
@@ -40,11 +41,13 @@ async def run_relay(folder: ExchangeFolder, *, operation_port: int | None = None
         operator = stack.enter_context(bound_operation(settings, role="relay", port=operation_port))
         ask = await stack.enter_async_context(asking_witnesses(settings, folder.path))
         opened = await stack.enter_async_context(open_bus(settings, folder.path))
+        contents = contents_of(settings, folder.path)
 
         async def open_() -> RelayProcess:
             store, leadership = open_shared_database(folder)
             means = Means(
                 store=store,
+                contents=contents,
                 leadership=leadership,
                 bus=opened.look,
                 clock=system_clock,

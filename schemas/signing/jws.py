@@ -73,6 +73,9 @@ CONSENT: Final = JwsProfile(("consent+jws",), _DATED, max_payload=4_096)
 STATEMENT: Final = JwsProfile(("authority-statement+jws",), _DATED)
 AGREEMENT: Final = JwsProfile(("agreement+jws",), _DATED, max_payload=1_048_576)
 AGREEMENT_STEP: Final = JwsProfile(("agreement-step+jws",), _DATED, max_payload=16_384)
+LEGAL_HOLD: Final = JwsProfile(("legal-hold+jws",), _DATED, max_payload=4_096)
+"""That content is held, or no longer held."""
+ERASURE_ORDER: Final = JwsProfile(("erasure-order+jws",), _DATED, max_payload=4_096)
 ASSERTION: Final = JwsProfile(
     ("client-authentication+jwt", "JWT"), frozenset({"alg", "kid"}), frozenset({"typ"}), max_payload=4_096
 )

@@ -147,7 +147,8 @@ def test_the_public_port_says_little_and_the_operators_all(stage: Stage) -> None
     assert http.get("/metrics").status_code == 404
     for worker in (0, 1):
         parts = stage.gateway.readiness(offset=worker)["parts"]
-        assert set(parts) == {"database", "signer", "log", "bus", "agreements"}  # the relay alone knows of the adapters
+        # the relay alone knows of the adapters
+        assert set(parts) == {"database", "signer", "log", "bus", "content", "agreements"}
         assert all(part["state"] == "ready" for part in parts.values())
     accepted = [
         float(line.rpartition(" ")[2])

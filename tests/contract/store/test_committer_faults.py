@@ -44,6 +44,7 @@ from tests.unit.gateway.ground import (
     acceptance,
     acceptances,
     accepted,
+    contents,
     draft,
     enrolment_of,
     permit,
@@ -188,8 +189,8 @@ async def test_an_acknowledgement_said_again_is_one(ground: Ground, faults: Faul
     signed = SignedAcknowledgement(word, KID, b"a.b.c", b"\x00" * 32)
     faults.fail(fate, unreachable())
     with pytest.raises(LogUnavailableError):
-        await ground.committer.submit(AcknowledgementWriter(), signed)
-    recorded = await ground.committer.submit(AcknowledgementWriter(), signed)
+        await ground.committer.submit(AcknowledgementWriter(contents()), signed)
+    recorded = await ground.committer.submit(AcknowledgementWriter(contents()), signed)
     assert (recorded.log_index, recorded.replayed) == (2, fate is Fate.LANDED)
     assert (await ground.kinds()).count("acknowledged") == 1
 

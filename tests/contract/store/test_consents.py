@@ -45,6 +45,7 @@ from tests.unit.gateway.ground import (
     acceptances,
     accepted,
     agreed,
+    contents,
     permit,
     stolen_vehicle,
 )
@@ -95,7 +96,7 @@ class Desk:
     async def seen(self, reader: Reader) -> dict[str, Any] | None:
         """Return what a reader sees of the alert."""
         async with self.ground.store.reading() as connection:
-            return await read_alert(connection, reader, alert_id=self.alert_id)
+            return await read_alert(connection, contents(), reader, alert_id=self.alert_id)
 
 
 def awaiting(recipient: ParticipantId = NYSP) -> Any:  # noqa: ANN401 - replace() says no more
@@ -345,7 +346,7 @@ async def test_a_held_copy_can_not_be_acknowledged(desk: Desk) -> None:
     )
     with pytest.raises(NotFoundError):
         await desk.ground.committer.submit(
-            AcknowledgementWriter(), SignedAcknowledgement(word, KID, b"compact", bytes(32))
+            AcknowledgementWriter(contents()), SignedAcknowledgement(word, KID, b"compact", bytes(32))
         )
 
 

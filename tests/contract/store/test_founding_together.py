@@ -13,6 +13,7 @@ from gateway.clock import system_clock
 from gateway.founding import found
 from gateway.ledger import open_ledger
 from gateway.store.engine import open_postgres
+from lacolle.contents import contents_of
 from lacolle.folder import read_folder
 from lacolle.samples import WorldOptions, build_world
 
@@ -29,7 +30,11 @@ async def test_processes_found_an_exchange_together(tmp_path: Path, postgres_dat
         ledgers = []
         for _ in range(_PROCESSES):
             ledger = await open_ledger(
-                open_postgres(postgres_database), signer=folder.keys.log, clock=system_clock, randomness=os.urandom
+                open_postgres(postgres_database),
+                contents=contents_of(folder.settings, folder.path),
+                signer=folder.keys.log,
+                clock=system_clock,
+                randomness=os.urandom,
             )
             stack.push_async_callback(ledger.close)
             ledgers.append(ledger)

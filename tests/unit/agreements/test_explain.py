@@ -51,6 +51,7 @@ EXAMPLES = (
     reasons.consent_refused(ref(), "ca.rcmp"),
     reasons.consent_lapsed(ref(), ["CA", "ca.rcmp"], "2026-01-01T00:00:00Z"),
     reasons.overtaken("SQ-2"),
+    reasons.erasure_ordered(NY),
     reasons.source_unknown("us-ny.nysp,NY-1"),
     reasons.onward_forbidden("us-ny.nysp,NY-1"),
     reasons.handling_loosened("us-ny.nysp,NY-1", "H1", "H2"),

@@ -46,6 +46,7 @@ def test_topics_say_what_they_are_created_with() -> None:
     assert parcels == {
         "min.insync.replicas": "2",
         "retention.ms": "7200000",
+        "segment.ms": "7200000",
         "max.message.bytes": "70000",
         "cleanup.policy": "delete",
     }

@@ -74,7 +74,7 @@ def test_secrets_are_files(name: str, template: dict[str, Any]) -> None:
         mounted = {mount["name"] for mount in container["volumeMounts"]}
         assert mounted <= {volume["name"] for volume in template["spec"]["volumes"]}
         for mount in container["volumeMounts"]:
-            assert mount.get("readOnly", False) is (mount["name"] not in {"tmp", "published"})
+            assert mount.get("readOnly", False) is (mount["name"] not in {"tmp", "published", "content-keys"})
 
 
 def test_every_reference_leads_somewhere() -> None:

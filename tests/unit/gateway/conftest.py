@@ -14,6 +14,8 @@ from tests.unit.gateway.ground import Ground, open_ground, place_on
 ON_BOTH: Final = (
     "test_acceptance",
     "test_dispatches",
+    "test_erasing",
+    "test_holds",
     "test_outcomes",
     "test_relay",
     "test_threads",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import hashlib
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -12,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import orjson
@@ -25,6 +28,7 @@ from audit.entry import Draft, Kind
 from audit.log import initialise
 from audit.tables import log_entries
 from gateway.assay import Assayed
+from gateway.clock import Clock
 from gateway.copies import Copies
 from gateway.doubts import Doubts
 from gateway.enrol import Enrolment, OwnKids
@@ -32,7 +36,10 @@ from gateway.identification import Identification
 from gateway.ratelimit import Rate, RateLimiter
 from gateway.receipts import ReceiptSigner
 from gateway.registry import CurrentRegistry
-from gateway.store.acceptance import AcceptanceWriter
+from gateway.sealing.contents import Contents
+from gateway.sealing.folder import KeyFolder
+from gateway.sealing.kek import LocalKey
+from gateway.store.acceptance import AcceptanceWriter, Keeping
 from gateway.store.committer import Batch, Committer
 from gateway.store.dispatches import Route
 from gateway.store.engine import Store, open_postgres, open_sqlite
@@ -57,6 +64,7 @@ SQ = ParticipantId("ca-qc.sq")
 NYSP = ParticipantId("us-ny.nysp")
 VSP = ParticipantId("us-vt.vsp")
 KID = KeyId("ca-qc.sq:1")
+KEK = LocalKey(bytes(range(32)), randomness=os.urandom)
 RECEIPT_KEY = SigningKey.generate(KeyId("exchange:receipt"), "Ed25519")
 
 
@@ -280,7 +288,10 @@ def stolen_vehicle(identifier: str, *, sender: str = SQ, now: datetime = START, 
 
 
 def acceptances(
-    *, trusted: Callable[[KeyId, Batch], bool] = lambda _kid, _batch: True, routed: list[Route] | None = None
+    *,
+    trusted: Callable[[KeyId, Batch], bool] = lambda _kid, _batch: True,
+    routed: list[Route] | None = None,
+    keeping: Keeping | None = None,
 ) -> AcceptanceWriter:
     """Return the writer of acceptances; ``routed`` is told which routes have something."""
     heard: list[Route] = [] if routed is None else routed
@@ -289,8 +300,24 @@ def acceptances(
         heard.extend(routes)
 
     return AcceptanceWriter(
-        ReceiptSigner(RECEIPT_KEY.public, InPlace(), origin=ORIGIN), trusted=trusted, on_routed=hear
+        ReceiptSigner(RECEIPT_KEY.public, InPlace(), origin=ORIGIN),
+        keeping=keeping or Keeping(contents(), 365),
+        trusted=trusted,
+        on_routed=hear,
     )
+
+
+@cache
+def contents() -> Contents:
+    """Return a door to content whose keys are in a folder of this process's, which goes with it."""
+    folder = Path(mkdtemp(prefix="lacolle-content-keys-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return contents_in(folder)
+
+
+def contents_in(folder: Path, *, clock: Clock = lambda: START) -> Contents:
+    """Return a door to content whose keys are in a folder, which is there."""
+    return Contents(KeyFolder(folder, KEK, randomness=os.urandom), clock=clock)
 
 
 class InPlace:

@@ -19,7 +19,10 @@ from gateway.founding import found
 from gateway.identification import Identification
 from gateway.ledger import Ledger, open_ledger
 from gateway.registry import CurrentRegistry
+from gateway.sealing.contents import Contents
+from gateway.store.acceptance import Keeping
 from gateway.store.engine import open_sqlite
+from lacolle.contents import contents_of
 from lacolle.folder import read_folder
 from lacolle.samples import SAMPLES, World
 from schemas.ids import AlertId, ParticipantId
@@ -34,6 +37,7 @@ class SampleExchange:
     path: Path
     world: World
     ledger: Ledger
+    contents: Contents
     registry: CurrentRegistry
     intake: Intake
 
@@ -58,8 +62,13 @@ async def open_sample(world: World, place: Path) -> AsyncIterator[SampleExchange
     """Yield the sample exchange in a new folder; its ledger is closed at the end, or earlier by the test."""
     path = Path(shutil.copytree(world.folder, place / "exchange"))
     folder = read_folder(path)
+    contents = contents_of(folder.settings, path)
     ledger = await open_ledger(
-        open_sqlite(folder.database), signer=folder.keys.log, clock=system_clock, randomness=os.urandom
+        open_sqlite(folder.database),
+        contents=contents,
+        signer=folder.keys.log,
+        clock=system_clock,
+        randomness=os.urandom,
     )
     founded = await found(ledger, folder.founding, clock=system_clock, own=folder.keys.kids)
     intake = Intake(
@@ -67,13 +76,13 @@ async def open_sample(world: World, place: Path) -> AsyncIterator[SampleExchange
         identification=Identification(registry=founded.registry, signatures=InPlace(), clock=system_clock),
         store=ledger.store,
         committer=ledger.committer,
-        acceptances=acceptances(),
+        acceptances=acceptances(keeping=Keeping(contents, 365)),
         limiter=unlimited(),
         clock=system_clock,
         give_up_after=timedelta(days=3),
         on_refused=lambda _error, _sender: None,
     )
     try:
-        yield SampleExchange(path, world, ledger, founded.registry, intake)
+        yield SampleExchange(path, world, ledger, contents, founded.registry, intake)
     finally:
         await ledger.close()

@@ -24,7 +24,7 @@ from gateway.errors import (
 from gateway.identification import Identification
 from gateway.ratelimit import Rate, RateLimiter
 from gateway.registry import CurrentRegistry
-from gateway.store.tables import alerts
+from gateway.store.content_keys import OPENING, opened, with_keys
 from schemas.ids import AlertType, KeyId, ParticipantId
 from schemas.registry import Registry, read_statement
 from schemas.signing.disclosures import write_disclosure
@@ -37,6 +37,7 @@ from tests.unit.gateway.ground import (
     Ground,
     InPlace,
     acceptances,
+    contents,
     enrolment_of,
     stolen_vehicle,
 )
@@ -207,7 +208,9 @@ async def test_an_sd_jwt_is_an_alert_like_any_other(ground: Ground) -> None:
     again = await desk.intake.accept(separable("A-1", salt=2))
     assert (again.alert_id, again.body, again.replayed) == (first.alert_id, first.body, True)
     async with ground.store.reading() as connection:
-        assert await connection.scalar(select(alerts.c.submission)) == separable("A-1", salt=1)
+        row = (await connection.execute(with_keys(select(*OPENING)))).one()
+    assert opened(contents(), row) == separable("A-1", salt=1)
+    assert separable("A-1", salt=1) not in row.submission
 
 
 @pytest.mark.parametrize("spoilt", [lambda data: data.replace(b"~", b"~~", 1), lambda data: data[:-1] + b"e30~"])

@@ -27,7 +27,7 @@ from schemas.ids import AlertId, KeyId
 from schemas.registry import Registry, read_statement
 from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, sign_compact
 from schemas.signing.keys import SigningKey
-from tests.unit.gateway.ground import START, Ground, acceptance, accepted, identification, permit, unlimited
+from tests.unit.gateway.ground import START, Ground, acceptance, accepted, contents, identification, permit, unlimited
 from tests.unit.gateway.test_registry import QC, SPVM, jurisdiction, registered
 
 IAT = int(START.timestamp())
@@ -76,6 +76,7 @@ async def open_desk(ground: Ground, limiter: RateLimiter) -> Desk:
     taking = Acknowledgements(
         identification=identification(ground, registry),
         committer=ground.committer,
+        contents=contents(),
         limiter=limiter,
         clock=ground.clock,
     )

@@ -27,14 +27,14 @@ from bus.topics import OUTCOMES
 from gateway.publishing import ParcelPublisher
 from gateway.store.terms import terms_text
 from schemas.decisions import Terms, Withholding
-from schemas.ids import AlertType
+from schemas.ids import AlertId, AlertType
 from schemas.parcels import Parcel, Refused
 from schemas.signing.jws import ALERT, sign_compact
 from schemas.signing.sd_jwt_issuing import issue
 from schemas.tracing import UNTRACED
 from schemas.withholding.copies import CopyForm
 from schemas.withholding.disclosable import disclosable
-from tests.unit.gateway.ground import COPIES, NYSP, ORIGIN, RECEIPT_KEY, SQ, START
+from tests.unit.gateway.ground import COPIES, NYSP, ORIGIN, RECEIPT_KEY, SQ, START, contents
 from tests.unit.schemas.withholding.documents import ALERT_ID, Json
 from tests.unit.schemas.withholding.test_properties import leaks, lost_values, shown, worlds
 
@@ -74,6 +74,8 @@ def submission(document: Json, *, separable: bool) -> bytes:
 
 def row(document: Json, submitted: bytes, withheld: list[Withholding]) -> Any:  # noqa: ANN401 - a row of a query
     """Return a pending dispatch of the document as the relay reads it."""
+    until, today = START.date().replace(year=START.year + 1), START.date()
+    sealed = contents().seal(AlertId(ALERT_ID), submitted, until=until, today=today, randomness=Random(7).randbytes)  # noqa: S311 - keys of a test
     return SimpleNamespace(
         delivery_id=ALERT_ID.replace("8", "9", 1),
         alert_id=ALERT_ID,
@@ -90,7 +92,9 @@ def row(document: Json, submitted: bytes, withheld: list[Withholding]) -> Any:  
         deadline_ms=int(START.timestamp() * 1000) + 60_000,
         status="Actual",
         traceparent=None,
-        submission=submitted,
+        submission=sealed.data,
+        wrapped_by=sealed.key.by,
+        wrapped=sealed.key.wrapped,
         terms=terms_text(Terms(tuple(withheld))),
     )
 
@@ -114,6 +118,7 @@ async def publish(document: Json, withheld: list[Withholding], *, separable: boo
     bus = Keeping(away=away)
     publisher = ParcelPublisher(
         bus,
+        contents=contents(),
         copies=COPIES,
         clock=lambda: START,
         origin=ORIGIN,

@@ -21,6 +21,7 @@ from gateway.clock import system_clock
 from gateway.errors import StoreError
 from gateway.exchange import Exchange, open_exchange
 from gateway.store.engine import open_sqlite
+from lacolle.contents import contents_of
 from lacolle.folder import ExchangeFolder, read_folder
 from lacolle.samples import World
 from schemas.ids import KeyId
@@ -43,6 +44,7 @@ async def opened(folder: ExchangeFolder) -> AsyncIterator[Exchange]:
         store=open_sqlite(folder.database),
         bus=bus,
         keys=folder.keys,
+        contents=contents_of(folder.settings, folder.path),
         founding=folder.founding,
         published=PublishedState(folder.published_checkpoint),
         clock=system_clock,

@@ -24,7 +24,19 @@ from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, OutcomeReport
 from schemas.timestamps import utc_text
 from tests.patience import GIVES_UP_AFTER
-from tests.unit.gateway.ground import KID, NYSP, ORIGIN, START, VSP, Ground, acceptance, accepted, agreed, permit
+from tests.unit.gateway.ground import (
+    KID,
+    NYSP,
+    ORIGIN,
+    START,
+    VSP,
+    Ground,
+    acceptance,
+    accepted,
+    agreed,
+    contents,
+    permit,
+)
 
 
 class Recording:
@@ -321,4 +333,4 @@ async def acknowledge(ground: Ground, alert_id: AlertId, delivery_id: str) -> No
         }
     )
     signed = SignedAcknowledgement(word, KID, b"compact", bytes(32))
-    await ground.committer.submit(AcknowledgementWriter(), signed)
+    await ground.committer.submit(AcknowledgementWriter(contents()), signed)

@@ -37,6 +37,8 @@ ANY_ERROR: tuple[errors.GatewayError, ...] = (
     errors.StatementRefusedError(REASON),
     errors.AgreementRefusedError(REASON),
     errors.ConsentClosedError(),
+    errors.ContentHeldError(),
+    errors.ContentGoneError(),
     errors.JustificationRequiredError(500),
     errors.UnsoundAgreementError((("/valid/until", REASON),)),
     errors.DraftRefusedError(REASON),

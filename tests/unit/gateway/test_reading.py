@@ -21,7 +21,7 @@ from schemas.evidence import Acknowledgement, AcknowledgementStatus
 from schemas.ids import AlertId, DeliveryId, JurisdictionCode, ParticipantId, home_of
 from schemas.parcels import Delivered, OutcomeReport
 from schemas.signing.canonical import canonical_plain_bytes
-from tests.unit.gateway.ground import KID, NYSP, SQ, START, VSP, Ground, acceptance, accepted, permit
+from tests.unit.gateway.ground import KID, NYSP, SQ, START, VSP, Ground, acceptance, accepted, contents, permit
 
 MSP = ParticipantId("us-me.msp")
 NO_AGREEMENT = reasons.no_agreement(JurisdictionCode("CA-QC"), JurisdictionCode("US-ME"))
@@ -43,8 +43,8 @@ class Record:
     async def seen_by(self, who: Reader) -> dict[str, Any] | None:
         """Return what somebody reads of it."""
         async with self.ground.store.reading() as connection:
-            by_id = await read_alert(connection, who, alert_id=self.alert_id)
-            by_name = await read_alert_by_name(connection, who, sender=SQ, identifier="A-1")
+            by_id = await read_alert(connection, contents(), who, alert_id=self.alert_id)
+            by_name = await read_alert_by_name(connection, contents(), who, sender=SQ, identifier="A-1")
         assert by_id == by_name
         return by_id
 
@@ -119,10 +119,13 @@ async def test_what_is_not_there_is_not_there(record: Record) -> None:
     """An id and a name that nobody gave are absent to the sender too."""
     async with record.ground.store.reading() as connection:
         who = reader("ca-qc.sq")
-        assert await read_alert(connection, who, alert_id=AlertId("01900000-0000-7000-8000-000000000000")) is None
-        assert await read_alert(connection, who, alert_id=AlertId("%")) is None
+        assert (
+            await read_alert(connection, contents(), who, alert_id=AlertId("01900000-0000-7000-8000-000000000000"))
+            is None
+        )
+        assert await read_alert(connection, contents(), who, alert_id=AlertId("%")) is None
         for identifier in ("A-4", "a-1", "A-_", "%", ""):
-            assert await read_alert_by_name(connection, who, sender=SQ, identifier=identifier) is None
+            assert await read_alert_by_name(connection, contents(), who, sender=SQ, identifier=identifier) is None
 
 
 async def test_a_jurisdiction_is_no_pattern(record: Record) -> None:
@@ -175,7 +178,7 @@ async def test_a_partner_s_word_stands_with_its_delivery(record: Record) -> None
         at="2026-11-22T12:00:01.000Z",
     )
     signed = SignedAcknowledgement(word, KID, b"a.b.c", hashlib.sha256(b"a.b.c").digest())
-    recorded = await record.ground.committer.submit(AcknowledgementWriter(), signed)
+    recorded = await record.ground.committer.submit(AcknowledgementWriter(contents()), signed)
     for who in ("ca-qc.sq", "us-ny.nysp"):
         seen = await record.read_by(reader(who))
         (delivery,) = [each for each in seen["deliveries"] if each["participant"] == NYSP]

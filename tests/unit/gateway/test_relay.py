@@ -54,6 +54,7 @@ from tests.unit.gateway.ground import (
     acceptance,
     accepted,
     agreed,
+    contents,
     permit,
     stolen_vehicle,
 )
@@ -88,6 +89,7 @@ class Line:
             store=ground.store,
             committer=ground.committer,
             bus=bus,
+            contents=contents(),
             copies=COPIES,
             origin=ORIGIN,
             data_schema_base="https://gateway.example/v1/schemas",

@@ -17,6 +17,7 @@ from audit.tables import log_entries
 from gateway.clock import system_clock
 from gateway.replaying import NotReplayableError, Replay, replay
 from gateway.store.agreements import StepWriter
+from gateway.store.content_keys import OPENING, opened, with_keys
 from gateway.store.registry import StatementWriter
 from gateway.store.tables import alerts
 from lacolle.cli import application
@@ -37,21 +38,21 @@ NYSP = "us-ny.nysp"
 @pytest.fixture
 async def exchange(world: World, tmp_path: Path) -> AsyncIterator[SampleExchange]:
     """Yield the sample exchange, in a folder of its own."""
-    async with open_sample(world, tmp_path) as opened:
-        yield opened
+    async with open_sample(world, tmp_path) as sample:
+        yield sample
 
 
 async def replayed(exchange: SampleExchange, alert_id: AlertId) -> Replay:
     """Return what a decision comes to anew, with the jurisdictions of the folder."""
-    return await replay(exchange.ledger.store, alert_id, read_jurisdictions(exchange.path / "jurisdictions.yaml"))
+    jurisdictions = read_jurisdictions(exchange.path / "jurisdictions.yaml")
+    return await replay(exchange.ledger.store, exchange.contents, alert_id, jurisdictions)
 
 
 async def reference_to(exchange: SampleExchange, alert_id: AlertId) -> str:
     """Return how another alert cites a stored one."""
     async with exchange.ledger.store.reading() as connection:
-        stored = await connection.scalar(select(alerts.c.submission).where(alerts.c.alert_id == alert_id))
-    assert stored is not None
-    document = orjson.loads(read_submission(stored).alert_json())
+        row = (await connection.execute(with_keys(select(*OPENING)).where(alerts.c.alert_id == alert_id))).one()
+    document = orjson.loads(read_submission(opened(exchange.contents, row)).alert_json())
     return f"{document['sender']},{document['identifier']},{document['sent']}"
 
 

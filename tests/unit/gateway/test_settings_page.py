@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from gateway.settings import Settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
-_ROW = re.compile(r"^\| `(?P<member>[a-z_.]+)` \| (?P<default>[^|]+?) \|", re.MULTILINE)
+_ROW = re.compile(r"^\| `(?P<member>[a-z0-9_.]+)` \| (?P<default>[^|]+?) \|", re.MULTILINE)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any annotation

@@ -64,7 +64,7 @@ async def simulated(
     worlds = Worlds.of(registry.snapshot.candidates, registry.counting, draft)
     done: list[int] = []
     store = exchange.ledger.store
-    found = await simulate_past(store, worlds, stretch, workers=1, progress=done.append)
+    found = await simulate_past(store, exchange.contents, worlds, stretch, workers=1, progress=done.append)
     assert await count_alerts(store, stretch) == (found.alerts if counts is None else counts)
     return found, done
 

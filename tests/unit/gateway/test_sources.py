@@ -97,7 +97,7 @@ async def found(
 async def is_replayed(exchange: SampleExchange, alert_id: AlertId) -> bool:
     """Say whether the decisions on an alert come to the same anew."""
     jurisdictions = read_jurisdictions(exchange.path / "jurisdictions.yaml")
-    told = await replay(exchange.ledger.store, alert_id, jurisdictions)
+    told = await replay(exchange.ledger.store, exchange.contents, alert_id, jurisdictions)
     return told.same_inputs and told.same_decisions
 
 

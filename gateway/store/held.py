@@ -1,0 +1,59 @@
+"""Legal holds as those see them who may: their own jurisdiction's, and those of what one sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, false, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.store.reader import Reader
+from gateway.store.tables import alerts, content_statements
+
+MOST: Final = 200
+"""Holds that one answer lists at most."""
+
+
+async def read_holds(connection: AsyncConnection, reader: Reader, *, every: bool) -> Sequence[dict[str, Any]]:
+    """Return holds that a reader may know of, the latest first: those that stand, or, with ``every``, all."""
+    ending = content_statements.alias("ending")
+    wanted = (
+        select(
+            content_statements,
+            alerts.c.sender,
+            alerts.c.identifier,
+            ending.c.log_index.label("released"),
+        )
+        .join(alerts, alerts.c.alert_id == content_statements.c.alert_id)
+        .outerjoin(ending, ending.c.ends == content_statements.c.digest)
+        .where(content_statements.c.statement == "legal-hold", _visible(reader))
+        .order_by(content_statements.c.log_index.desc())
+        .limit(MOST)
+    )
+    rows = await connection.execute(wanted if every else wanted.where(ending.c.digest.is_(None)))
+    return [
+        {
+            "hold": f"sha-256:{row.digest.hex()}",
+            "alert_id": row.alert_id,
+            "sender": row.sender,
+            "identifier": row.identifier,
+            "jurisdiction": row.jurisdiction,
+            "log_index": row.log_index,
+            "released": row.released,
+            "signed": row.compact.decode("ascii"),
+        }
+        for row in rows
+    ]
+
+
+def _visible(reader: Reader) -> ColumnElement[bool]:
+    """Return what holds of the holds that a reader may know of; those of others' are none of its business."""
+    audited: ColumnElement[bool] = false()
+    if reader.auditor:
+        home = f"{reader.jurisdiction.lower()}."
+        audited = or_(
+            content_statements.c.jurisdiction == reader.jurisdiction,
+            alerts.c.sender.startswith(home, autoescape=True),
+        )
+    return or_(alerts.c.sender == reader.participant, audited)
