@@ -6,6 +6,7 @@ and errors. The route that documents them is FastAPI's and calls the same code.
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 
 from fastapi import FastAPI, Request
@@ -49,7 +50,8 @@ class Application:
         if scope["type"] == "http" and scope["path"] == SUBMISSIONS and scope["method"] == "POST":
             await self._submit(scope, receive, send)
         elif scope["type"] == "http" and scope["method"] == "HEAD":
-            await self.api({**scope, "method": "GET"}, receive, _without_body(send))
+            head = _Head(receive, send)
+            await self.api({**scope, "method": "GET"}, head.receive, head.send)
         else:
             await self.api(scope, receive, send)
 
@@ -68,13 +70,35 @@ class Application:
         return Request({**scope, "app": self.api})
 
 
-def _without_body(send: Send) -> Send:
-    """Return what sends an answer to GET as the one to HEAD: its fields, and no content (RFC 9110 section 9.3.2)."""
+class _Head:
+    """Sends an answer to GET as the one to HEAD: its fields, and no content (RFC 9110 section 9.3.2).
 
-    async def send_head(message: Message) -> None:
-        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+    Whoever streams its content is told that its reader has left: nobody takes what would follow.
+    """
 
-    return send_head
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._told = asyncio.Event()
+
+    async def receive(self) -> Message:
+        """Return what the client sends, until it has its answer."""
+        told = asyncio.create_task(self._told.wait())
+        received: asyncio.Task[Message] = asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait((told, received), return_when=asyncio.FIRST_COMPLETED)
+            return {"type": "http.disconnect"} if told.done() else received.result()
+        finally:
+            told.cancel()
+            received.cancel()
+
+    async def send(self, message: Message) -> None:
+        """Send the fields, and that there is nothing more."""
+        if message["type"] != "http.response.body":
+            await self._send(message)
+        elif not self._told.is_set():
+            self._told.set()
+            await self._send({**message, "body": b"", "more_body": False})
 
 
 def _create_api(services: Services, *, problem_base: str) -> FastAPI:

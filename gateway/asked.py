@@ -73,7 +73,7 @@ def _named(filters: Mapping[str, str]) -> Iterator[JurisdictionCode]:
 
 def _words(text: str) -> tuple[str, ...]:
     words = words_of(text)
-    if not words or len(text) > LONGEST_TEXT:
+    if not words or len(text) > LONGEST_TEXT or not text.isprintable():
         raise InvalidQueryError(_not_of_form("text"))
     return words
 
@@ -82,6 +82,8 @@ def _instant(filters: Mapping[str, str], name: str) -> str | None:
     """Return an instant as entries write it; None where there is none."""
     if name not in filters:
         return None
+    if not filters[name].isprintable():  # any character may part the date from the time
+        raise InvalidQueryError(_not_of_form(name))
     try:
         return utc_text(datetime.fromisoformat(filters[name]))
     except (ValueError, OverflowError) as error:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -23,7 +25,7 @@ from audit.exporting.archive import Archive
 from audit.exporting.formats import Format, writer_of
 from audit.exporting.rows import Row, RowWriter
 from audit.queries import LoggedEntry, entries_at
-from audit.search import Search, search
+from audit.search import Found, Search, search
 from audit.terms import read_whole
 from gateway.asked import Asked
 from gateway.checks import HasLatest
@@ -46,8 +48,14 @@ log = structlog.get_logger(__name__)
 
 CHUNK: Final = 1_000
 """Entries that are in hand at once."""
-AT_ONCE: Final = 2
-"""Exports that one process makes at once."""
+OF_ONE: Final = 2
+"""Exports that one process makes at once for one jurisdiction: who takes its own slowly holds up nobody else's."""
+AT_ONCE: Final = 16
+"""Exports that one process makes at once, each of which has a chunk in memory at most."""
+AGAIN: Final = 0.5
+"""Seconds until a log that did not take the end of an export is asked again."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +106,8 @@ class Exports:
         self._checkpoints = checkpoints
         self._limiter = limiter
         self._entries = EntryWriter()
-        self._under_way = 0
-        self._ending: set[asyncio.Task[int]] = set()
+        self._under_way: Counter[JurisdictionCode] = Counter()
+        self._beside: set[asyncio.Task[Any]] = set()
 
     async def begin(self, wanted: Wanted) -> Export:
         """Return an export that is in the log as begun; whoever gets it closes it.
@@ -111,14 +119,15 @@ class Exports:
         checkpoint = self._checkpoints.latest
         if checkpoint is None:
             raise NotFoundError
-        if self._under_way >= AT_ONCE:
+        jurisdiction = wanted.reader.jurisdiction
+        if self._under_way[jurisdiction] >= OF_ONE or self._under_way.total() >= AT_ONCE:
             raise ExportBusyError
         writer = writer_of(wanted.form, COLUMNS[wanted.report])
-        self._under_way += 1
+        self._under_way[jurisdiction] += 1
         try:
             begun = await self.append(_begun(wanted, checkpoint))
         except BaseException:
-            self._under_way -= 1
+            self._under_way[jurisdiction] -= 1
             raise
         return Export(self, wanted, checkpoint, begun, writer)
 
@@ -126,18 +135,21 @@ class Exports:
         """Return the index of an entry that is in the log now. Raises ``LogUnavailableError``."""
         return await self._committer.submit(self._entries, draft)
 
-    def ended(self, draft: Draft | None) -> None:
-        """Let another export begin; one that broke off has its end written, for its reader is away."""
-        self._under_way -= 1
-        if draft is not None:
-            ending = asyncio.create_task(self.append(draft))
-            self._ending.add(ending)
-            ending.add_done_callback(self._written)
+    def ended(self, jurisdiction: JurisdictionCode) -> None:
+        """Let another export of a jurisdiction begin."""
+        self._under_way[jurisdiction] -= 1
 
-    def _written(self, ending: asyncio.Task[int]) -> None:
-        self._ending.discard(ending)
-        if not ending.cancelled() and isinstance(error := ending.exception(), LogUnavailableError):
-            log.warning("export_end_not_logged", reason=str(error))
+    def beside(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Return work that goes on to its end, also where the reader that it is for goes away meanwhile."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._beside.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:  # whoever still waits for it has it, too
+            log.warning("export_broken_off", error=type(error).__name__)
 
 
 class Export:
@@ -154,7 +166,7 @@ class Export:
         self._counts = (0, 0)
         self._parties: set[JurisdictionCode] = {wanted.reader.jurisdiction, *wanted.asked.about}
         self._open = True
-        self._complete = False
+        self._ending: asyncio.Task[int] | None = None
 
     @property
     def name(self) -> str:
@@ -172,8 +184,8 @@ class Export:
         async for rows in self._chunks():
             yield await asyncio.to_thread(self._write, rows)
         yield await asyncio.to_thread(self._finish)
-        ended = await self._exports.append(self._ended(complete=True))
-        self._complete = True
+        self._ending = self._exports.beside(self._exports.append(self._ended(complete=True)))
+        ended = await asyncio.shield(self._ending)
         manifest = await self._exports.signer.sign(self._manifest(ended))
         yield self._archive.begin(MANIFEST) + self._archive.write(manifest) + self._archive.finish()
         yield self._archive.end()
@@ -182,20 +194,39 @@ class Export:
         """End it, taken whole or not. Idempotent."""
         if self._open:
             self._open = False
-            self._exports.ended(None if self._complete else self._ended(complete=False))
+            self._exports.ended(self._wanted.reader.jurisdiction)
+            self._exports.beside(self._end(self._ended(complete=False)))
+
+    async def _end(self, broken_off: Draft) -> None:
+        """Have one end in the log: that it was taken whole, where that is being written; else that it was not."""
+        if self._ending is not None:
+            with suppress(LogUnavailableError):
+                await self._ending
+                return
+        while True:
+            try:
+                await self._exports.append(broken_off)
+            except LogUnavailableError as error:
+                log.warning("export_end_waits_for_the_log", reason=str(error))
+                await asyncio.sleep(AGAIN)
+            else:
+                return
 
     async def _chunks(self) -> AsyncIterator[Sequence[Row]]:
         """Yield the rows, a chunk at a time; each is read in a transaction of its own, so that none lasts."""
         wanted, after, more = self._search(), self._wanted.asked.search.after, True
-        scope, size = self._wanted.reader.jurisdiction, self._checkpoint.size
         while more:
-            async with self._exports.store.reading() as connection:
-                found = await search(connection, replace(wanted, after=after), scope=scope, size=size, limit=CHUNK)
-                entries = await entries_at(connection, found.indexes)
-                rows = await rows_of(self._wanted.report, connection, entries, self._exports.book)
+            found, entries, rows = await asyncio.shield(self._exports.beside(self._read(replace(wanted, after=after))))
             self._count(entries, rows)
             yield rows
             more, after = found.more, found.indexes[-1] if found.indexes else after
+
+    async def _read(self, wanted: Search) -> tuple[Found, Sequence[LoggedEntry], Sequence[Row]]:
+        scope, size = self._wanted.reader.jurisdiction, self._checkpoint.size
+        async with self._exports.store.reading() as connection:
+            found = await search(connection, wanted, scope=scope, size=size, limit=CHUNK)
+            entries = await entries_at(connection, found.indexes)
+            return found, entries, await rows_of(self._wanted.report, connection, entries, self._exports.book)
 
     def _search(self) -> Search:
         kinds = KINDS_OF[self._wanted.report]

@@ -83,7 +83,7 @@ class Deadlines(Section):
     """How long a client may take, in seconds: none of them is renewed by a client that goes on slowly.
 
     ``handshake`` is TLS's; ``head`` a request's line and fields; ``body`` all of its body; ``idle`` the time between
-    two requests; ``answer`` taking an answer that is ready.
+    two requests; ``answer`` taking an answer that is ready, or as much of one that is streamed as fills the buffer.
     """
 
     handshake: float = Field(default=10.0, gt=0, le=600)

@@ -45,7 +45,14 @@ class ExportNotTrustedError(LacolleError):
 
 
 class HistoryRewrittenError(LacolleError):
-    """A log does not continue what it said before, or what it says is not signed by it."""
+    """A log does not continue what it said before, or what it says is not signed by it.
+
+    ``note`` is what it says now, where the log's key has signed that: with what it said before, it is the proof.
+    """
+
+    def __init__(self, reason: Bilingual, *, note: bytes | None = None) -> None:
+        super().__init__(reason)
+        self.note = note
 
 
 class ReceiptNotTrustedError(LacolleError):

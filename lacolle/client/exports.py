@@ -55,19 +55,20 @@ def verify_export(
                 body = CheckpointBody.parse(open_note(manifest.checkpoint.encode(), log))
                 if (body.origin, body.size) != (manifest.log_origin, manifest.log_size):
                     raise ExportNotTrustedError(_NOT_ITS_LOG)
-            info = opened.getinfo(manifest.file)
+            info = _deflated(opened, manifest.file)
             with opened.open(info) as data:
                 return VerifiedExport(manifest, _held(data, info.file_size, manifest, watch))
     except AuditError:
         raise ExportNotTrustedError(_NOT_ITS_LOG) from None
-    except (OSError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
         raise ExportNotTrustedError(_NO_ARCHIVE) from None
 
 
 def _manifest(archive: zipfile.ZipFile, keys: Mapping[KeyId, PublicKey]) -> ExportManifest:
-    if archive.getinfo(MANIFEST).file_size > _LONGEST_MANIFEST:
+    info = _deflated(archive, MANIFEST)
+    if info.file_size > _LONGEST_MANIFEST:
         raise ExportNotTrustedError(_NO_ARCHIVE)
-    compact = archive.read(MANIFEST)
+    compact = archive.read(info)
     try:
         key = keys.get(read_compact(compact, EXPORT_MANIFEST).kid)
         if key is None:
@@ -78,6 +79,14 @@ def _manifest(archive: zipfile.ZipFile, keys: Mapping[KeyId, PublicKey]) -> Expo
     if sorted(archive.namelist()) != sorted((manifest.file, MANIFEST)):
         raise ExportNotTrustedError(_NO_ARCHIVE)
     return manifest
+
+
+def _deflated(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """Return where a file is that is compressed as the exchange does it: other methods take memory as they like."""
+    info = archive.getinfo(name)
+    if info.compress_type != zipfile.ZIP_DEFLATED:
+        raise ExportNotTrustedError(_NO_ARCHIVE)
+    return info
 
 
 def _held(data: IO[bytes], size: int, manifest: ExportManifest, watch: Watch) -> int:

@@ -37,21 +37,28 @@ class Seen:
     body: CheckpointBody
 
 
-async def look(fetch: Fetch, log: Verifier, known: bytes | None) -> Seen:
+def opened(note: bytes, log: Verifier) -> Seen:
+    """Return a checkpoint that the log has signed. Raises ``AuditError``."""
+    return Seen(note, CheckpointBody.parse(open_note(note, log)))
+
+
+async def look(fetch: Fetch, log: Verifier, known: Seen | None) -> Seen:
     """Return the log's checkpoint, now that it is known to continue the one that was kept.
 
-    ``known`` is that note, None at the first look. Raises ``HistoryRewrittenError`` where it does not continue it, or
+    ``known`` is that one, None at the first look. Raises ``HistoryRewrittenError`` where it does not continue it, or
     is not the log's, and what ``fetch`` raises.
     """
     note = await fetch("log/checkpoint")
     try:
-        body = CheckpointBody.parse(open_note(note, log))
-        before = None if known is None else CheckpointBody.parse(open_note(known, log))
+        seen = opened(note, log)
     except AuditError as error:
         raise HistoryRewrittenError(error.reason) from None
-    if before is not None and before.size:
-        await _require_continued(fetch, before, body)
-    return Seen(note, body)
+    if known is not None and known.body.size:
+        try:
+            await _require_continued(fetch, known.body, seen.body)
+        except HistoryRewrittenError as error:
+            raise HistoryRewrittenError(error.reason, note=note) from None
+    return seen
 
 
 async def _require_continued(fetch: Fetch, before: CheckpointBody, body: CheckpointBody) -> None:

@@ -20,7 +20,9 @@ def print_page(page: EntryPage, voice: Voice, *, believed: bool) -> None:
     if voice.as_json:
         voice.answer(page.model_dump(mode="json"), ())
         return
-    console = Console(highlight=False)
+    console = Console(
+        highlight=False, markup=False, emoji=False
+    )  # others' words are text, and no commands to a terminal
     if page.entries:
         table = Table()
         for head, least, most in zip(_HEADS, (None, None, _UUID), (None, _CAPTION, None), strict=True):

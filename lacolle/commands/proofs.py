@@ -10,16 +10,18 @@ from typing import Annotated, Final
 import typer
 
 from audit.durable import replace_file
+from audit.errors import AuditError
 from audit.logproof import LogProof
 from audit.note import Verifier
 from lacolle.client.entries import EntryPage
 from lacolle.client.public import fetching
-from lacolle.client.watching import Fetch, Seen, look
+from lacolle.client.watching import Fetch, Seen, look, opened
 from lacolle.commands.auditing import WhyOption
 from lacolle.commands.entry_pages import caption_of
 from lacolle.commands.frame import Connection, framed
 from lacolle.commands.inputs import InputError, read_input
 from lacolle.commands.voice import Voice
+from lacolle.errors import ExchangeUnreachableError, HistoryRewrittenError, UnexpectedAnswerError
 from schemas.bilingual import Bilingual
 from schemas.signing.canonical import canonical_bytes
 
@@ -86,16 +88,27 @@ def watch(
         typer.Option("--ca-file", envvar="LACOLLE_CA_FILE", help="Certificate authority of the exchange (PEM)."),
     ] = None,
 ) -> None:
-    """Hold the log to what it said before, again and again; end with status 1 once its past was rewritten."""
-    kept = read_input(known) if known.exists() else None
-    watching = _Watching(voice, Verifier.from_vkey(log_key), known, kept)
+    """Hold the log to what it said before, again and again; end with status 1 once its past was rewritten.
+
+    An exchange that does not answer is asked again. A checkpoint that contradicts the one that was kept is kept, too.
+    """
+    log = Verifier.from_vkey(log_key)
+    watching = _Watching(voice, log, known, _kept(known, log) if known.exists() else None)
     asyncio.run(watching.run(url.rstrip("/"), every=None if once else every, ca_file=ca_file))
+
+
+def _kept(known: Path, log: Verifier) -> Seen:
+    """Return what was kept. Raises ``InputError``: that a file was damaged is no sign of what the log did."""
+    try:
+        return opened(read_input(known), log)
+    except AuditError:
+        raise InputError(_not_kept(known)) from None
 
 
 class _Watching:
     """A log that is looked at, and the file of what it said last."""
 
-    def __init__(self, voice: Voice, log: Verifier, known: Path, kept: bytes | None) -> None:
+    def __init__(self, voice: Voice, log: Verifier, known: Path, kept: Seen | None) -> None:
         self._voice = voice
         self._log = log
         self._known = known
@@ -104,21 +117,36 @@ class _Watching:
     async def run(self, url: str, *, every: float | None, ca_file: Path | None) -> None:
         """Look every so many seconds; once, where there is no such number."""
         async with fetching(url, ca_file=ca_file) as fetch:
-            await self._look(fetch)
-            while every is not None:
-                await asyncio.sleep(every)
+            if every is None:
                 await self._look(fetch)
+                return
+            while True:
+                try:
+                    await self._look(fetch)
+                except (ExchangeUnreachableError, UnexpectedAnswerError) as error:
+                    self._voice.complain(error)
+                await asyncio.sleep(every)
 
     async def _look(self, fetch: Fetch) -> None:
-        seen = await look(fetch, self._log, self._kept)
-        if seen.note == self._kept:
-            return
         try:
-            replace_file(self._known, seen.note)
-        except OSError:
-            raise InputError(_not_written(self._known)) from None
-        self._kept = seen.note
+            seen = await look(fetch, self._log, self._kept)
+        except HistoryRewrittenError as error:
+            if error.note is not None:
+                self._voice.mention(_evidence(evidence := self._known.with_name(f"{self._known.name}.contradiction")))
+                _write(evidence, error.note)
+            raise
+        if self._kept is not None and seen.note == self._kept.note:
+            return
+        _write(self._known, seen.note)
+        self._kept = seen
         _tell(self._voice, seen)
+
+
+def _write(file: Path, note: bytes) -> None:
+    try:
+        replace_file(file, note)
+    except OSError:
+        raise InputError(_not_written(file)) from None
 
 
 def _tell(voice: Voice, seen: Seen) -> None:
@@ -144,6 +172,20 @@ NOT_THERE: Final = Bilingual(
     fr="Le journal n'a pas d'inscription à cette place, ou votre administration n'y est pas partie.",
     en="The log has no entry at that place, or your jurisdiction is no party to it.",
 )
+
+
+def _evidence(file: Path) -> Bilingual:
+    return Bilingual(
+        fr=f"Le point de contrôle qui contredit celui qui était conservé est dans {file}.",
+        en=f"The checkpoint that contradicts the one that was kept is in {file}.",
+    )
+
+
+def _not_kept(file: Path) -> Bilingual:
+    return Bilingual(
+        fr=f"{file} ne contient pas de point de contrôle de ce journal : vérifiez la clé, ou rétablissez le fichier.",
+        en=f"{file} holds no checkpoint of this log: check the key, or put the file back.",
+    )
 
 
 def _not_written(file: Path) -> Bilingual:

@@ -274,6 +274,8 @@ def test_a_log_is_watched_from_the_command(
     told = lacolle("audit", "watch", "--known", str(known), "--once", "--lang", "fr", environment=environment)
     assert (told.status, "récrit" in told.err) == (1, True)
     assert known.read_bytes() == forged
+    evidence = known.with_name(f"{known.name}.contradiction")
+    assert CheckpointBody.parse(open_note(evidence.read_bytes(), Verifier.from_vkey(signer.vkey))).size >= body.size
 
 
 def _altered(archive: Path) -> Iterator[dict[str, bytes]]:
@@ -286,7 +288,7 @@ def _altered(archive: Path) -> Iterator[dict[str, bytes]]:
 
 
 def _write(archive: Path, files: Mapping[str, bytes]) -> None:
-    with zipfile.ZipFile(archive, "w") as opened:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
         for name, data in files.items():
             opened.writestr(name, data)
 

@@ -179,11 +179,29 @@ def test_an_export_that_breaks_off_is_told(cai: Agency) -> None:
     parameters = {"report": "entries", "format": "ndjson"}
     with cai.http.stream("GET", EXPORTS, params=parameters, headers=headers) as answer:
         assert answer.status_code == 200
+    ends, begun = _awaited_ends(cai, "broken off")
+    assert [each["begun"] for each in ends].count(begun) == 1
+
+
+def test_head_takes_nothing(cai: Agency) -> None:
+    """HEAD has the fields alone; the log does not say that anything was taken, and the connection is good for more."""
+    headers = {"Authorization": f"Bearer {cai.token('log:read')}", "Justification": "head alone"}
+    answer = cai.http.head(EXPORTS, params={"report": "entries", "format": "ndjson"}, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    assert cai.http.get("/log/checkpoint").status_code == 200
+    ends, begun = _awaited_ends(cai, "head alone")
+    assert [(each["complete"], each["entries"]) for each in ends if each["begun"] == begun] == [(False, 0)]
+
+
+def _awaited_ends(auditor: Agency, justification: str) -> tuple[list[Document], int]:
+    """Return the ends of exports once there is one of the export that was begun for a reason, and its beginning."""
     until = time.monotonic() + GIVES_UP_AFTER
-    while not (begun := _begun_for(cai, "broken off")) or begun[0] not in {each["begun"] for each in _ends(cai)}:
+    while not (begun := _begun_for(auditor, justification)) or begun[0] not in {
+        each["begun"] for each in _ends(auditor)
+    }:
         assert time.monotonic() < until, "its end was never logged"
         time.sleep(0.05)
-    assert [each["begun"] for each in _ends(cai)].count(begun[0]) == 1
+    return _ends(auditor), begun[0]
 
 
 def _begun_for(auditor: Agency, justification: str) -> list[int]:

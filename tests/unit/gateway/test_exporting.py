@@ -18,16 +18,18 @@ from audit.terms import read_whole
 from gateway.asked import read_filters
 from gateway.clock import system_clock
 from gateway.errors import ExportBusyError
-from gateway.exporting import AT_ONCE, Exports, ManifestSigner, Wanted
+from gateway.exporting import OF_ONE, Exports, ManifestSigner, Wanted
 from gateway.reports import Report
 from gateway.store.reader import Reader
 from lacolle.samples import World
+from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, ParticipantId
 from tests.patience import GIVES_UP_AFTER
 from tests.unit.gateway.ground import RECEIPT_KEY, InPlace, unlimited
 from tests.unit.gateway.sample_exchange import SampleExchange, open_sample
 
 CAI = Reader(ParticipantId("ca-qc.cai"), JurisdictionCode("CA-QC"), auditor=True)
+OAG = Reader(ParticipantId("us-ny.oag"), JurisdictionCode("US-NY"), auditor=True)
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ async def exports_of(there: SampleExchange) -> Exports:
     )
 
 
-def wanted() -> Wanted:
+def wanted(reader: Reader = CAI) -> Wanted:
     """Return a wish for everything."""
-    return Wanted(CAI, read_filters({}, after=-1), Report.ENTRIES, Format.NDJSON, "because")
+    return Wanted(reader, read_filters({}, after=-1), Report.ENTRIES, Format.NDJSON, "because")
 
 
 async def last(there: SampleExchange, kind: Kind) -> dict[str, object]:
@@ -100,10 +102,56 @@ async def test_one_that_nobody_reads(there: SampleExchange) -> None:
     assert (said["complete"], said["entries"]) == (False, 0)
 
 
-async def test_no_more_than_a_few_at_once(there: SampleExchange) -> None:
-    """While as many as may be are under way another is refused; once one is closed, it is not."""
+async def ends_of(there: SampleExchange, begun: int) -> list[bool]:
+    """Return whether an export was taken whole, by each end that the log has of it."""
+    async with there.ledger.store.reading() as connection:
+        size = (await read_head(connection)).size
+        entries = [await entry_at(connection, index) for index in range(size)]
+    said = [read_whole(each.canonical) for each in entries if each is not None]
+    ends = [each["content"] for each in said if each["kind"] == Kind.EXPORT_ENDED]
+    return [bool(each["complete"]) for each in ends if each["begun"] == begun]
+
+
+async def test_one_that_breaks_off_while_its_end_is_written(there: SampleExchange) -> None:
+    """A client that goes away in that very moment leaves one end, not two that contradict each other."""
     exports = await exports_of(there)
-    under_way = [await exports.begin(wanted()) for _ in range(AT_ONCE)]
+    export = await exports.begin(wanted())
+    async with there.ledger.store.reading() as connection:
+        begun = (await read_head(connection)).size - 1
+    stream = export.stream()
+    for _ in ("its head", "its rows", "the rest of the data"):
+        await anext(stream)
+    ending = asyncio.ensure_future(anext(stream))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    ending.cancel()
+    await asyncio.gather(ending, return_exceptions=True)
+    export.close()
+    await last(there, Kind.EXPORT_ENDED)
+    another = await exports.begin(wanted())  # is written after whatever was on its way
+    another.close()
+    assert await ends_of(there, begun) == [True]
+
+
+async def test_one_that_breaks_off_while_the_log_takes_nothing(there: SampleExchange) -> None:
+    """Its end is in the log once the log is to be had again: who was in it must not go untold."""
+    export = await (await exports_of(there)).begin(wanted())
+    stream = export.stream()
+    await anext(stream)
+    await anext(stream)
+    there.ledger.committer.hold(Bilingual(fr="le journal est en doute", en="the log is in doubt"))
+    export.close()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    there.ledger.committer.hold(None)
+    said = await last(there, Kind.EXPORT_ENDED)
+    assert said["complete"] is False
+
+
+async def test_no_more_than_a_few_at_once(there: SampleExchange) -> None:
+    """While as many as a jurisdiction may have are under way it gets no other; once one is closed, it does."""
+    exports = await exports_of(there)
+    under_way = [await exports.begin(wanted()) for _ in range(OF_ONE)]
     with pytest.raises(ExportBusyError):
         await exports.begin(wanted())
     under_way[0].close()
@@ -112,6 +160,15 @@ async def test_no_more_than_a_few_at_once(there: SampleExchange) -> None:
     with pytest.raises(ExportBusyError):
         await exports.begin(wanted())
     for each in (*under_way, another):
+        each.close()
+
+
+async def test_whoever_takes_its_own_slowly_holds_up_nobody_else(there: SampleExchange) -> None:
+    """Another jurisdiction's auditor exports while all that one may have are held open."""
+    exports = await exports_of(there)
+    held_open = [await exports.begin(wanted()) for _ in range(OF_ONE)]
+    another = await exports.begin(wanted(OAG))
+    for each in (*held_open, another):
         each.close()
 
 
