@@ -24,6 +24,7 @@ from gateway.http import (
     health,
     log,
     problems,
+    reconciliations,
     registry,
     simulation,
 )
@@ -99,6 +100,7 @@ def _create_api(services: Services, *, problem_base: str) -> FastAPI:
         log,
         entries,
         exports,
+        reconciliations,
         health,
         documents,
     ):

@@ -32,6 +32,7 @@ from gateway.ledger import Ledger
 from gateway.metrics import RelayMetrics
 from gateway.outcomes import OutcomeRecorder
 from gateway.recalling import Recaller
+from gateway.reckoning import Reckoner
 from gateway.registry import CurrentRegistry
 from gateway.relay import Relay
 from gateway.settings import Settings
@@ -111,6 +112,13 @@ class Dispatching:
         )
         self._recaller = Recaller(registry=at.registry, bus=at.bus, clock=at.clock, origin=settings.origin)
         self._indexer = Indexer(store=at.ledger.store, committer=committer)
+        self._reckoner = Reckoner(
+            store=at.ledger.store,
+            committer=committer,
+            clock=at.clock,
+            settings=settings.reconciliation,
+            metrics=at.metrics,
+        )
         self._deadlines = DeadlineWatch(
             store=at.ledger.store,
             committer=committer,
@@ -135,7 +143,7 @@ class Dispatching:
             working = [tasks.create_task(self.relay.run()), tasks.create_task(self._outcomes.run())]
             at = self._at
             measuring = keep_measuring(self.relay, store=at.ledger.store, metrics=at.metrics, clock=at.clock)
-            beside = (self._recaller, self._deadlines, self.checkpoints, self._indexer)
+            beside = (self._recaller, self._deadlines, self._reckoner, self.checkpoints, self._indexer)
             watching = [tasks.create_task(task) for task in (*(each.run() for each in beside), measuring)]
             if self._at.ledger.store.shared:
                 watching.append(tasks.create_task(self._follow()))

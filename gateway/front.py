@@ -29,9 +29,10 @@ from gateway.http.bodies import BodyBudget
 from gateway.http.services import Services
 from gateway.identification import Identification
 from gateway.ledger import Ledger
-from gateway.metrics import IntakeMetrics, LedgerMetrics
+from gateway.metrics import IntakeMetrics, LedgerMetrics, ReconciliationMetrics
 from gateway.ratelimit import Rate, RateLimiter
 from gateway.receipts import ReceiptSigner
+from gateway.reconciling import Reconciliations, StatementSigner
 from gateway.registry import CurrentRegistry
 from gateway.settings import Settings
 from gateway.signatures.beside import SignatureProcess
@@ -170,6 +171,16 @@ class Front:
                 book=lambda: registry.book,
                 limiter=RateLimiter(rate),
                 clock=around.clock,
+            ),
+            reconciliations=Reconciliations(
+                identification=identification,
+                store=ledger.store,
+                committer=ledger.committer,
+                checkpoints=around.checkpoints,
+                signer=StatementSigner(keys.receipt.public, self._signatures),
+                limiter=RateLimiter(rate),
+                clock=around.clock,
+                metrics=ReconciliationMetrics(metrics),
             ),
             enrolment=Enrolment(
                 registry=registry,

@@ -20,6 +20,7 @@ from gateway.enrol import Enrolment
 from gateway.exporting import Exports
 from gateway.health import Health
 from gateway.http.bodies import BodyBudget
+from gateway.reconciling import Reconciliations
 from gateway.registry import CurrentRegistry
 from gateway.simulating import Simulations
 from gateway.store.engine import Store
@@ -45,6 +46,7 @@ class Services:
     consents: Consents
     auditing: Auditing
     exports: Exports
+    reconciliations: Reconciliations
     enrolment: Enrolment
     treaties: Treaties
     simulations: Simulations
