@@ -16,6 +16,7 @@ from lacolle.commands import (
     logs,
     operating,
     ops,
+    reconciling,
     sending,
     statements,
 )
@@ -36,6 +37,7 @@ def application() -> typer.Typer:
         keys,
         sending,
         consuming,
+        reconciling,
         statements,
         agreements,
         consents,
