@@ -45,6 +45,7 @@ NOTHING: Final = f"sha-256:{hashlib.sha256().hexdigest()}"
 GroupName: TypeAlias = tuple[AgreementId | None, Lane | None]
 EVERYTHING: Final[GroupName] = (None, None)
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LINE: Final = re.compile(rf"({UUID_PATTERN[1:-1]}) ([0-9a-f]{{64}}|-)")
 
 
@@ -105,7 +106,7 @@ class Period(Window):
     @property
     def bounds(self) -> tuple[str, str]:
         """The first delivery id that could be inside, and the first that could be after."""
-        first, end = (uuid7(at=each, randomness=bytes(10)) for each in (self.first, self.end))
+        first, end = (uuid7(at=max(each, _EPOCH), randomness=bytes(10)) for each in (self.first, self.end))
         return first, end
 
 

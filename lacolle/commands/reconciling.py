@@ -139,10 +139,10 @@ def _row(name: GroupName, ours: Mapping[GroupName, Group], theirs: Mapping[Group
 def _difference(each: DifferingDelivery) -> Bilingual:
     words = _DIFFERENCES[each.difference]
     state = _STATES.get(each.state, Bilingual(fr=each.state, en=each.state))
-    said = _ACKNOWLEDGED if each.acknowledged else Bilingual(fr="", en="")
+    french, english = (_ACKNOWLEDGED.fr, _ACKNOWLEDGED.en) if each.acknowledged else ("", "")
     return Bilingual(
-        fr=f"  ! {each.delivery_id} : {words.fr} (selon la plateforme : {state.fr}{said.fr})",
-        en=f"  ! {each.delivery_id}: {words.en} (by the exchange: {state.en}{said.en})",
+        fr=f"  ! {each.delivery_id} : {words.fr} (selon la plateforme : {state.fr}{french})",
+        en=f"  ! {each.delivery_id}: {words.en} (by the exchange: {state.en}{english})",
     )
 
 
