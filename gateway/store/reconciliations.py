@@ -33,8 +33,9 @@ class OwnStatement:
 
     @property
     def digest(self) -> bytes:
-        """The SHA-256 of what it says."""
-        return hashlib.sha256(canonical_plain_bytes({"groups": _plain(self.groups), "open": self.open})).digest()
+        """The SHA-256 of what it says; how many are open does not count, only whether any is."""
+        said = {"groups": _plain(self.groups), "open": self.open > 0}
+        return hashlib.sha256(canonical_plain_bytes(said)).digest()
 
 
 @dataclass(frozen=True, slots=True)

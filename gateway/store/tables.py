@@ -221,7 +221,7 @@ period_statements = Table(
     Column("at_ms", BigInteger, nullable=False),
 )
 """What the exchange wrote into the log of its own accord: what it handed to a participant on a day. The last one of a
-day stands; ``digest`` is the SHA-256 of its canonical groups."""
+day stands; ``digest`` is the SHA-256 of what it says."""
 
 reconciliations = Table(
     "reconciliations",

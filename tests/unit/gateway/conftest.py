@@ -15,6 +15,7 @@ ON_BOTH: Final = (
     "test_acceptance",
     "test_dispatches",
     "test_outcomes",
+    "test_reckoning",
     "test_relay",
     "test_threads",
     "test_withholding",
