@@ -9,6 +9,7 @@ that was not the same bytes, is named, in the answer and in the log.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable
@@ -60,6 +61,9 @@ from schemas.signing.keys import PublicKey
 from schemas.signing.strict_json import parse_json
 from schemas.timestamps import read_utc, utc_text
 
+AT_ONCE: Final = 2
+"""Groups whose lines one process compares at once: 100,000 of them are 30 MB in memory, beside their bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class StatementSigner:
@@ -108,6 +112,7 @@ class Reconciliations:
         self._clock = clock
         self._metrics = metrics
         self._monotonic = monotonic
+        self._places = asyncio.Semaphore(AT_ONCE)
         self._comparisons = ComparisonWriter()
         self._differences = DifferencesWriter()
 
@@ -161,14 +166,9 @@ class Reconciliations:
         if known is None or known.participant != participant:
             raise NotFoundError
         said = _statement_in(known.compact)
-        stated = next((group.digest for group in said.groups if group.name == name), NOTHING)
-        if stated != f"sha-256:{hashlib.sha256(body).hexdigest()}":
-            raise MalformedSubmissionError(_OTHER_LINES)
-        try:
-            lines = read_lines(body, said)
-        except MalformedLinesError as error:
-            raise MalformedSubmissionError(error.reason) from error
-        return await self._name(participant, said, f"sha-256:{digest.hex()}", name, lines)
+        async with self._places:
+            lines = await asyncio.to_thread(_stated_lines, said, name, body)
+            return await self._name(participant, said, f"sha-256:{digest.hex()}", name, lines)
 
     async def _name(
         self, participant: ParticipantId, period: Period, statement: str, name: GroupName, lines: list[Line]
@@ -180,7 +180,9 @@ class Reconciliations:
                 raise InvalidQueryError(_TOO_MANY)
         found = matching.end()
         fates = await read_fates(self._store, participant, [each.delivery_id for each in found])
-        parts = for_the_log(found, fates, participant=participant, period=period, statement=statement)
+        parts = await asyncio.to_thread(
+            for_the_log, found, fates, participant=participant, period=period, statement=statement
+        )
         indexes = await self._committer.submit(self._differences, parts) if parts else []
         self._metrics.differed(participant, found)
         return {**told(found, fates), "log_indexes": indexes}
@@ -232,6 +234,17 @@ def _comparison(said: PartnerStatement, stated: Stated, *, identified: Identifie
             "statement": stated.signed,
         },
     )
+
+
+def _stated_lines(said: PartnerStatement, name: GroupName, body: bytes) -> list[Line]:
+    """Return the lines of a group that a statement has the digest of. Raises ``MalformedSubmissionError``."""
+    stated = next((group.digest for group in said.groups if group.name == name), NOTHING)
+    if stated != f"sha-256:{hashlib.sha256(body).hexdigest()}":
+        raise MalformedSubmissionError(_OTHER_LINES)
+    try:
+        return read_lines(body, said)
+    except MalformedLinesError as error:
+        raise MalformedSubmissionError(error.reason) from error
 
 
 def _statement_in(compact: bytes) -> PartnerStatement:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, exists, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.dispatches import DELIVERED, HELD, OPEN
 from gateway.store.engine import Store
@@ -122,15 +121,11 @@ async def _pages(store: Store, wanted: Select[Any], period: Period) -> AsyncIter
     page = within.where(dispatches.c.delivery_id >= after)
     while True:
         async with store.reading() as connection:
-            rows = await _rows(connection, page)
+            rows = (await connection.execute(page)).all()
         yield rows
         if len(rows) < PAGE:
             return
         page = within.where(dispatches.c.delivery_id > rows[-1].delivery_id)
-
-
-async def _rows(connection: AsyncConnection, statement: Select[Any]) -> Sequence[Row[Any]]:
-    return (await connection.execute(statement)).all()
 
 
 def _line(row: Row[Any]) -> Line:

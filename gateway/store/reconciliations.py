@@ -34,7 +34,7 @@ class OwnStatement:
     @property
     def digest(self) -> bytes:
         """The SHA-256 of what it says; how many are open does not count, only whether any is."""
-        said = {"groups": _plain(self.groups), "open": self.open > 0}
+        said: dict[str, Any] = {"groups": _plain(self.groups), "open": self.open > 0}
         return hashlib.sha256(canonical_plain_bytes(said)).digest()
 
 
@@ -204,7 +204,7 @@ def _stated_entry(item: OwnStatement) -> Draft:
 
 def _compared_entry(item: Comparison) -> Draft:
     said = item.statement
-    listed = [
+    listed: list[Any] = [
         {
             "agreement": ours.agreement,
             "lane": None if ours.lane is None else ours.lane.value,

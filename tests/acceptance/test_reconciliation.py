@@ -27,6 +27,7 @@ from tests.acceptance.agency import Agencies, Agency, exchange_key, faults_of, m
 from tests.acceptance.alerts import outbreak, stolen_vehicle
 from tests.acceptance.commands import lacolle
 from tests.acceptance.conftest import ServerProcess, calling, free_port
+from tests.acceptance.databases import exchange_database
 from tests.acceptance.independent import Document, Key
 from tests.acceptance.partner import Answer, Handed, Partner
 from tests.patience import GIVES_UP_AFTER, PATIENCE
@@ -83,8 +84,18 @@ class Stage:
             time.sleep(0.02)
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Yield the URL of the exchange's PostgreSQL database; None for SQLite."""
+    if request.param == "sqlite":
+        yield None
+        return
+    with exchange_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory, database: str | None) -> Iterator[Stage]:
     """Return the stage, set once for the module: each test compares a time of its own."""
     directory = tmp_path_factory.mktemp("reconciliation")
     authority = LocalAuthority(directory / "ca")
@@ -97,7 +108,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         },
         endpoints={ParticipantId("us-ny.nysp"): partner.url},
     )
-    server = ServerProcess(build_world(directory / "world", options), directory / "server.log", None)
+    server = ServerProcess(build_world(directory / "world", options), directory / "server.log", database)
     outbox = directory / "outbox"
     outbox.mkdir()
     file = server.world.folder / "partners.yaml"
@@ -152,7 +163,7 @@ def logged(stage: Stage, kind: str, begins: str, auditor: str = "ca-qc.cai") -> 
     """Return the contents of what an auditor sees of a kind since an instant."""
     agency = stage.agencies[auditor]
     headers = {"Authorization": f"Bearer {agency.token('log:read')}", "Justification": "essai"}
-    parameters = {"kind": kind, "from": begins, "limit": 200}
+    parameters = {"kind": kind, "from": begins, "limit": "200"}
     answer = agency.http.get("/v1/log/entries", params=parameters, headers=headers)
     assert answer.status_code == 200, answer.text
     return [each["entry"]["content"] for each in members(answer)["entries"]]
@@ -306,6 +317,7 @@ def test_only_the_lines_that_were_stated(stage: Stage) -> None:
     begins = utc_now()
     one, two = sorted(each.delivery_id for each in stage.sent(2))
     period, zeros = past(begins), "0" * 64
+    body, taken = "", ""
     for body in (
         f"{two} {zeros}\n{one} {zeros}\n",
         f"{one} {zeros}\n{one} {zeros}\n",
