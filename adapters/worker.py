@@ -28,6 +28,7 @@ Whether a parcel was recalled is asked last, right before it is handed over; whi
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -36,7 +37,7 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from adapters.contract import Transport
+from adapters.contract import Message, Transport
 from adapters.formats import UntranslatableError, Writer
 from adapters.recalls import Recalls
 from bus.contract import Bus, BusUnavailableError, Received, Record, Subscription
@@ -46,7 +47,7 @@ from bus.headers import MalformedRecordError
 from bus.topics import adapter_group, parcels_topic
 from schemas.decisions import Lane
 from schemas.ids import ParticipantId
-from schemas.parcels import Deferred, Outcome, OutcomeReport, Parcel, Recalled, Refused
+from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel, Recalled, Refused
 from schemas.tracing import UNTRACED, Tracing
 
 T = TypeVar("T")
@@ -264,7 +265,7 @@ class _LaneWorker:
                 if await self._partner.recalls.recalled(parcel):
                     return Recalled("agreement lapsed")
             async with asyncio.timeout_at(min(deadline, loop.time() + self._settings.timeout)):
-                return await self._partner.transport.deliver(message)
+                return _with_digest(await self._partner.transport.deliver(message), message)
         except UntranslatableError as error:
             return Refused(str(error))
         except TimeoutError:
@@ -287,3 +288,10 @@ class _LaneWorker:
                 self._log.warning("bus_unavailable", reason=str(error), pause=pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, self._settings.longest_pause)
+
+
+def _with_digest(outcome: Outcome, message: Message) -> Outcome:
+    """Return the outcome, with the digest of the bytes where the partner took them: both sides can compare that."""
+    if isinstance(outcome, Delivered):
+        return replace(outcome, digest=hashlib.sha256(message.body).hexdigest())
+    return outcome

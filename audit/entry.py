@@ -76,6 +76,9 @@ class Kind(StrEnum):
     ERASED = "erased"
     HELD = "held"
     RELEASED = "released"
+    RECONCILIATION_STATED = "reconciliation-stated"
+    RECONCILED = "reconciled"
+    RECONCILIATION_DIFFERED = "reconciliation-differed"
     QUERIED = "queried"
     EXPORTED = "exported"
     EXPORT_ENDED = "export-ended"
@@ -266,7 +269,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Delivered",
         parties="the sender's and the recipient's",
         required="delivery_id recipient attempt detail",
-        optional="at transport",
+        optional="at transport digest",
     ),
     Kind.DEFERRED: _rule(
         fr="Remise reportée",
@@ -322,6 +325,24 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         parties="the sender's, and the jurisdiction whose authority had asked for it",
         required="hold digest jurisdiction kid at",
         optional="due",
+    ),
+    Kind.RECONCILIATION_STATED: _rule(
+        fr="Remises d'une journée, selon la plateforme",
+        en="Deliveries of a day, as the exchange has them",
+        parties="the participant's to whom they were handed over",
+        required="participant from until groups open",
+    ),
+    Kind.RECONCILED: _rule(
+        fr="Remises d'une période comparées avec un destinataire",
+        en="Deliveries of a period compared with a recipient",
+        parties="the recipient's, who is the actor",
+        required="participant from until agreed kid statement ours deliveries differing",
+    ),
+    Kind.RECONCILIATION_DIFFERED: _rule(
+        fr="Écarts entre les remises selon la plateforme et selon un destinataire",
+        en="Differences between the deliveries of the exchange and of a recipient",
+        parties="the recipient's, and that of these deliveries' sender; of what nobody sent, the recipient's alone",
+        required="participant from until statement missing extra altered deliveries",
     ),
     Kind.QUERIED: _rule(
         fr="Journal consulté par un vérificateur",

@@ -194,17 +194,20 @@ class _OutcomeBody(BaseModel):
     outcome: Literal["delivered", "deferred", "refused", "recalled"]
     detail: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     retry_after: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    digest: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
 
     @model_validator(mode="after")
-    def _retry_only_where_deferred(self) -> Self:
+    def _each_member_in_its_place(self) -> Self:
         if self.retry_after is not None and self.outcome != "deferred":
             raise ValueError("only a deferred outcome can be retried")
+        if self.digest is not None and self.outcome != "delivered":
+            raise ValueError("only what was delivered has bytes that the partner took")
         return self
 
     def outcome_value(self) -> Outcome:
         match self.outcome:
             case "delivered":
-                return Delivered(self.detail)
+                return Delivered(self.detail, self.digest or "")
             case "deferred":
                 return Deferred(self.detail, self.retry_after)
             case "refused":
@@ -217,8 +220,8 @@ class _OutcomeBody(BaseModel):
 
 def _outcome_members(outcome: Outcome) -> dict[str, str | float | None]:
     match outcome:
-        case Delivered(detail):
-            return {"outcome": "delivered", "detail": detail}
+        case Delivered(detail, digest):
+            return {"outcome": "delivered", "detail": detail, **({"digest": digest} if digest else {})}
         case Deferred(detail, retry_after):
             return {"outcome": "deferred", "detail": detail, "retry_after": retry_after}
         case Refused(detail):

@@ -27,6 +27,7 @@ from gateway.http import (
     holds,
     log,
     problems,
+    reconciliations,
     registry,
     simulation,
 )
@@ -127,6 +128,7 @@ def _create_api(services: Services, *, problem_base: str) -> FastAPI:
         log,
         entries,
         exports,
+        reconciliations,
         health,
         documents,
     ):

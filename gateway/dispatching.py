@@ -34,6 +34,7 @@ from gateway.ledger import Ledger
 from gateway.metrics import RelayMetrics
 from gateway.outcomes import OutcomeRecorder
 from gateway.recalling import Recaller
+from gateway.reckoning import Reckoner
 from gateway.registry import CurrentRegistry
 from gateway.relay import Relay
 from gateway.sealing.contents import Contents
@@ -130,6 +131,13 @@ class Dispatching:
         )
         self._recaller = Recaller(registry=at.registry, bus=at.bus, clock=at.clock, origin=settings.origin)
         self._indexer = Indexer(store=at.ledger.store, committer=committer)
+        self._reckoner = Reckoner(
+            store=at.ledger.store,
+            committer=committer,
+            clock=at.clock,
+            settings=settings.reconciliation,
+            metrics=at.metrics,
+        )
         self._deadlines = DeadlineWatch(
             store=at.ledger.store,
             committer=committer,
@@ -172,6 +180,7 @@ class Dispatching:
             beside = (
                 self._recaller.run(),
                 self._deadlines.run(),
+                self._reckoner.run(),
                 self.checkpoints.run(),
                 self._indexer.run(),
                 self._eraser.run(),

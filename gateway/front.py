@@ -31,9 +31,10 @@ from gateway.http.bodies import BodyBudget
 from gateway.http.services import Services
 from gateway.identification import Identification
 from gateway.ledger import Ledger
-from gateway.metrics import IntakeMetrics, LedgerMetrics
+from gateway.metrics import IntakeMetrics, LedgerMetrics, ReconciliationMetrics
 from gateway.ratelimit import Rate, RateLimiter
 from gateway.receipts import ReceiptSigner
+from gateway.reconciling import Reconciliations, StatementSigner
 from gateway.registry import CurrentRegistry
 from gateway.sealing.contents import Contents
 from gateway.settings import Settings
@@ -197,6 +198,16 @@ class Front:
                 ),
                 limiter=RateLimiter(rate),
                 clock=around.clock,
+            ),
+            reconciliations=Reconciliations(
+                identification=identification,
+                store=ledger.store,
+                committer=ledger.committer,
+                checkpoints=around.checkpoints,
+                signer=StatementSigner(keys.receipt.public, self._signatures),
+                limiter=RateLimiter(rate),
+                clock=around.clock,
+                metrics=ReconciliationMetrics(metrics),
             ),
             enrolment=Enrolment(
                 registry=registry,

@@ -5,12 +5,13 @@ No alert, key or text of an agency's becomes a label: partners, lanes, states an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from gateway.differences import Found
 from gateway.errors import GatewayError
 from gateway.health import Condition, Report
 from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, REFUSED, WITHHELD, Route, Settled
@@ -82,6 +83,33 @@ class IntakeMetrics:
         self._refused.labels(problem=error.name, sender="stranger" if participant is None else "identified").inc()
 
 
+class ReconciliationMetrics:
+    """What partners compared, and how it came out."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._compared = Counter(
+            "lacolle_reconciliations",
+            "Statements of partners that were compared, by whether both sides' groups were alike",
+            ["participant", "agreed"],
+            registry=registry,
+        )
+        self._differences = Counter(
+            "lacolle_reconciliation_differences",
+            "Deliveries that were named as missing at the partner, extra there, or altered",
+            ["participant", "difference"],
+            registry=registry,
+        )
+
+    def compared(self, participant: ParticipantId, *, agreed: bool) -> None:
+        """Count a comparison."""
+        self._compared.labels(participant=participant, agreed="true" if agreed else "false").inc()
+
+    def differed(self, participant: ParticipantId, found: Iterable[Found]) -> None:
+        """Count what was named."""
+        for each in found:
+            self._differences.labels(participant=participant, difference=each.difference.value).inc()
+
+
 class RelayMetrics:
     """What became of dispatches, and what waits."""
 
@@ -105,6 +133,12 @@ class RelayMetrics:
             "lacolle_acknowledgements_overdue",
             "Deliveries whose recipient had not acknowledged them when its agreement says so",
             ["recipient"],
+            registry=registry,
+        )
+        self._unreconciled = Gauge(
+            "lacolle_reconciliation_overdue",
+            "1 where a participant that is expected to has not compared its books for longer than it should",
+            ["participant"],
             registry=registry,
         )
         self._pending = Gauge(
@@ -148,6 +182,10 @@ class RelayMetrics:
     def unacknowledged(self, recipient: ParticipantId) -> None:
         """Count an acknowledgement that is overdue."""
         self._unacknowledged.labels(recipient=recipient).inc()
+
+    def unreconciled(self, participant: ParticipantId, *, overdue: bool) -> None:
+        """Say whether a participant is overdue to compare its books."""
+        self._unreconciled.labels(participant=participant).set(overdue)
 
     def waiting(self, pending: Mapping[Lane, tuple[int, float]]) -> None:
         """Say of each lane how many dispatches wait, and for how many seconds one of them could have been published."""

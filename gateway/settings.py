@@ -21,6 +21,7 @@ from gateway.section import Section, SettingsError
 from gateway.witness_settings import WitnessesSettings
 from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
+from schemas.ids import ParticipantField
 from schemas.located_yaml import YamlError, load_yaml
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^\s?#/])?$", max_length=200)]
@@ -165,6 +166,16 @@ class Delivery(Section):
         return self
 
 
+class ReconciliationSettings(Section):
+    """Which partners are expected to compare their books with the exchange's, and how often at least.
+
+    Without ``within_days`` nobody is; a partner that never had anything is not overdue.
+    """
+
+    within_days: int | None = Field(default=None, ge=1, le=366)
+    participants: Annotated[tuple[ParticipantField, ...], Field(strict=False, max_length=1000)] = ()
+
+
 class Files(Section):
     """Where the exchange keeps what it is made of, relative to the settings file."""
 
@@ -189,6 +200,7 @@ class Settings(Section):
     listen: Listen = Listen()
     limits: Limits = Limits()
     delivery: Delivery = Delivery()
+    reconciliation: ReconciliationSettings = ReconciliationSettings()
     files: Files = Files()
     sealing: SealingSettings = SealingSettings()
     retention: RetentionSettings = RetentionSettings()

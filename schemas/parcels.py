@@ -70,9 +70,13 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The partner took the parcel: it said so itself."""
+    """The partner took the parcel: it said so itself.
+
+    ``digest`` is the hexadecimal SHA-256 of the bytes that it took, in its own format; "" from whoever did not say.
+    """
 
     detail: str
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

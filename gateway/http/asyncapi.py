@@ -147,6 +147,7 @@ _OUTCOME: Final[dict[str, Any]] = {
             "outcome": {"enum": ["delivered", "deferred", "refused", "recalled"]},
             "detail": {"type": "string", "minLength": 1, "maxLength": 200},
             "retry_after": {"type": ["number", "null"], "minimum": 0, "description": "Seconds, where deferred"},
+            "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of the bytes, where delivered"},
         },
     },
     "bindings": {"kafka": {"key": {**_UUID, "description": "The delivery's id"}}},

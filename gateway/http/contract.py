@@ -106,6 +106,35 @@ TERMS: Final[Mapping[tuple[str, str], Terms]] = {
         ),
         scope=Scope.LOG_READ,
     ),
+    ("get", "/v1/reconciliations"): Terms(
+        (errors.InvalidQueryError, errors.NotFoundError, errors.RateLimitedError), scope=_READ
+    ),
+    ("get", "/v1/reconciliations/{day}"): Terms(
+        (errors.InvalidQueryError, errors.NotFoundError, errors.RateLimitedError), scope=_READ
+    ),
+    ("post", "/v1/reconciliations"): Terms(
+        (
+            *_SIGNED,
+            errors.NotPermittedError,
+            errors.NotFoundError,
+            errors.AlertRefusedError,
+            errors.RateLimitedError,
+            *_STORED,
+        ),
+        signed="reconciliation-statement+jws",
+    ),
+    ("post", "/v1/reconciliations/{reconciliation_id}/lines"): Terms(
+        (
+            *_BODY,
+            errors.MalformedSubmissionError,
+            errors.InvalidQueryError,
+            errors.NotFoundError,
+            errors.RateLimitedError,
+            errors.OverCapacityError,
+            *_STORED,
+        ),
+        scope=_READ,
+    ),
     ("get", "/v1/consents"): Terms((errors.InvalidQueryError,), scope=_READ),
     ("get", "/v1/consents/{consent_id}"): Terms((errors.NotFoundError,), scope=_READ),
     ("post", "/v1/consents/{consent_id}"): Terms(

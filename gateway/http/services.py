@@ -23,6 +23,7 @@ from gateway.exporting import Exports
 from gateway.health import Health
 from gateway.holding import Holds
 from gateway.http.bodies import BodyBudget
+from gateway.reconciling import Reconciliations
 from gateway.registry import CurrentRegistry
 from gateway.sealing.contents import Contents
 from gateway.simulating import Simulations
@@ -51,6 +52,7 @@ class Services:
     auditing: Auditing
     exports: Exports
     evidences: Evidences
+    reconciliations: Reconciliations
     enrolment: Enrolment
     treaties: Treaties
     simulations: Simulations

@@ -165,17 +165,17 @@ class OutcomeWriter:
                 )
             )
         if changes:
-            await batch.connection.execute(SETTLE, changes)
+            await batch.connection.execute(_SETTLE_OUTCOME, changes)
         return await with_freed(batch.connection, rows, results)
 
     def _change(self, batch: Batch, row: dict[str, Any], report: OutcomeReport) -> dict[str, Any] | None:
         """Return the row's new values, or None where the report changes nothing."""
         attempts = max(row["attempts"], report.attempt)
-        settled = {"attempts": attempts, "due_ms": row["due_ms"], "settled_ms": batch.now_ms}
+        settled = {"attempts": attempts, "due_ms": row["due_ms"], "settled_ms": batch.now_ms, "handed": None}
         match report.outcome:
-            case Delivered(detail=detail) if row["state"] in (*OPEN, EXPIRED, WITHHELD):
+            case Delivered(detail=detail, digest=digest) if row["state"] in (*OPEN, EXPIRED, WITHHELD):
                 # an expired or withheld delivery that the partner took after all is delivered: the evidence says both
-                return {**settled, "state": DELIVERED, "detail": detail}
+                return {**settled, "state": DELIVERED, "detail": detail, "handed": bytes.fromhex(digest) or None}
             case Refused(detail=detail) if row["state"] in OPEN:
                 return {**settled, "state": REFUSED, "detail": detail}
             case Deferred(detail=detail, retry_after=retry_after) if (
@@ -191,6 +191,7 @@ class OutcomeWriter:
                     "settled_ms": None,
                     "state": PENDING,
                     "detail": detail,
+                    "handed": None,
                 }
             case Delivered() | Refused() | Deferred() | Recalled():
                 return None  # settled already, or a report of an earlier attempt
@@ -272,6 +273,9 @@ SETTLE = (
 )
 
 
+_SETTLE_OUTCOME: Final = SETTLE.values(handed=bindparam("new_handed"))
+
+
 async def rows_of(connection: AsyncConnection, deliveries: set[DeliveryId]) -> dict[str, dict[str, Any]]:
     """Return dispatches by their ids, each with its alert's sender."""
     statement = (
@@ -322,7 +326,8 @@ def _append_evidence(batch: Batch, row: dict[str, Any], report: OutcomeReport) -
     evidence = {"detail": row["detail"] or ""}
     match report.outcome:
         case Delivered():
-            batch.log.append(evidence_of(Kind.DELIVERED, row, evidence))
+            handed = {} if row["handed"] is None else {"digest": f"sha-256:{row['handed'].hex()}"}
+            batch.log.append(evidence_of(Kind.DELIVERED, row, {**evidence, **handed}))
         case Refused():
             batch.log.append(evidence_of(Kind.UNDELIVERABLE, row, evidence))
         case Deferred() | Recalled():

@@ -274,6 +274,7 @@ def dispatch_rows(placed: Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]:
             terms_text(permit.terms),
             None if held else placed.log_index,
             None if owed is None or held else now_ms + owed * 1000,
+            None,
         )
 
 

@@ -193,6 +193,7 @@ dispatches = Table(
     Column("terms", Text),
     Column("released", BigInteger),
     Column("owed_ms", BigInteger),
+    Column("handed", LargeBinary(32)),
     Index("ix_dispatches_alert", "alert_id"),
     Index("ix_dispatches_route", "recipient", "lane", "state", "due_ms", "log_index"),
     Index("ix_dispatches_deadline", "state", "deadline_ms"),
@@ -209,7 +210,8 @@ of its permit.
 
 ``released`` is the index of the entry that let it go, the alert's own or the consent that came last; None of one that
 awaits consent or ended so, of which its recipient must not learn. ``owed_ms`` is by when its recipient must acknowledge
-it; None where it need not or was not sent it yet, where it did, and where the log says that it did not.
+it; None where it need not or was not sent it yet, where it did, and where the log says that it did not. ``handed`` is
+the SHA-256 of the bytes that the recipient took; None where it took none, or nobody said.
 """
 
 consent_requests = Table(
@@ -270,6 +272,34 @@ acknowledgements = Table(
     Column("log_index", BigInteger, nullable=False),
 )
 """The partners' own signed words, one per delivery and status; the first one stands."""
+
+period_statements = Table(
+    "period_statements",
+    metadata,
+    Column("participant", String(70), primary_key=True),
+    Column("from_ms", BigInteger, primary_key=True),
+    Column("log_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""What the exchange wrote into the log of its own accord: what it handed to a participant on a day. The last one of a
+day stands; ``digest`` is the SHA-256 of what it says."""
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("participant", String(70), nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("compact", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("log_index", BigInteger, nullable=False),
+    Index("ix_reconciliations_participant", "participant", "at_ms"),
+)
+"""What participants stated that they received, as signed, by the SHA-256 of the payload, with the answer that each
+got."""
 
 client_assertions = Table(
     "client_assertions",

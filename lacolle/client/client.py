@@ -44,6 +44,19 @@ from lacolle.client.documents import (
 from lacolle.client.entries import EntryPage, require_proven
 from lacolle.client.problems import problem_in
 from lacolle.client.reading import BearerReader
+from lacolle.client.reconciling import (
+    ComparedAnswer,
+    Lines,
+    NamedAnswer,
+    Pair,
+    Reconciled,
+    ReconciledGroup,
+    body_of,
+    bounded,
+    signed_statement,
+    statement_of,
+    verified,
+)
 from lacolle.client.submissions import SubmissionForm, document_in, media_type_of, signed_submission
 from lacolle.client.surroundings import MACHINE, Surroundings
 from lacolle.client.tokens import Tokens
@@ -55,10 +68,12 @@ from schemas.consents import Answer
 from schemas.evidence import AcknowledgementStatus
 from schemas.holds import ContentStatement, ErasureOrder, HoldRelease, LegalHold
 from schemas.ids import KeyId, ParticipantId
+from schemas.reconciliation import Period
 from schemas.signing.keys import PublicKey, SigningKey
 
 _JOSE: Final = {"Content-Type": "application/jose"}
 _JOSE_SEQUENCE: Final = {"Content-Type": MEDIA_TYPE}
+_RECONCILIATIONS: Final = "/v1/reconciliations"
 _READ_SCOPE: Final = "alerts:read"
 _LOG_SCOPE: Final = "log:read"
 _REPLAYED: Final = 200
@@ -325,6 +340,37 @@ class Client:
                 path = "/v1/erasures"
         answer = self._caller.answer(lambda: Call("POST", path, content=signed, headers=_JOSE))
         return read_answer(answer, ContentStated)
+
+    def reconcile(self, lines: Lines, period: Period) -> Reconciled:
+        """Compare what this participant received in a period with what the exchange says that it handed over.
+
+        ``lines`` are a book's (``lacolle.client.book``). The comparison is in the exchange's log, and so is each
+        delivery that differs. Raises ``StatementNotTrustedError``, and what every call raises.
+        """
+        keys = self._exchange_keys.pinned()
+        lines, now = bounded(lines), self._surroundings.now()
+        said = statement_of(self.participant, period, lines, now=now)
+        call = Call("POST", _RECONCILIATIONS, content=signed_statement(said, key=self._key, now=now), headers=_JOSE)
+        answer = read_answer(self._caller.answer(lambda: call), ComparedAnswer)
+        statement = verified(answer.statement, keys, said=said)
+        return Reconciled(
+            statement=statement,
+            signed=answer.statement,
+            partner=said.groups,
+            groups=tuple(self._named(answer.reconciliation_id, pair, lines) for pair in answer.differing),
+            log_index=answer.log_index,
+        )
+
+    def _named(self, reconciliation_id: str, pair: Pair, lines: Lines) -> ReconciledGroup:
+        agreement, lane = pair.theirs.name
+        named = self._alerts.post(
+            f"{_RECONCILIATIONS}/{reconciliation_id}/lines",
+            NamedAnswer,
+            parameters={} if agreement is None or lane is None else {"agreement": agreement, "lane": lane.value},
+            headers={"Content-Type": b"text/plain"},
+            content=body_of(lines.get(pair.theirs.name, ())),
+        )
+        return ReconciledGroup(pair.ours, pair.theirs, named)
 
     def log_entries(
         self,

@@ -40,6 +40,13 @@ class BearerReader:
         """Return the bytes that a GET answers. Raises what every call raises."""
         return self._answer(Call("GET", path, headers=headers)).content
 
+    def post(
+        self, path: str, model: type[A], *, parameters: Mapping[str, str], headers: Mapping[str, bytes], content: bytes
+    ) -> A:
+        """Return what a POST answers. Raises what every call raises."""
+        call = Call("POST", path, headers=headers, parameters=parameters, content=content)
+        return read_answer(self._answer(call), model)
+
     def _answer(self, call: Call, into: IO[bytes] | None = None) -> httpx2.Response:
         token = self._tokens.token()
         try:

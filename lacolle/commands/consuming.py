@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from lacolle.client import Client
+from lacolle.client.book import ReceivedBook
 from lacolle.client.surroundings import MACHINE
 from lacolle.commands.consumed import consumed, consumed_document
 from lacolle.commands.frame import Connection, framed
@@ -66,6 +67,10 @@ def consume(
         Path | None,
         typer.Option("--seen", help="File of what was handled already. Default: beside --kafka, one for each group."),
     ] = None,
+    book: Annotated[
+        Path | None,
+        typer.Option("--book", help="File that each delivery is written down in, for “lacolle reconcile”."),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="End after one alert.")] = False,
     count: Annotated[int | None, typer.Option("--count", min=1, help="End after so many alerts.")] = None,
 ) -> None:
@@ -75,8 +80,11 @@ def consume(
 
     participant = ParticipantId(connection.participant)
     file = seen or kafka.with_name(f"{participant}.{group}.seen.sqlite3")
-    with connection.client() as client, SeenDeliveries(file, now=MACHINE.now()) as handled:
-        display = _Display(voice, client, acknowledge)
+    with ExitStack() as stack:
+        client = stack.enter_context(connection.client())
+        handled = stack.enter_context(SeenDeliveries(file, now=MACHINE.now()))
+        received = None if book is None else stack.enter_context(ReceivedBook(book))
+        display = _Display(voice, client, acknowledge, received)
         work = consuming(
             _kafka_settings(kafka),
             folder=kafka.parent,
@@ -101,6 +109,7 @@ class _Display:
     voice: Voice
     client: Client
     status: AcknowledgementStatus | None
+    book: ReceivedBook | None
     refusals: int = field(default=0)
 
     def hands(self) -> Hands:
@@ -116,6 +125,14 @@ class _Display:
 
     async def _show(self, alert: ConsumedAlert) -> None:
         self.voice.answer(consumed_document(alert), consumed(alert))
+        if self.book is not None:
+            self.book.record(
+                alert.delivery_id,
+                alert.submission,
+                at=MACHINE.now(),
+                agreement=alert.under.agreement,
+                lane=alert.lane,
+            )
 
     async def _refuse(self, refused: RefusedCopy) -> None:
         self.refusals += 1

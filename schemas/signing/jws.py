@@ -70,6 +70,10 @@ EVIDENCE: Final = JwsProfile(("evidence-manifest+jws",), _BASE)
 """What the exchange signs of an evidence bundle: the digest of every member."""
 ACKNOWLEDGEMENT: Final = JwsProfile(("acknowledgement+jws",), _DATED)
 CONSENT: Final = JwsProfile(("consent+jws",), _DATED, max_payload=4_096)
+RECONCILIATION: Final = JwsProfile(("reconciliation+jws",), _BASE)
+"""What the exchange says that it handed over; see ``schemas.reconciliation``."""
+RECONCILIATION_STATEMENT: Final = JwsProfile(("reconciliation-statement+jws",), _DATED)
+"""What a partner says that it received."""
 STATEMENT: Final = JwsProfile(("authority-statement+jws",), _DATED)
 AGREEMENT: Final = JwsProfile(("agreement+jws",), _DATED, max_payload=1_048_576)
 AGREEMENT_STEP: Final = JwsProfile(("agreement-step+jws",), _DATED, max_payload=16_384)

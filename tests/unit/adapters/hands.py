@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,9 +21,11 @@ from schemas.ids import DeliveryId
 from schemas.parcels import Delivered, Outcome, OutcomeReport, Parcel
 from tests.patience import GIVES_UP_AFTER
 from tests.unit.bus import parcels
-from tests.unit.bus.parcels import NOON, NYSP, ORIGIN
+from tests.unit.bus.parcels import BODY, NOON, NYSP, ORIGIN
 
 PATIENCE = GIVES_UP_AFTER
+TAKEN = Delivered("http 200", hashlib.sha256(BODY).hexdigest())
+"""What a worker reports of a parcel of these tests that its transport delivered."""
 SETTINGS = WorkerSettings(origin=ORIGIN, first_pause=0.001, longest_pause=0.01)
 
 

@@ -16,7 +16,7 @@ from bus.embedded import EmbeddedBus
 from bus.recalls import write_recall
 from bus.topics import RECALLED
 from schemas.parcels import Delivered, Parcel, Recall, Recalled
-from tests.unit.adapters.hands import PATIENCE, SETTINGS, Exchange, answering, parcel, stuck_on, until, working
+from tests.unit.adapters.hands import PATIENCE, SETTINGS, TAKEN, Exchange, answering, parcel, stuck_on, until, working
 from tests.unit.bus.parcels import NOON, ORIGIN
 
 RECALLED_THEN = Recalled("agreement lapsed")
@@ -90,7 +90,7 @@ async def test_what_waits_in_the_adapter_is_recalled(exchange: Exchange) -> None
         await known(watch)
         release.set()
         reports = await exchange.reports(5)
-    assert [each.outcome for each in reports] == [Delivered("http 200"), *[RECALLED_THEN] * 4]
+    assert [each.outcome for each in reports] == [TAKEN, *[RECALLED_THEN] * 4]
     assert hands.handed == [parcel(1).delivery_id]
     assert await exchange.nothing_left()
 
@@ -105,7 +105,7 @@ async def test_a_restarted_adapter_knows_of_recalls_before_it(exchange: Exchange
         reports = await exchange.reports(2)
     assert {each.delivery_id: each.outcome for each in reports} == {
         parcel(1).delivery_id: RECALLED_THEN,
-        parcel(2).delivery_id: Delivered("http 200"),
+        parcel(2).delivery_id: TAKEN,
     }
     assert hands.handed == [parcel(2).delivery_id]
 

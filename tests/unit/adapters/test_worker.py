@@ -25,6 +25,7 @@ from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel,
 from tests.unit.adapters.hands import (
     PATIENCE,
     SETTINGS,
+    TAKEN,
     Exchange,
     Hands,
     answering,
@@ -37,7 +38,7 @@ from tests.unit.adapters.hands import (
 from tests.unit.bus.parcels import BODY, NOON, NYSP, ORIGIN
 
 
-@pytest.mark.parametrize("outcome", [Delivered("http 200"), Deferred("http 503", 30.0), Refused("http 404")])
+@pytest.mark.parametrize("outcome", [TAKEN, Deferred("http 503", 30.0), Refused("http 404")])
 async def test_what_the_transport_said_is_reported(exchange: Exchange, outcome: Outcome) -> None:
     """The report carries the transport's outcome, the parcel's names and trace, the worker's time; then all is done."""
     sent = replace(parcel(1), attempt=3)

@@ -15,7 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from adapters.metrics import AdapterMetrics
 from gateway.health import WORKS, Report
-from gateway.metrics import IntakeMetrics, LedgerMetrics, ReadinessCollector, RelayMetrics
+from gateway.metrics import IntakeMetrics, LedgerMetrics, ReadinessCollector, ReconciliationMetrics, RelayMetrics
 from lacolle.processes.lag import LagCollector
 from schemas.ids import ParticipantId
 from tests.servers.availability import unavailable
@@ -30,7 +30,7 @@ FROM_PROMETHEUS: Final = {"role", "instance", "job", "le"}
 def registry() -> CollectorRegistry:
     """Return every metric of every role."""
     registry = CollectorRegistry()
-    for metrics in (LedgerMetrics, IntakeMetrics):
+    for metrics in (LedgerMetrics, IntakeMetrics, ReconciliationMetrics):
         metrics(registry)
     AdapterMetrics(registry, participants=[ParticipantId("us-ny.nysp")])
     RelayMetrics(registry).follow_unanswered(lambda: {ParticipantId("us-ny.nysp"): 1})

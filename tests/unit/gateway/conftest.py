@@ -17,6 +17,7 @@ ON_BOTH: Final = (
     "test_erasing",
     "test_holds",
     "test_outcomes",
+    "test_reckoning",
     "test_relay",
     "test_threads",
     "test_withholding",
