@@ -23,6 +23,7 @@ from lacolle.contents import contents_of
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, create_folder
 from lacolle.secretfiles import read_secret
+from tests.acceptance.commands import lacolle
 
 TODAY = date(2030, 1, 1)
 DAY = day_key(TODAY + timedelta(days=1))
@@ -107,9 +108,11 @@ def test_no_exchange_starts_without_its_keys(exchange: Path, missing: str) -> No
     """Without its folder of content keys, or without the key-encryption key, the command says what is missing."""
     (exchange / missing).rename(exchange / "elsewhere")
     for language in ("fr", "en"):
-        result = run("serve", exchange, "--insecure-http", "--lang", language)
-        assert result.exit_code == 1
-        assert missing.rpartition("/")[2] in result.stderr
+        refused = lacolle(
+            "serve", exchange, "--insecure-http", "--lang", language
+        )  # in a process whose logs are its own
+        assert refused.status == 1
+        assert missing.rpartition("/")[2] in refused.err
 
 
 def test_one_key_source_at_a_time(exchange: Path) -> None:
