@@ -51,12 +51,15 @@ def verified(verification: Verification) -> Seen:
         "verify_entries": verification.entries,
         "verify_seconds": round(verification.seconds, 2),
         "verify_entries_per_s": per_s,
+        "verify_processes": verification.processes,
+        "verify_cpu_us_per_entry": round(verification.cpu_seconds / verification.entries * 1e6, 2),
         "verify_peak_mb": round(verification.peak_mb, 1),
         "verify_stolen_share": round(verification.stolen_share, 2),
     }
     line = (
-        f"Log verified: {verification.entries:,} entries in {verification.seconds:.2f} s, {per_s:,} entries/s, at most "
-        f"{verification.peak_mb:.0f} MiB; {verification.stolen_share:.0%} stolen"
+        f"Log verified: {verification.entries:,} entries in {verification.seconds:.2f} s, {per_s:,} entries/s by "
+        f"{verification.processes} processes, {figures['verify_cpu_us_per_entry']} µs of processor time each, none "
+        f"over {verification.peak_mb:.0f} MiB; {verification.stolen_share:.0%} stolen"
     )
     return Seen(figures, (line,))
 

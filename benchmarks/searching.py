@@ -63,7 +63,7 @@ def measure(*, entries: int) -> Searching:
 
 
 async def _measure(database: Path, entries: int) -> Searching:
-    await log_verification.build(database, entries=entries)
+    await log_verification.build(log_verification.on_sqlite(database), entries=entries)
     engine = create_async_engine(f"sqlite+aiosqlite:///{database}")
     chance = random.Random(1)
     async with engine.connect() as connection:
