@@ -19,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from audit.bulk import insert_rows
 from audit.entry import Kind
 from audit.tables import log_entries, log_postings, log_segments
 from audit.terms import read_whole, terms_of
@@ -62,12 +63,8 @@ async def build(connection: AsyncConnection, segment: int) -> None:
         for jurisdiction in entry.jurisdictions:
             for term in entry.terms_for(jurisdiction):
                 postings[jurisdiction, term].append(entry.index - segment * SEGMENT)
-    rows = [
-        {"jurisdiction": jurisdiction, "term": term, "segment": segment, "offsets": pack(offsets)}
-        for (jurisdiction, term), offsets in sorted(postings.items())
-    ]
-    if rows:
-        await connection.execute(insert(log_postings), rows)
+    rows = [(jurisdiction, term, segment, pack(offsets)) for (jurisdiction, term), offsets in sorted(postings.items())]
+    await insert_rows(connection, log_postings, rows)
     times = [entry.time for entry in described]
     await connection.execute(
         insert(log_segments), [{"segment": segment, "first_time": min(times), "last_time": max(times)}]
