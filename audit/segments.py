@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Final
@@ -71,10 +71,15 @@ async def build(connection: AsyncConnection, segment: int) -> None:
     )
 
 
-async def describe(connection: AsyncConnection, start: int, stop: int) -> list[Described]:
-    """Return the entries from ``start`` to before ``stop``, in order, with what they are found by."""
-    rows = (await connection.execute(_RANGE, {"start": start, "stop": stop})).all()
-    entries = [read_whole(row.content) for row in rows]
+async def describe(
+    connection: AsyncConnection, start: int, stop: int, *, among: Callable[[bytes], bool] = bool
+) -> list[Described]:
+    """Return the entries from ``start`` to before ``stop``, in order, with what they are found by.
+
+    ``among`` says of an entry's canonical bytes whether it may be wanted: to read one takes longest.
+    """
+    rows = (await connection.scalars(_RANGE, {"start": start, "stop": stop})).all()
+    entries = [read_whole(content) for content in rows if among(content)]
     types = await _types(connection, entries)
     shown = await _shown(connection, entries)
     return [

@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from audit.entry import Draft, Kind, time_text
+from audit.entry import Draft, Kind, canonical_entry, time_text
 from audit.log import open_batch
 from audit.search import Search, search
 from audit.segments import SEGMENT, Described, build, describe, indexed, offsets_in, pack, unpack
 from audit.tables import log_postings, log_segments
-from audit.terms import terms_of, words_of
+from audit.terms import is_party, read_whole, terms_of, told_by, words_of
 from schemas.ids import AgreementId, AlertId, JurisdictionCode, ParticipantId, home_of
 from schemas.signing.canonical import PlainValue
 
@@ -226,3 +226,16 @@ def test_what_an_entry_is_found_by() -> None:
         "word:77",
     }
     assert words_of("A" * 40) == ("a" * 32,)
+
+
+def test_what_stands_in_an_entry_is_told_by_its_terms() -> None:
+    """Before an entry is read, its bytes already say that it can't have a term, and never so of one that it has."""
+    chance = random.Random(3)  # noqa: S311 - the same entries each time
+    drafts = [draft for number in range(100) for draft in alert(chance, number)]
+    every = [canonical_entry(draft, index=at, time="t") for at, draft in enumerate(drafts)]
+    for canonical in every:
+        entry = read_whole(canonical)
+        assert all(told_by(term) in canonical for term in terms_of(entry, "public-health/outbreak/v1"))
+        parties = {each for each in ("CA", "CA-QC", "US-NY", "US-VT", "US-ME", "FR") if is_party(each, canonical)}
+        assert parties == set(entry["jurisdictions"])
+    assert sum(told_by("kind:routed") in canonical for canonical in every) < len(every)
