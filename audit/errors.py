@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 
 from schemas.bilingual import Bilingual
 
@@ -106,6 +107,11 @@ class LogVerificationError(AuditError):
         self.index = index
         self.level = level
         self.tile = tile
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Say how it is made again in another process."""
+        again = partial(type(self), index=self.index, level=self.level, tile=self.tile)
+        return again, (self.subject, self.reason)
 
     def __str__(self) -> str:
         places = {"index": self.index, "level": self.level, "tile": self.tile}

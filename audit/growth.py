@@ -40,9 +40,12 @@ class Growth:
         self.frontier = frontier
         self._partial = partial or {}
 
-    def append(self, leaf: bytes) -> list[FullTile]:
-        """Add a leaf's hash; return the tiles that it fills, lowest first."""
-        return self._take(level=0, closed=self.frontier.append(leaf))
+    def append(self, root: bytes, *, level: int = 0) -> list[FullTile]:
+        """Add a leaf's hash, or a whole tile level's hash: the root of 256^level leaves, where as many end.
+
+        Returns the tiles that it fills, lowest first.
+        """
+        return self._take(level=level, closed=self.frontier.append(root, level=TILE_HEIGHT * level))
 
     def extend(self, leaves: Sequence[bytes]) -> list[FullTile]:
         """Add leaf hashes, whole tiles at a time where they make some; return the tiles that they fill."""
@@ -71,7 +74,7 @@ class Growth:
         index = self.frontier.size // TILE_WIDTH
         root = complete_root(leaves)
         full = [FullTile(level=0, index=index, root=root, data=b"".join(leaves))]
-        return full + self._take(level=1, closed=self.frontier.append(root, level=TILE_HEIGHT))
+        return full + self.append(root, level=1)
 
     def _take(self, *, level: int, closed: list[bytes]) -> list[FullTile]:
         # ``closed`` are the roots of the subtrees that end here, from the tile level's own up; each eighth of them is

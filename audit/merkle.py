@@ -90,6 +90,10 @@ class Frontier:
         """Return the tree's root."""
         return _fold(self.hashes) if self.hashes else EMPTY_ROOT
 
+    def root_with(self, rest: bytes) -> bytes:
+        """Return the root with more leaves, at most as many as the last subtree here has; ``rest`` is their root."""
+        return _fold([*self.hashes, rest])
+
     def copy(self) -> Frontier:
         """Return an edge of its own, to grow another way."""
         return Frontier(size=self.size, hashes=self.hashes.copy())

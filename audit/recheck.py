@@ -6,7 +6,7 @@ Every function raises ``LogVerificationError`` at the first thing that is not as
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from audit.checkpoints import CheckpointBody
@@ -30,6 +30,7 @@ def leaves_of_rows(rows: Iterable[Sequence[Any]], parties: Sequence[str], first:
     """
     sha256 = hashlib.sha256
     leaves = []
+    same, before = (None, None, None), _beginning(None, None, None)
     for expected, row in enumerate(rows, first):
         index, kind, time, actor, alert_id, agreement, salt, content, committed = row
         if index != expected:
@@ -40,9 +41,10 @@ def leaves_of_rows(rows: Iterable[Sequence[Any]], parties: Sequence[str], first:
             raise LogVerificationError(Subject.ENTRY, UNREADABLE, index=index) from None
         if commitment != committed:
             raise LogVerificationError(Subject.ENTRY, _UNCOMMITTED, index=index)
-        before = f'{{"actor":{_json(actor)},"agreement":{_json(agreement)},"alert_id":{_json(alert_id)},"content":{{'
+        if (about := (actor, agreement, alert_id)) != same:  # an alert's entries often stand together
+            same, before = about, _beginning(*about)
         after = f'}},"index":{index},"jurisdictions":[{parties[index - first]}],"kind":"{kind}","time":"{time}"}}'
-        if not (content.startswith(before.encode()) and content.endswith(after.encode())):
+        if not (content.startswith(before) and content.endswith(after.encode())):
             raise LogVerificationError(*_disagreement(content, parties[index - first]), index=index)
         leaves.append(sha256(b"\x00" + commitment).digest())
     if len(leaves) < len(parties):
@@ -82,24 +84,37 @@ def parties_text(indexes: Mapping[str, Sequence[int]], *, first: int, count: int
 def require_roots(
     edge: Frontier, leaves: Sequence[bytes], tiles: Iterable[FullTile], roots: Mapping[int, bytes]
 ) -> None:
-    """Compare the roots that checkpoints claim, by size, with the tree that ``leaves`` grow from ``edge`` on.
+    """Compare the roots that checkpoints claim, by size, with the tree; its parts are as ``roots_within`` says."""
+    for size, root in roots_within(edge, leaves, tiles, roots.keys()):
+        if root != roots[size]:
+            raise LogVerificationError(Subject.CHECKPOINT, OTHER_ROOT, index=size)
+
+
+def roots_within(
+    edge: Frontier, leaves: Sequence[bytes], tiles: Iterable[FullTile], sizes: Collection[int]
+) -> list[tuple[int, bytes]]:
+    """Return the roots of the trees of some sizes that ``leaves`` grow from ``edge`` on, with these sizes, rising.
 
     ``edge`` is of whole tiles, and is used up; ``tiles`` are those that the leaves have filled.
     """
+    if not sizes:
+        return []
     filled = {tile.index: tile.root for tile in tiles if tile.level == 0}
+    roots = list[tuple[int, bytes]]()
     for at in range(0, len(leaves), TILE_WIDTH):
         tile = leaves[at : at + TILE_WIDTH]
-        if any(size in roots for size in range(edge.size + 1, edge.size + len(tile) + 1)):
-            _require_roots_within(edge.copy(), tile, roots)
+        if any(edge.size < size <= edge.size + len(tile) for size in sizes):
+            roots += _roots_of_tile(edge.copy(), tile, sizes)
         if len(tile) == TILE_WIDTH:
             edge.append(filled[edge.size // TILE_WIDTH], level=TILE_HEIGHT)
+    return roots
 
 
-def _require_roots_within(edge: Frontier, leaves: Iterable[bytes], roots: Mapping[int, bytes]) -> None:
+def _roots_of_tile(edge: Frontier, leaves: Iterable[bytes], sizes: Collection[int]) -> Iterator[tuple[int, bytes]]:
     for leaf in leaves:
         edge.append(leaf)
-        if edge.size in roots and edge.root() != roots[edge.size]:
-            raise LogVerificationError(Subject.CHECKPOINT, OTHER_ROOT, index=edge.size)
+        if edge.size in sizes:
+            yield edge.size, edge.root()
 
 
 def require_tile(found: bytes | None, expected: bytes, *, level: int, tile: int) -> None:
@@ -127,6 +142,11 @@ def claim_of_note(note: bytes, verifier: Verifier, *, size: int | None = None) -
 
 def _json(value: object) -> str:
     return "null" if value is None else f'"{value}"'
+
+
+def _beginning(actor: object, agreement: object, alert_id: object) -> bytes:
+    text = f'{{"actor":{_json(actor)},"agreement":{_json(agreement)},"alert_id":{_json(alert_id)},"content":{{'
+    return text.encode()
 
 
 def _disagreement(content: bytes, parties: str) -> tuple[Subject, Bilingual]:

@@ -7,21 +7,22 @@ place of the log, the next one begins after it, and what is appended meanwhile c
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.segments import SEGMENT, describe, indexed, unpack
+from audit.segments import SEGMENT, describe, indexed, offsets_in, unpack
 from audit.tables import log_entries, log_postings, log_segments
-from audit.terms import EVERY
+from audit.terms import EVERY, is_party, told_by
 from schemas.ids import JurisdictionCode
 
 _FIRST_STRETCH: Final = 2
-_LONGEST_STRETCH: Final = 64
-"""Segments read at once: few to begin with, as most pages are full soon, and twice as many each time."""
+_WIDENS: Final = 4
+_LONGEST_STRETCH: Final = 1_024
+_ALL: Final = (1 << SEGMENT) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,15 @@ async def _matching(
     """Yield what is found, in order."""
     start = wanted.after + 1
     covered = min(await indexed(connection), size - size % SEGMENT)
-    for stretch in await _stretches(connection, wanted, start // SEGMENT, covered // SEGMENT):
-        candidates = await _candidates(connection, wanted, scope, stretch)
-        for index in await _in_time(connection, wanted, [each for each in candidates if each >= start], stretch):
-            yield index
-    for entry in await describe(connection, max(start, covered), size):
+    for stretch in _stretches(*await _bounds(connection, wanted, start // SEGMENT, covered // SEGMENT)):
+        doubtful = await _doubtful(connection, wanted, stretch)
+        for segment, bits in await _candidates(connection, wanted, scope, stretch):
+            indexes = [segment * SEGMENT + offset for offset in offsets_in(bits)]
+            times = await _times(connection, indexes) if segment in doubtful else {}
+            for index in indexes:
+                if index >= start and (index not in times or wanted.is_met_by(times[index])):
+                    yield index
+    for entry in await describe(connection, max(start, covered), size, among=_possible(wanted, scope)):
         if (
             scope in entry.jurisdictions
             and wanted.is_met_by_terms(entry.terms_for(scope))
@@ -89,62 +94,62 @@ async def _matching(
             yield entry.index
 
 
-async def _stretches(
-    connection: AsyncConnection, wanted: Search, first: int, stop: int
-) -> Sequence[Mapping[int, bool]]:
-    """Return the segments that may hold something, some at a time, and whether all of each is within the bounds."""
-    statement = select(log_segments).where(log_segments.c.segment >= first, log_segments.c.segment < stop)
+def _possible(wanted: Search, scope: JurisdictionCode) -> Callable[[bytes], bool]:
+    """Return what says of an entry's bytes whether it may be found; whose scope is no party is looked at no further."""
+    told = sorted(filter(None, map(told_by, wanted.terms)))
+    return lambda canonical: is_party(scope, canonical) and all(each in canonical for each in told)
+
+
+async def _bounds(connection: AsyncConnection, wanted: Search, first: int, stop: int) -> tuple[int, int]:
+    """Return the first segment that may hold something, and the one after the last: the log's times mostly rise."""
+    if wanted.since is None and wanted.until is None:
+        return first, stop
+    within = [log_segments.c.segment >= first, log_segments.c.segment < stop]
     if wanted.since is not None:
-        statement = statement.where(log_segments.c.last_time >= wanted.since)
+        within.append(log_segments.c.last_time >= wanted.since)
     if wanted.until is not None:
-        statement = statement.where(log_segments.c.first_time < wanted.until)
-    rows = (await connection.execute(statement.order_by(log_segments.c.segment))).all()
-    within = [(row.segment, wanted.is_met_by(row.first_time) and wanted.is_met_by(row.last_time)) for row in rows]
-    stretches, at, width = list[dict[int, bool]](), 0, _FIRST_STRETCH
-    while at < len(within):
-        stretches.append(dict(within[at : at + width]))
-        at, width = at + width, min(2 * width, _LONGEST_STRETCH)
-    return stretches
+        within.append(log_segments.c.first_time < wanted.until)
+    statement = select(func.min(log_segments.c.segment), func.max(log_segments.c.segment)).where(*within)
+    lowest, highest = (await connection.execute(statement)).one()
+    return (0, 0) if lowest is None else (lowest, highest + 1)
+
+
+def _stretches(first: int, stop: int) -> Iterator[range]:
+    """Yield the segments that are read at once: few to begin with, as most pages are full soon, then more and more."""
+    width = _FIRST_STRETCH
+    while first < stop:
+        yield range(first, min(first + width, stop))
+        first, width = first + width, min(_WIDENS * width, _LONGEST_STRETCH)
+
+
+async def _doubtful(connection: AsyncConnection, wanted: Search, stretch: range) -> Collection[int]:
+    """Return the segments of which not all is within the bounds in time."""
+    if wanted.since is None and wanted.until is None:
+        return ()
+    rows = await connection.execute(_SEGMENTS, {"first": stretch.start, "stop": stretch.stop})
+    return {row.segment for row in rows if not (wanted.is_met_by(row.first_time) and wanted.is_met_by(row.last_time))}
 
 
 async def _candidates(
-    connection: AsyncConnection, wanted: Search, scope: JurisdictionCode, segments: Iterable[int]
-) -> list[int]:
-    """Return the entries of some segments whose terms are those that are looked for, in order."""
-    every = wanted.terms or (frozenset() if wanted.one_of else {EVERY})
-    segments = list(segments)
-    asked = {"scope": scope, "terms": sorted(every | wanted.one_of), "segments": segments}
-    having: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
-    choices: defaultdict[int, set[int]] = defaultdict(set)
-    for row in await connection.execute(_POSTINGS, asked):
-        offsets = unpack(row.offsets)
-        if row.term in every:
-            having[row.segment].append(offsets)
-        if row.term in wanted.one_of:
-            choices[row.segment].update(offsets)
-    found = list[int]()
-    for segment in segments:
-        if len(having[segment]) == len(every):
-            lists = having[segment] + ([tuple(sorted(choices[segment]))] if wanted.one_of else [])
-            found += [segment * SEGMENT + offset for offset in _common(lists)]
-    return found
-
-
-def _common(lists: Sequence[tuple[int, ...]]) -> Sequence[int]:
-    """Return what is in all lists, rising."""
-    shortest, *others = sorted(lists, key=len)
-    if not others:
-        return shortest
-    return sorted(set(shortest).intersection(*others))
-
-
-async def _in_time(
-    connection: AsyncConnection, wanted: Search, indexes: Sequence[int], within: Mapping[int, bool]
-) -> Sequence[int]:
-    """Return those of some entries whose times are within the bounds; where all of a segment is, nothing is read."""
-    doubtful = [index for index in indexes if not within[index // SEGMENT]]
-    times = await _times(connection, doubtful)
-    return [index for index in indexes if index not in times or wanted.is_met_by(times[index])]
+    connection: AsyncConnection, wanted: Search, scope: JurisdictionCode, stretch: range
+) -> list[tuple[int, int]]:
+    """Return the segments that have entries with the terms that are looked for, in order, and these as bits."""
+    every = wanted.terms or (frozenset() if wanted.one_of else frozenset({EVERY}))
+    terms = sorted(every | wanted.one_of)
+    asked = {"scope": scope, "terms": terms, "first": stretch.start, "stop": stretch.stop}
+    missing = dict.fromkeys(stretch, len(every))
+    having: dict[int, int] = {}
+    choices: defaultdict[int, int] = defaultdict(int)
+    for term, segment, offsets in await connection.execute(_POSTINGS, asked):
+        bits = unpack(offsets)
+        if term in every:
+            missing[segment] -= 1
+            having[segment] = having[segment] & bits if segment in having else bits
+        if term in wanted.one_of:
+            choices[segment] |= bits
+    if wanted.one_of:
+        having = {segment: having.get(segment, _ALL) & bits for segment, bits in choices.items()}
+    return sorted((segment, bits) for segment, bits in having.items() if bits and not missing[segment])
 
 
 async def _times(connection: AsyncConnection, indexes: Sequence[int]) -> Mapping[int, str]:
@@ -158,7 +163,11 @@ async def _times(connection: AsyncConnection, indexes: Sequence[int]) -> Mapping
 _POSTINGS: Final = select(log_postings.c.term, log_postings.c.segment, log_postings.c.offsets).where(
     log_postings.c.jurisdiction == bindparam("scope"),
     log_postings.c.term.in_(bindparam("terms", expanding=True)),
-    log_postings.c.segment.in_(bindparam("segments", expanding=True)),
+    log_postings.c.segment >= bindparam("first"),
+    log_postings.c.segment < bindparam("stop"),
+)
+_SEGMENTS: Final = select(log_segments).where(
+    log_segments.c.segment >= bindparam("first"), log_segments.c.segment < bindparam("stop")
 )
 _TIMES: Final = select(log_entries.c.log_index, log_entries.c.time).where(
     log_entries.c.log_index.in_(bindparam("wanted", expanding=True))

@@ -1,21 +1,25 @@
 """The index of the log: one immutable segment for every 1,024 entries, made once they are all there.
 
 A segment says, for each jurisdiction and each term (``audit.terms``), which of its entries have the term and are the
-jurisdiction's to read: their offsets, two bytes each, big-endian, rising. What has no segment yet is looked through
-entry by entry. So appending pays nothing for the index, whoever builds it may lag, and a reader is never shown less.
+jurisdiction's to read. Few are written as their offsets, two bytes each, big-endian, rising; many as a set of bits,
+after a byte that makes the length odd. Either form is read, however many there are. What has no segment yet is looked
+through entry by entry. So appending pays nothing for the index, whoever builds it may lag, and a reader is never shown
+less.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Final
 
 from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from audit.bulk import insert_rows
 from audit.entry import Kind
 from audit.tables import log_entries, log_postings, log_segments
 from audit.terms import read_whole, terms_of
@@ -23,6 +27,9 @@ from audit.terms import read_whole, terms_of
 SEGMENT: Final = 1_024
 """Entries of one segment."""
 _LOOKED_UP_AT_ONCE: Final = 500
+_SET_SIZE: Final = SEGMENT // 8
+_MARK: Final = b"\x01"
+_DIGITS: Final = bytes.maketrans(b"01", b"\x00\x01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +63,23 @@ async def build(connection: AsyncConnection, segment: int) -> None:
         for jurisdiction in entry.jurisdictions:
             for term in entry.terms_for(jurisdiction):
                 postings[jurisdiction, term].append(entry.index - segment * SEGMENT)
-    rows = [
-        {"jurisdiction": jurisdiction, "term": term, "segment": segment, "offsets": pack(offsets)}
-        for (jurisdiction, term), offsets in sorted(postings.items())
-    ]
-    if rows:
-        await connection.execute(insert(log_postings), rows)
+    rows = [(jurisdiction, term, segment, pack(offsets)) for (jurisdiction, term), offsets in sorted(postings.items())]
+    await insert_rows(connection, log_postings, rows)
     times = [entry.time for entry in described]
     await connection.execute(
         insert(log_segments), [{"segment": segment, "first_time": min(times), "last_time": max(times)}]
     )
 
 
-async def describe(connection: AsyncConnection, start: int, stop: int) -> list[Described]:
-    """Return the entries from ``start`` to before ``stop``, in order, with what they are found by."""
-    rows = (await connection.execute(_RANGE, {"start": start, "stop": stop})).all()
-    entries = [read_whole(row.content) for row in rows]
+async def describe(
+    connection: AsyncConnection, start: int, stop: int, *, among: Callable[[bytes], bool] = bool
+) -> list[Described]:
+    """Return the entries from ``start`` to before ``stop``, in order, with what they are found by.
+
+    ``among`` says of an entry's canonical bytes whether it may be wanted: to read one takes longest.
+    """
+    rows = (await connection.scalars(_RANGE, {"start": start, "stop": stop})).all()
+    entries = [read_whole(content) for content in rows if among(content)]
     types = await _types(connection, entries)
     shown = await _shown(connection, entries)
     return [
@@ -87,13 +95,30 @@ async def describe(connection: AsyncConnection, start: int, stop: int) -> list[D
 
 
 def pack(offsets: Sequence[int]) -> bytes:
-    """Return offsets as a segment stores them."""
-    return struct.pack(f">{len(offsets)}H", *offsets)
+    """Return offsets as a segment stores them, in whichever form is shorter."""
+    if 2 * len(offsets) <= _SET_SIZE:
+        return struct.pack(f">{len(offsets)}H", *offsets)
+    return _MARK + _bits(offsets).to_bytes(_SET_SIZE, "little")
 
 
-def unpack(stored: bytes) -> tuple[int, ...]:
-    """Return the offsets that ``pack`` wrote."""
-    return struct.unpack(f">{len(stored) // 2}H", stored)
+def unpack(stored: bytes) -> int:
+    """Return the offsets that ``pack`` wrote as a set of bits: that of weight 2^n for the offset n."""
+    if len(stored) % 2:
+        return int.from_bytes(stored[len(_MARK) :], "little")
+    return _bits(struct.unpack(f">{len(stored) // 2}H", stored))
+
+
+def offsets_in(bits: int) -> Sequence[int]:
+    """Return the offsets in a set of bits, rising."""
+    digits = f"{bits:b}".encode()[::-1].translate(_DIGITS)  # the bytes 0 and 1, that of the offset 0 first
+    return tuple(compress(range(len(digits)), digits))
+
+
+def _bits(offsets: Sequence[int]) -> int:
+    bits = 0
+    for offset in offsets:
+        bits |= 1 << offset
+    return bits
 
 
 async def _types(connection: AsyncConnection, entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, cast, func, or_, select, text
+from sqlalchemy import ColumnElement, Text, TextClause, and_, bindparam, cast, func, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -114,10 +114,10 @@ class StoredLog:
         if row is not None:
             raise LogVerificationError(Subject.TILE, _BEYOND, level=row.level, tile=row.tile)
 
-    async def _range(self, statement: str, subject: Subject, start: int, stop: int) -> Sequence[Sequence[Any]]:
+    async def _range(self, statement: TextClause, subject: Subject, start: int, stop: int) -> Sequence[Sequence[Any]]:
         # SQLite can't read back a text that is no UTF-8, and does not say where it stands: halve until it is found.
         try:
-            return (await self._connection.execute(text(statement), {"start": start, "stop": stop})).all()
+            return (await self._connection.execute(statement, {"start": start, "stop": stop})).all()
         except DBAPIError as error:
             if error.connection_invalidated or stop - start == 1:
                 raise _unreadable(error, subject, index=start) from None
@@ -135,11 +135,13 @@ _HEAD: Final = select(log_head.c.size, log_head.c.root, log_head.c.frontier)
 _JURISDICTIONS: Final = select(log_parties.c.jurisdiction).distinct()
 
 # As text, their values come as the driver gives them; SQLAlchemy's conversions would take a fifth of the whole time.
-_ENTRIES: Final = (
+_ENTRIES: Final = text(
     "SELECT log_index, kind, time, actor, alert_id, agreement, salt, content, commitment FROM log_entries"
     " WHERE log_index >= :start AND log_index < :stop ORDER BY log_index"
 )
-_CHECKPOINTS: Final = "SELECT size, root, note FROM checkpoints WHERE size >= :start AND size < :stop ORDER BY size"
+_CHECKPOINTS: Final = text(
+    "SELECT size, root, note FROM checkpoints WHERE size >= :start AND size < :stop ORDER BY size"
+)
 
 # One text for each jurisdiction: a row for each of its entries would take as long as the entries themselves.
 _PARTIES: Final = (

@@ -34,12 +34,32 @@ from schemas.ids import ParticipantId, home_of
 EVERY: Final = "*"
 LONGEST_WORD: Final = 32
 _WORD: Final = re.compile(r"[0-9a-z]+")
+_VERBATIM: Final = ("kind", "with", "participant", "agreement", "clause", "alert")
+_OF_A_KIND: Final = {"word": Kind.ACCEPTED, "looked": Kind.QUERIED}
+_PARTIES: Final = b'"jurisdictions":['
 _PARTICIPANTS: Final = ("recipient", "participant", "by", "asked")
 
 
 def terms_of(entry: Mapping[str, Any], alert_type: str | None) -> frozenset[str]:
     """Return the terms of an entry, read from its canonical bytes; ``alert_type`` is that of the alert it is about."""
     return frozenset(_terms(entry, alert_type))
+
+
+def told_by(term: str) -> bytes:
+    """Return what stands in the canonical bytes of every entry that has a term: nothing where that can't be told.
+
+    The names in these terms are such that JSON writes them as they are.
+    """
+    what, _, name = term.partition(":")
+    if what in _OF_A_KIND:
+        return f'"kind":"{_OF_A_KIND[what]}"'.encode()
+    return name.encode() if what in _VERBATIM or (what == "to" and "." in name) else b""
+
+
+def is_party(jurisdiction: str, canonical: bytes) -> bool:
+    """Say whether a jurisdiction is a party to an entry, which is not read for it: parties stand after the content."""
+    parties = canonical[canonical.rfind(_PARTIES) :]
+    return f'"{jurisdiction}"'.encode() in parties[: parties.find(b"]")]
 
 
 def words_of(text: str) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ nothing that the operator may have rewritten since.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,20 +20,14 @@ from audit.checkpoints import CheckpointBody
 from audit.cosignature import Cosignature
 from audit.cosigned import read_cosigned
 from audit.errors import LogVerificationError, Subject, UnmetPolicyError
-from audit.growth import FullTile, Growth
+from audit.growth import Growth
 from audit.merkle import EMPTY_ROOT, Frontier
 from audit.note import Verifier
 from audit.policy import WitnessPolicy, missing
-from audit.recheck import (
-    OTHER_ROOT,
-    claim_of_note,
-    leaves_of_bundle,
-    leaves_of_rows,
-    parties_text,
-    require_roots,
-    require_tile,
-)
+from audit.recheck import OTHER_ROOT, claim_of_note, leaves_of_bundle, require_roots, require_tile
+from audit.sharing import Sharing, shared
 from audit.stored import LogTables, StoredLog
+from audit.stretches import HEIGHT, Claim, Demanded, Recomputed, Stretches, recompute, require_tiles
 from audit.tiles import TILE_WIDTH, EntryBundle, Tile, tile_width
 from schemas.bilingual import Bilingual
 
@@ -42,6 +38,8 @@ Fetch = Callable[[str], Awaitable[bytes]]
 """Gets a file below the log's prefix: ``checkpoint``, ``tile/0/000``, ``tile/entries/x001/234.p/5``."""
 
 _CHUNK: Final = 64 * TILE_WIDTH
+
+_Recomputing = Callable[[Demanded, Stretches], AsyncGenerator[Recomputed]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,43 +66,88 @@ async def verify_database(
     progress: Progress,
     known: bytes | None = None,
     policy: WitnessPolicy | None = None,
+    sharing: Sharing | None = None,
 ) -> VerifiedLog:
     """Recompute all that the database says of the log: commitments, columns, parties, tiles, roots, signatures.
 
     The connection must see one state throughout: a transaction, on PostgreSQL a ``REPEATABLE READ`` one. ``known`` is
     a checkpoint from elsewhere, as a note, which the log must continue. With a ``policy`` a checkpoint must be there
-    that is cosigned as it says. Raises ``LogVerificationError``; ``UnmetPolicyError``; ``MalformedNoteError`` where
-    ``vkey`` is no verifier key.
+    that is cosigned as it says. With ``sharing`` a large log is verified by several processes, and what is found is
+    the same. Raises ``LogVerificationError``; ``UnmetPolicyError``; ``MalformedNoteError`` where ``vkey`` is no
+    verifier key.
     """
-    verified = await verify_stored(StoredLog(connection), vkey=vkey, progress=progress, known=known)
+
+    def recomputed(demanded: Demanded, stretches: Stretches) -> AsyncGenerator[Recomputed]:
+        if sharing is not None and sharing.worthwhile(len(stretches)):
+            return shared(connection, sharing, demanded, stretches)
+        return _one_by_one(log, demanded, stretches)
+
+    log = StoredLog(connection)
+    height = HEIGHT if sharing is None else sharing.height
+    verified = await _verify(log, recomputed, vkey=vkey, progress=progress, known=known, height=height)
     if policy is None:
         return verified
     size, cosigned = await _stored_cosigned(connection, Verifier.from_vkey(vkey), policy)
     return replace(verified, cosigned_size=size, cosigned=cosigned)
 
 
-async def verify_stored(log: LogTables, *, vkey: str, progress: Progress, known: bytes | None = None) -> VerifiedLog:
-    """Recompute a log from its tables, wherever these are; else as ``verify_database``."""
-    verifier, growth = Verifier.from_vkey(vkey), Growth(Frontier())
+async def verify_stored(
+    log: LogTables, *, vkey: str, progress: Progress, known: bytes | None = None, height: int = HEIGHT
+) -> VerifiedLog:
+    """Recompute a log from its tables, wherever they are, 256^height entries at a time; else as ``verify_database``."""
+    return await _verify(log, partial(_one_by_one, log), vkey=vkey, progress=progress, known=known, height=height)
+
+
+async def _verify(
+    log: LogTables, recomputed: _Recomputing, *, vkey: str, progress: Progress, known: bytes | None, height: int
+) -> VerifiedLog:
+    verifier = Verifier.from_vkey(vkey)
     earlier = None if known is None else claim_of_note(known, verifier)
     size, root, frontier = await log.head()
     _require_growth(earlier, size)
     await log.require_nothing_beyond(size)
-    jurisdictions = await log.jurisdictions()
-    count = signed_size = 0
-    for start in range(0, size, _CHUNK):
-        stop = min(start + _CHUNK, size)
-        claims = await _stored_claims(log, verifier, start + 1, stop + 1)
-        parties = parties_text(await log.parties(jurisdictions, start, stop), first=start, count=stop - start)
-        leaves = leaves_of_rows(await log.entries(start, stop), parties, start)
-        edge, tiles = growth.frontier.copy(), growth.extend(leaves)
-        await _compare_stored(log, tiles)
-        require_roots(edge, leaves, tiles, _roots([*claims, *_only(earlier)]))
-        count, signed_size = count + len(claims), max([signed_size, *(claim.size for claim in claims)])
-        progress(stop, size)
-    if (growth.frontier.root(), b"".join(growth.frontier.hashes)) != (root, frontier):
+    demanded = Demanded(verifier, await log.jurisdictions(), None if earlier is None else earlier.size)
+    tree, count, signed_size = Growth(Frontier()), 0, 0
+    width = TILE_WIDTH**height
+    stretches = [(start, min(start + width, size)) for start in range(0, size, width)]
+    async with aclosing(recomputed(demanded, stretches)) as parts:
+        async for part in parts:
+            edge = tree.frontier.copy()
+            if part.fault is None:
+                await _join(log, tree, part, height)
+            _require_claims(edge, part.claims, earlier)
+            if part.fault is not None:
+                raise part.fault
+            signed = [claim.size for claim in part.claims if claim.root is not None]
+            count, signed_size = count + len(signed), max([signed_size, *signed])
+            progress(tree.frontier.size, size)
+    if (tree.frontier.root(), b"".join(tree.frontier.hashes)) != (root, frontier):
         raise LogVerificationError(Subject.HEAD, _OTHER_HEAD, index=size)
     return VerifiedLog(verifier.name, size, root, count, signed_size)
+
+
+async def _one_by_one(log: LogTables, demanded: Demanded, stretches: Stretches) -> AsyncGenerator[Recomputed]:
+    for start, stop in stretches:
+        yield await recompute(log, demanded, start, stop)
+
+
+async def _join(log: LogTables, tree: Growth, part: Recomputed, height: int) -> None:
+    """Continue the tree by a stretch's, which is whole but for the last; compare the tiles that span stretches."""
+    if part.edge.size == TILE_WIDTH**height:
+        (root,) = part.edge.hashes
+        await require_tiles(log, tree.append(root, level=height))
+    else:
+        tree.frontier = Frontier(tree.frontier.size + part.edge.size, tree.frontier.hashes + part.edge.hashes)
+
+
+def _require_claims(edge: Frontier, claims: Sequence[Claim], earlier: CheckpointBody | None) -> None:
+    """Compare what checkpoints claim with the tree, whose ``edge`` is where their stretch begins."""
+    for claim in claims:
+        known = earlier.root if earlier is not None and earlier.size == claim.size else None
+        if claim.root is not None and known is not None and claim.root != known:
+            raise LogVerificationError(Subject.CHECKPOINT, _TWO_ROOTS, index=claim.size)
+        if (claim.root or known) != edge.root_with(claim.within):
+            raise LogVerificationError(Subject.CHECKPOINT, OTHER_ROOT, index=claim.size)
 
 
 async def verify_remote(
@@ -153,16 +196,6 @@ async def _fetched_leaves(fetch: Fetch, start: int, size: int) -> list[bytes]:
     return leaves
 
 
-async def _stored_claims(log: LogTables, verifier: Verifier, start: int, stop: int) -> list[CheckpointBody]:
-    claims = []
-    for size, root, note in await log.checkpoints(start, stop):
-        claim = claim_of_note(str(note).encode(), verifier, size=size)
-        if (claim.size, claim.root) != (size, root):
-            raise LogVerificationError(Subject.CHECKPOINT, _OTHER_NOTE, index=size)
-        claims.append(claim)
-    return claims
-
-
 async def _stored_cosigned(
     connection: AsyncConnection, verifier: Verifier, policy: WitnessPolicy
 ) -> tuple[int, tuple[Cosignature, ...]]:
@@ -172,17 +205,6 @@ async def _stored_cosigned(
     note = found.published.encode()
     # the checkpoint itself was held against the entries with all the others
     return claim_of_note(note, verifier, size=found.size).size, policy.require(note)
-
-
-async def _compare_stored(log: LogTables, tiles: Sequence[FullTile]) -> None:
-    for level in sorted({tile.level for tile in tiles}):
-        expected = [tile for tile in tiles if tile.level == level]
-        stored = await log.tiles(level, expected[0].index, expected[-1].index + 1)
-        for tile in expected:
-            root, data = stored.get(tile.index, (None, None))
-            require_tile(data, tile.data, level=level, tile=tile.index)
-            if root != tile.root:
-                raise LogVerificationError(Subject.TILE, _OTHER_TILE_ROOT, level=level, tile=tile.index)
 
 
 async def _compare_fetched(fetch: Fetch, tiles: Sequence[tuple[Tile, bytes]]) -> None:
@@ -223,14 +245,6 @@ def _require_growth(earlier: CheckpointBody | None, size: int) -> None:
 _OTHER_HEAD: Final = Bilingual(
     fr="La tête du journal n'est pas celle que donnent les inscriptions.",
     en="The log's head is not the one that the entries give.",
-)
-_OTHER_NOTE: Final = Bilingual(
-    fr="La note du point de contrôle ne dit pas la taille et la racine inscrites à côté d'elle.",
-    en="The checkpoint's note does not say the size and the root that are stored beside it.",
-)
-_OTHER_TILE_ROOT: Final = Bilingual(
-    fr="La racine inscrite avec la tuile n'est pas la sienne.",
-    en="The root that is stored with the tile is not the tile's.",
 )
 _TWO_ROOTS: Final = Bilingual(
     fr="Deux points de contrôle signés donnent deux racines pour une même taille : le journal a été dédoublé.",

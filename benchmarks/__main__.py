@@ -16,10 +16,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 
 import orjson
-from rich.console import Console
+from rich.console import Console, RenderableType
+from sqlalchemy import make_url
 
 from benchmarks import deciding, exporting, log_verification, roles, searching, simulating
 from benchmarks.compared import on_postgres, on_sqlite
@@ -39,6 +41,7 @@ QUICK = Scale(
     rounds=2,
     connections=64,
     log_entries=10_000,
+    searched=(10_000,),
     past_alerts=5_000,
     parcels=1_000,
     dispatches=5_120,
@@ -52,6 +55,7 @@ FULL = Scale(
     rounds=2,
     connections=64,
     log_entries=1_000_000,
+    searched=(100_000, 1_000_000, 10_000_000),
     past_alerts=100_000,
     parcels=10_000,
     dispatches=25_600,
@@ -170,8 +174,20 @@ class Run:
         return verified(log_verification.measure(entries=self.stage.scale.log_entries))
 
     def _search(self) -> Seen:
-        self.stage.say(f"searching a log of {self.stage.scale.log_entries:,} entries")
-        return searched(searching.measure(entries=self.stage.scale.log_entries))
+        figures: Figures = {}
+        shown: list[RenderableType] = []
+        for engine, entries in product(("SQLite", "PostgreSQL"), self.stage.scale.searched):
+            self.stage.say(f"searching a log of {entries:,} entries on {engine}")
+            if engine == "SQLite":
+                seen = searched(searching.measure_on_sqlite(entries=entries))
+            elif self.postgres is not None:
+                place = make_url(self.postgres.fresh("searched")).set(drivername="postgresql+asyncpg")
+                seen = searched(searching.measure(place.render_as_string(hide_password=False), entries=entries))
+            else:
+                break
+            figures |= seen.figures
+            shown += seen.shown
+        return Seen(figures, tuple(shown))
 
     def _export(self) -> Seen:
         self.stage.say(f"exporting a log of {self.stage.scale.log_entries:,} entries")
@@ -199,6 +215,7 @@ def main() -> None:
         seconds=chosen.seconds or base.seconds,
         rounds=chosen.rounds or base.rounds,
         connections=chosen.connections,
+        searched=tuple(chosen.searched or base.searched),
     )
     write_logs(as_json=True, file=Path(os.devnull))
     console = Console(stderr=chosen.json, quiet=chosen.json)
@@ -240,6 +257,7 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="length of each window")
     parser.add_argument("--rounds", type=int, help="how many turns services take that are compared")
     parser.add_argument("--connections", type=int, default=64, help="how many post at once")
+    parser.add_argument("--searched", type=int, nargs="+", metavar="N", help="entries of each log that is searched")
     return parser.parse_args(words)
 
 

@@ -1,7 +1,7 @@
-"""How long the whole log takes to verify, and how much memory: entries appended by audit itself, on SQLite.
+"""How long the whole log takes to verify, and how much memory: entries appended by audit itself.
 
-The log is built in one process and verified in another, so that what is measured is the verification alone. Entries
-come as alerts make them: accepted, routed, delivered. Checkpoints are signed on the way.
+The log is built in one process and verified in others, one for each processor, so that what is measured is the
+verification alone. Entries come as alerts make them: accepted, routed, delivered. Checkpoints are signed on the way.
 
 Run as ``python -m benchmarks.log_verification --entries N``; prints one JSON object.
 """
@@ -11,26 +11,29 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import orjson
-from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from audit.checkpoints import PublishedState, publish
 from audit.entry import Draft, Kind
 from audit.log import initialise, open_batch
 from audit.note import LogSigner
+from audit.sharing import Sharing
 from audit.tables import metadata
 from audit.verify import verify_database
-from benchmarks.process import ROOT, machine_ticks, peak_mb
+from benchmarks.process import ROOT, machine_ticks
 from schemas.ids import AlertId, JurisdictionCode, KeyId, ParticipantId, home_of, uuid7
 from schemas.signing.keys import SigningKey
 
@@ -43,62 +46,105 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What verifying took: seconds, the most memory the process held, in MiB, and what the host stole meanwhile."""
+    """What verifying took: seconds, processor time, the most memory a process held, in MiB, what the host stole."""
 
     entries: int
+    processes: int
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     stolen_share: float
 
 
-async def build(database: Path, *, entries: int) -> str:
-    """Append entries to a new log and return the verifier key of its checkpoints."""
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A log that was built: the verifier key of its checkpoints, and the milliseconds that each of them took."""
+
+    vkey: str
+    checkpoint_ms: tuple[float, ...]
+
+
+async def build(place: str, *, entries: int) -> Built:
+    """Append entries to a new log in the database at a URL (``sqlite+aiosqlite:``, ``postgresql+asyncpg:``)."""
     signer = LogSigner(_ORIGIN, SigningKey.generate(KeyId("benchmarks.log"), "Ed25519"))
-    published = PublishedState(database.with_suffix(".checkpoint"))
-    engine = _engine(database)
-    async with engine.connect() as connection:
-        # The log is thrown away: how durably it is built is not what is measured.
+    took: list[float] = []
+    engine = create_async_engine(place)
+    with tempfile.TemporaryDirectory(prefix="lacolle-bench-") as directory:
+        published = PublishedState(Path(directory) / "checkpoint")
+        async with engine.connect() as connection:
+            await _initialise(connection)
+            for number, first in enumerate(range(0, entries, _BATCH), 1):
+                now = _EPOCH + timedelta(seconds=number)
+                batch = await open_batch(connection, now=now, randomness=os.urandom)
+                for index in range(first, min(first + _BATCH, entries)):
+                    batch.append(_draft(index, now))
+                await batch.write()
+                await connection.commit()
+                if number % _CHECKPOINT_EVERY == 0 or first + _BATCH >= entries:
+                    began = time.perf_counter()
+                    await publish(connection, signer, published, now)
+                    took.append((time.perf_counter() - began) * 1000)
+    await engine.dispose()
+    return Built(signer.verifier.vkey, tuple(took))
+
+
+async def _initialise(connection: AsyncConnection) -> None:
+    # The log is thrown away: how durably it is built is not what is measured.
+    if connection.dialect.name == "sqlite":
         await connection.exec_driver_sql("PRAGMA journal_mode=OFF")
         await connection.exec_driver_sql("PRAGMA synchronous=OFF")
-        await connection.run_sync(metadata.create_all)
-        await initialise(connection)
-        await connection.commit()
-        for number, first in enumerate(range(0, entries, _BATCH), 1):
-            now = _EPOCH + timedelta(seconds=number)
-            batch = await open_batch(connection, now=now, randomness=os.urandom)
-            for index in range(first, min(first + _BATCH, entries)):
-                batch.append(_draft(index, now))
-            await batch.write()
-            await connection.commit()
-            if number % _CHECKPOINT_EVERY == 0 or first + _BATCH >= entries:
-                await publish(connection, signer, published, now)
-    await engine.dispose()
-    return signer.verifier.vkey
+    else:
+        await connection.exec_driver_sql("SET synchronous_commit=off")
+    await connection.run_sync(metadata.create_all)
+    await initialise(connection)
+    await connection.commit()
 
 
-async def verify(database: Path, *, vkey: str, progress: Callable[[int, int], None]) -> Verification:
-    """Verify the log of a database in this process. Raises ``LogVerificationError``."""
-    engine = _engine(database)
-    async with engine.connect() as connection, connection.begin():
+async def verify(place: str, *, vkey: str, progress: Callable[[int, int], None], processes: int = 1) -> Verification:
+    """Verify the log of a database, in this process or in several. Raises ``LogVerificationError``."""
+    sharing = Sharing(processes, partial(_reading, place))
+    async with _reading(place) as connection:
         began, ticks = time.perf_counter(), machine_ticks()
-        verified = await verify_database(connection, vkey=vkey, progress=progress)
+        verified = await verify_database(connection, vkey=vkey, progress=progress, sharing=sharing)
         seconds, stolen = time.perf_counter() - began, machine_ticks().stolen_since(ticks)
-    await engine.dispose()
-    return Verification(entries=verified.size, seconds=seconds, peak_mb=peak_mb(), stolen_share=stolen)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return Verification(
+        entries=verified.size,
+        processes=processes,
+        seconds=seconds,
+        cpu_seconds=sum(each.ru_utime + each.ru_stime for each in used),
+        peak_mb=max(each.ru_maxrss for each in used) / 1024,
+        stolen_share=stolen,
+    )
 
 
 def measure(*, entries: int) -> Verification:
-    """Build a log in this process and verify it in another. Raises ``subprocess.CalledProcessError``."""
+    """Build a log on SQLite in this process and verify it in others. Raises ``subprocess.CalledProcessError``."""
     with tempfile.TemporaryDirectory(prefix="lacolle-bench-") as directory:
-        database = Path(directory) / "log.sqlite"
-        vkey = asyncio.run(build(database, entries=entries))
-        command = [sys.executable, "-m", "benchmarks.log_verification", "--database", str(database), "--vkey", vkey]
-        ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+        place = on_sqlite(Path(directory) / "log.sqlite")
+        return measured(place, vkey=asyncio.run(build(place, entries=entries)).vkey)
+
+
+def measured(place: str, *, vkey: str) -> Verification:
+    """Verify a log that was built, in a process of its own for each processor. Raises as ``measure``."""
+    command = [sys.executable, "-m", "benchmarks.log_verification", "--place", place, "--vkey", vkey]
+    ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     return Verification(**orjson.loads(ran.stdout))
 
 
-def _engine(database: Path) -> AsyncEngine:
-    return create_async_engine(URL.create("sqlite+aiosqlite", database=str(database)))
+def on_sqlite(database: Path) -> str:
+    """Return the URL of a SQLite file."""
+    return f"sqlite+aiosqlite:///{database}"
+
+
+@asynccontextmanager
+async def _reading(place: str) -> AsyncIterator[AsyncConnection]:
+    """Open a connection that sees one state."""
+    isolation = {} if place.startswith("sqlite") else {"isolation_level": "REPEATABLE READ"}
+    engine = create_async_engine(place, **isolation)
+    async with engine.connect() as connection, connection.begin():
+        yield connection
+    await engine.dispose()
 
 
 def _draft(index: int, now: datetime) -> Draft:
@@ -139,13 +185,17 @@ def main() -> None:
     """Measure, or verify the database that a measuring process has built."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.log_verification", description="Verify a large log.")
     parser.add_argument("--entries", type=int, default=1_000_000)
-    parser.add_argument("--database", type=Path, help="verify this one, instead of building one")
+    parser.add_argument("--place", help="the URL of one to verify, instead of building one")
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--vkey", default="", help="the verifier key of its checkpoints")
     options = parser.parse_args()
-    if options.database is None:
+    if options.place is None:
         result = measure(entries=options.entries)
     else:
-        result = asyncio.run(verify(options.database, vkey=options.vkey, progress=lambda _done, _total: None))
+        work = verify(
+            options.place, vkey=options.vkey, progress=lambda _done, _total: None, processes=options.processes
+        )
+        result = asyncio.run(work)
     sys.stdout.write(orjson.dumps(asdict(result)).decode() + "\n")
 
 

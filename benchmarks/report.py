@@ -52,34 +52,46 @@ def verified(verification: Verification) -> Seen:
         "verify_entries": verification.entries,
         "verify_seconds": round(verification.seconds, 2),
         "verify_entries_per_s": per_s,
+        "verify_processes": verification.processes,
+        "verify_cpu_us_per_entry": round(verification.cpu_seconds / verification.entries * 1e6, 2),
         "verify_peak_mb": round(verification.peak_mb, 1),
         "verify_stolen_share": round(verification.stolen_share, 2),
     }
     line = (
-        f"Log verified: {verification.entries:,} entries in {verification.seconds:.2f} s, {per_s:,} entries/s, at most "
-        f"{verification.peak_mb:.0f} MiB; {verification.stolen_share:.0%} stolen"
+        f"Log verified: {verification.entries:,} entries in {verification.seconds:.2f} s, {per_s:,} entries/s by "
+        f"{verification.processes} processes, {figures['verify_cpu_us_per_entry']} µs of processor time each, none "
+        f"over {verification.peak_mb:.0f} MiB; {verification.stolen_share:.0%} stolen"
     )
     return Seen(figures, (line,))
 
 
 def searched(searching: Searching) -> Seen:
-    """Return how long auditors' pages and proofs took, and what the index costs."""
+    """Return how long auditors' pages and proofs took in a log of one size, and what it costs."""
+    prefix = f"search_{searching.engine}_{searching.entries}"
+    verified_per_s = round(searching.entries / searching.verification.seconds)
     figures: Figures = {
-        "search_entries": searching.entries,
-        "search_index_entries_per_s": round(searching.entries / searching.index_seconds),
-        "search_index_bytes_per_entry": round(searching.index_bytes, 1),
-        "search_bytes_per_entry": round(searching.entry_bytes, 1),
-        "search_proof_p99_ms": round(searching.proof[1], 2),
-        "search_page_p99_ms": round(max(p99 for _, p99 in searching.pages.values()), 2),
-        "search_peak_mb": round(searching.peak_mb, 1),
-        "search_stolen_share": round(searching.stolen_share, 2),
+        f"{prefix}_append_entries_per_s": round(searching.entries / searching.append_seconds),
+        f"{prefix}_index_entries_per_s": round(searching.entries / searching.index_seconds),
+        f"{prefix}_index_bytes_per_entry": round(searching.index_bytes, 1),
+        f"{prefix}_bytes_per_entry": round(searching.entry_bytes, 1),
+        f"{prefix}_checkpoint_ms": round(searching.checkpoint_ms, 1),
+        f"{prefix}_proof_p99_ms": round(searching.proof[1], 2),
+        f"{prefix}_proofs_p99_ms": round(searching.proofs[1], 2),
+        f"{prefix}_page_p99_ms": round(max(p99 for _, p99 in searching.pages.values()), 2),
+        f"{prefix}_verify_entries_per_s": verified_per_s,
+        f"{prefix}_peak_mb": round(searching.peak_mb, 1),
+        f"{prefix}_stolen_share": round(searching.stolen_share, 2),
     }
-    cost = f"{searching.index_bytes:.0f} of {searching.entry_bytes:.0f} bytes an entry"
-    indexed = f"indexed at {figures['search_index_entries_per_s']:,} entries/s, {cost}"
-    stolen = f"{searching.stolen_share:.0%} stolen"
-    lines = [f"Log of {searching.entries:,} entries searched, pages of fifty; {indexed}; {stolen}:"]
-    lines += [f"  {name}: p50 {p50:.1f} ms, p99 {p99:.1f}" for name, (p50, p99) in searching.pages.items()]
-    lines.append(f"  a proof of inclusion: p50 {searching.proof[0]:.1f} ms, p99 {searching.proof[1]:.1f}")
+    rows = {**searching.pages, "a proof of inclusion": searching.proof, "a page's fifty proofs": searching.proofs}
+    stolen, at_most = f"{searching.stolen_share:.0%} stolen", f"{searching.checkpoint_ms:.0f} ms at most"
+    rates = f"appended at {figures[f'{prefix}_append_entries_per_s']:,} entries/s"
+    rates += f", indexed at {figures[f'{prefix}_index_entries_per_s']:,}, verified at {verified_per_s:,}"
+    size = f"{searching.entry_bytes:.0f} bytes an entry, {searching.index_bytes:.0f} of them the index's"
+    lines = [
+        f"Log of {searching.entries:,} entries on {searching.engine}, pages of fifty; {stolen}:",
+        f"  {rates}; {size}; a checkpoint in {at_most}",
+    ]
+    lines += [f"  {name}: p50 {p50:.1f} ms, p99 {p99:.1f}" for name, (p50, p99) in rows.items()]
     return Seen(figures, tuple(lines))
 
 

@@ -38,9 +38,9 @@ class MeasurementError(Exception):
 class Scale:
     """How long to measure: seconds of each window and of its warm-up, how many turns.
 
-    ``saturate`` asks for the window that has the exchange deliver at full load; ``parcels`` is how many an adapter
-    alone hands over, ``dispatches`` how many a relay publishes, ``backlog`` how many urgent alerts overtake, ``rates``
-    the alerts a second at which latencies are taken.
+    ``searched`` are the sizes of the logs that are searched. ``saturate`` asks for the window that has the exchange
+    deliver at full load; ``parcels`` is how many an adapter alone hands over, ``dispatches`` how many a relay
+    publishes, ``backlog`` how many urgent alerts overtake, ``rates`` the alerts a second at which latencies are taken.
     """
 
     seconds: float
@@ -48,6 +48,7 @@ class Scale:
     rounds: int
     connections: int
     log_entries: int
+    searched: tuple[int, ...]
     past_alerts: int
     parcels: int
     dispatches: int

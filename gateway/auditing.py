@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.checkpoints import Checkpoint
 from audit.entry import Draft, Kind
-from audit.proofs import inclusion
+from audit.proofs import inclusions
 from audit.queries import LoggedEntry, entries_at
 from audit.search import Found, search
 from audit.terms import read_whole
@@ -84,9 +84,8 @@ class Auditing:
             entries: Sequence[LoggedEntry] = await entries_at(connection, found.indexes)
             if question is not None and QUESTIONS[question].unanswered:
                 entries = await _unanswered(connection, entries)
-            shown = tuple(
-                [Shown(entry, await inclusion(connection, entry.index, checkpoint.size)) for entry in entries]
-            )
+            proofs = await inclusions(connection, [entry.index for entry in entries], checkpoint.size)
+            shown = tuple(map(Shown, entries, proofs))
         asking = _question(reader, asked, entries, justification, question)
         log_index = await self._committer.submit(self._entries, asking)
         return Answer(checkpoint, shown, _following(found), log_index)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -16,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from audit.cosignature import Cosignature
 from audit.policy import WitnessPolicy
+from audit.sharing import Sharing
 from audit.verify import Progress as Report
 from audit.verify import VerifiedLog, verify_database, verify_remote
 from lacolle.client.public import fetching
@@ -25,6 +28,9 @@ from lacolle.commands.inputs import InputError, read_input
 from lacolle.commands.voice import Voice
 from lacolle.commands.witnessed import read_policy
 from schemas.bilingual import Bilingual
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 LogKey = Annotated[
     str, typer.Option("--log-key", envvar="LACOLLE_LOG_KEY", help="The log's verifier key, name+id+key, as published.")
@@ -128,10 +134,26 @@ async def _from_database(database: Database, demanded: _Demanded, progress: Repo
             await current_revision(store.reader)  # says in words why a server can't be reached
         async with store.reading() as connection:
             return await verify_database(
-                connection, vkey=demanded.log_key, progress=progress, known=demanded.known, policy=demanded.policy
+                connection,
+                vkey=demanded.log_key,
+                progress=progress,
+                known=demanded.known,
+                policy=demanded.policy,
+                sharing=Sharing(len(os.sched_getaffinity(0)), partial(_reading, database)),
             )
     except DatabaseError:
         raise InputError(NO_DATABASE) from None
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _reading(database: Database) -> AsyncIterator[AsyncConnection]:
+    """Open a database in a process that takes part in the work."""
+    store = database.open()
+    try:
+        async with store.reading() as connection:
+            yield connection
     finally:
         await store.close()
 

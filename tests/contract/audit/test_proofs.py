@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from audit.errors import NotInLogError
 from audit.merkle import EMPTY_ROOT, complete_root, leaf_hash, verify_consistency, verify_inclusion
-from audit.proofs import consistency, inclusion, read_entry_bundle, read_tile, root_at
+from audit.proofs import consistency, inclusion, inclusions, read_entry_bundle, read_tile, root_at
 from audit.tables import log_entries
 from audit.tiles import split_hashes
 from tests.contract.audit.writing import append
@@ -41,6 +41,16 @@ async def test_inclusion_proofs_verify_at_every_size(log: AsyncConnection) -> No
         for index in {0, size // 2, max(size - 257, 0), size - 1}:
             proof = await inclusion(log, index, size)
             verify_inclusion(leaf=leaves[index], index=index, size=size, proof=proof, root=root)
+
+
+async def test_several_proofs_are_those_of_one_at_a_time(log: AsyncConnection) -> None:
+    """However many are asked for together, in whatever order, each is the proof of its own entry."""
+    for size in (1, 257, 512, SIZE):
+        indexes = [size - 1, 0, size // 2, size // 3, 0]
+        assert await inclusions(log, indexes, size) == [await inclusion(log, index, size) for index in indexes]
+    assert await inclusions(log, [], SIZE) == []
+    with pytest.raises(NotInLogError):
+        await inclusions(log, [0, SIZE], SIZE)
 
 
 async def test_consistency_proofs_verify_between_sizes(log: AsyncConnection) -> None:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from audit.entry import Draft, Kind, time_text
+from audit.entry import Draft, Kind, canonical_entry, time_text
 from audit.log import open_batch
 from audit.search import Search, search
-from audit.segments import SEGMENT, Described, build, describe, indexed, pack, unpack
-from audit.tables import log_postings
-from audit.terms import terms_of, words_of
+from audit.segments import SEGMENT, Described, build, describe, indexed, offsets_in, pack, unpack
+from audit.tables import log_postings, log_segments
+from audit.terms import is_party, read_whole, terms_of, told_by, words_of
 from schemas.ids import AgreementId, AlertId, JurisdictionCode, ParticipantId, home_of
 from schemas.signing.canonical import PlainValue
 
@@ -109,7 +110,7 @@ def read_all(described: Sequence[Described], wanted: Search, scope: str, size: i
     return [
         each.index
         for each in described[:size]
-        if scope in each.jurisdictions and wanted.terms <= each.terms and wanted.is_met_by(each.time)
+        if scope in each.jurisdictions and wanted.is_met_by_terms(each.terms) and wanted.is_met_by(each.time)
     ]
 
 
@@ -118,6 +119,7 @@ def questions(chance: random.Random, terms: Sequence[str], until: datetime) -> I
     for count in (0, 1, 2, 3):
         chosen = frozenset(chance.sample(terms, count))
         yield Search(chosen)
+        yield Search(chosen, one_of=frozenset(chance.sample(terms, 2)))
         first, last = sorted(START + (until - START) * chance.random() for _ in range(2))
         yield Search(chosen, since=time_text(first))
         yield Search(chosen, until=time_text(last))
@@ -140,6 +142,21 @@ async def test_every_search_finds_what_reading_all_finds(engine: AsyncEngine) ->
             assert found == expected[: most * limit], (wanted, scope, limit, built)
 
 
+async def test_what_is_rare_is_found_wherever_it_is(engine: AsyncEngine) -> None:
+    """Among many segments, those that have all terms are found, in order, whatever lies between them."""
+    common, rare = pack(range(0, SEGMENT, 2)), {0: (4,), 17: (3, 8), 44: (1, 2, 1022)}
+    rows = [{"jurisdiction": "FR", "term": "common", "segment": at, "offsets": common} for at in range(50)]
+    rows += [{"jurisdiction": "FR", "term": "rare", "segment": at, "offsets": pack(few)} for at, few in rare.items()]
+    async with engine.begin() as connection:
+        await connection.execute(insert(log_postings), rows)
+        segments = [{"segment": at, "first_time": "", "last_time": ""} for at in range(50)]
+        await connection.execute(insert(log_segments), segments)
+    for terms, offsets in (({"rare"}, rare), ({"rare", "common"}, {0: (4,), 17: (8,), 44: (2, 1022)}), ({"none"}, {})):
+        expected = [segment * SEGMENT + offset for segment, few in offsets.items() for offset in few]
+        for limit in (1, 2, 50):
+            assert await pages(engine, Search(frozenset(terms)), "FR", 50 * SEGMENT, limit) == expected
+
+
 async def test_nothing_beyond_the_size_is_found(engine: AsyncEngine) -> None:
     """A search of a smaller log, under an earlier checkpoint, is the same however much came after."""
     described = await written(engine, SEGMENT + 200)
@@ -159,11 +176,18 @@ async def test_a_stranger_finds_nothing(engine: AsyncEngine) -> None:
         assert (await connection.scalars(select(log_postings).where(log_postings.c.jurisdiction == "FR"))).all() == []
 
 
-@pytest.mark.parametrize("offsets", [(), (0,), (0, 1, 255, 256, 1023)])
-def test_offsets_come_back(offsets: tuple[int, ...]) -> None:
-    """Two bytes each, big-endian, whatever machine reads them."""
-    assert unpack(pack(offsets)) == offsets
-    assert pack((1,)) == b"\x00\x01"
+@pytest.mark.parametrize("offsets", [(), (0,), (0, 1, 255, 256, 1023), range(64), range(65), range(2, 1024, 3)])
+def test_offsets_come_back(offsets: Sequence[int]) -> None:
+    """Few are two bytes each, big-endian; many a set of bits, of an odd length; both whatever machine reads them."""
+    assert offsets_in(unpack(pack(offsets))) == tuple(offsets)
+    assert pack((1, 258)) == b"\x00\x01\x01\x02"
+    assert pack(range(1, 70, 1)) == b"\x01\xfe" + b"\xff" * 7 + b"\x3f" + bytes(119)
+
+
+def test_segments_from_before_the_sets_of_bits_are_read() -> None:
+    """However many offsets are written as such, they are read: an index that was built earlier holds."""
+    offsets = range(0, 1024, 2)
+    assert offsets_in(unpack(struct.pack(">512H", *offsets))) == tuple(offsets)
 
 
 def test_what_an_entry_is_found_by() -> None:
@@ -202,3 +226,16 @@ def test_what_an_entry_is_found_by() -> None:
         "word:77",
     }
     assert words_of("A" * 40) == ("a" * 32,)
+
+
+def test_what_stands_in_an_entry_is_told_by_its_terms() -> None:
+    """Before an entry is read, its bytes already say that it can't have a term, and never so of one that it has."""
+    chance = random.Random(3)  # noqa: S311 - the same entries each time
+    drafts = [draft for number in range(100) for draft in alert(chance, number)]
+    every = [canonical_entry(draft, index=at, time="t") for at, draft in enumerate(drafts)]
+    for canonical in every:
+        entry = read_whole(canonical)
+        assert all(told_by(term) in canonical for term in terms_of(entry, "public-health/outbreak/v1"))
+        parties = {each for each in ("CA", "CA-QC", "US-NY", "US-VT", "US-ME", "FR") if is_party(each, canonical)}
+        assert parties == set(entry["jurisdictions"])
+    assert sum(told_by("kind:routed") in canonical for canonical in every) < len(every)
