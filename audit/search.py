@@ -22,6 +22,8 @@ from schemas.ids import JurisdictionCode
 _FIRST_STRETCH: Final = 2
 _WIDENS: Final = 4
 _LONGEST_STRETCH: Final = 1_024
+_LOOKED_THROUGH: Final = 16 * SEGMENT
+"""Entries without a segment that are in hand at once: while the index is built anew, that is most of the log."""
 _ALL: Final = (1 << SEGMENT) - 1
 
 
@@ -85,13 +87,12 @@ async def _matching(
             for index in indexes:
                 if index >= start and (index not in times or wanted.is_met_by(times[index])):
                     yield index
-    for entry in await describe(connection, max(start, covered), size, among=_possible(wanted, scope)):
-        if (
-            scope in entry.jurisdictions
-            and wanted.is_met_by_terms(entry.terms_for(scope))
-            and wanted.is_met_by(entry.time)
-        ):
-            yield entry.index
+    possible = _possible(wanted, scope)
+    for at in range(max(start, covered), size, _LOOKED_THROUGH):
+        for entry in await describe(connection, at, min(at + _LOOKED_THROUGH, size), among=possible):
+            own = scope in entry.jurisdictions and wanted.is_met_by_terms(entry.terms_for(scope))
+            if own and wanted.is_met_by(entry.time):
+                yield entry.index
 
 
 def _possible(wanted: Search, scope: JurisdictionCode) -> Callable[[bytes], bool]:

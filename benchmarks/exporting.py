@@ -72,8 +72,9 @@ def _command(database: Path, form: Format) -> Sequence[str]:
 
 
 async def _prepare(database: Path, entries: int) -> None:
-    await log_verification.build(database, entries=entries)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{database}")
+    place = f"sqlite+aiosqlite:///{database}"
+    await log_verification.build(place, entries=entries)
+    engine = create_async_engine(place)
     async with engine.connect() as connection:
         for segment in range(entries // SEGMENT):
             await build(connection, segment)
