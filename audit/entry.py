@@ -347,22 +347,25 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
     Kind.QUERIED: _rule(
         fr="Journal consulté par un vérificateur",
         en="Log queried by an auditor",
-        parties="the auditor's, those that it asked about by name, and every party of what it was shown; with "
-        "evidence, of an alert's bundle, whoever drew it",
+        parties="the auditor's, which reads of all that it was shown; in an entry of its own each that it asked about "
+        "by name, and each party of what it was shown, of its own part alone; with evidence, of an alert's bundle, "
+        "every party of the alert's own entries",
         required="filters justification shown after",
         optional="question evidence",
     ),
     Kind.EXPORTED: _rule(
         fr="Exportation du journal demandée par un vérificateur",
         en="Export of the log begun by an auditor",
-        parties="the auditor's, and those that it asked about by name",
+        parties="the auditor's",
         required="filters justification report format size",
     ),
     Kind.EXPORT_ENDED: _rule(
         fr="Exportation du journal terminée ou interrompue",
         en="Export of the log ended, or broken off",
-        parties="the auditor's, those that it asked about by name, and every party of what was in it",
-        required="begun entries rows complete digest",
+        parties="the auditor's; in an entry of its own each that it asked about by name, and each party of what was in "
+        "it, with how many of its own entries that were",
+        required="begun entries complete digest",
+        optional="rows filters justification report format",
     ),
 }
 """Every kind: who its parties are, and which members its ``content`` has."""

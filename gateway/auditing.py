@@ -27,7 +27,7 @@ from gateway.questions import QUESTIONS
 from gateway.ratelimit import RateLimiter
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
-from gateway.store.entries import EntryWriter
+from gateway.store.entries import TogetherWriter
 from gateway.store.reader import Reader
 from gateway.store.tables import acknowledgements
 from schemas.ids import JurisdictionCode
@@ -65,7 +65,7 @@ class Auditing:
         self._committer = committer
         self._checkpoints = checkpoints
         self._limiter = limiter
-        self._entries = EntryWriter()
+        self._entries = TogetherWriter()
 
     async def answer(
         self, reader: Reader, asked: Asked, *, limit: int, justification: str, question: str | None = None
@@ -86,7 +86,7 @@ class Auditing:
                 entries = await _unanswered(connection, entries)
             proofs = await inclusions(connection, [entry.index for entry in entries], checkpoint.size)
             shown = tuple(map(Shown, entries, proofs))
-        asking = _question(reader, asked, entries, justification, question)
+        asking = _questions(reader, asked, entries, justification, question)
         log_index = await self._committer.submit(self._entries, asking)
         return Answer(checkpoint, shown, _following(found), log_index)
 
@@ -105,23 +105,34 @@ async def _unanswered(connection: AsyncConnection, entries: Sequence[LoggedEntry
     return [each for each in entries if deliveries[each.index] not in answered]
 
 
-def _question(
+def _questions(
     reader: Reader, asked: Asked, entries: Sequence[LoggedEntry], justification: str, question: str | None
-) -> Draft:
-    parties: set[JurisdictionCode] = {reader.jurisdiction, *asked.about}
+) -> Sequence[Draft]:
+    """Return what the log says of a question: to the auditor's jurisdiction all of it, and to each other its part.
+
+    Whoever is a party to one of the entries that were shown must not learn from this with whom the auditor's
+    jurisdiction deals besides.
+    """
+    shown: dict[JurisdictionCode, list[int]] = {each: [] for each in sorted(asked.about)}
     for entry in entries:
-        parties.update(read_whole(entry.canonical)["jurisdictions"])
-    return Draft(
-        kind=Kind.QUERIED,
-        actor=reader.participant,
-        jurisdictions=tuple(parties),
-        alert_id=None,
-        agreement=None,
-        content={
-            "filters": dict(asked.filters),
-            "justification": justification,
-            "after": asked.search.after,
-            "shown": [entry.index for entry in entries],
-            **({} if question is None else {"question": question}),
-        },
-    )
+        for party in read_whole(entry.canonical)["jurisdictions"]:
+            shown.setdefault(party, []).append(entry.index)
+    shown[reader.jurisdiction] = [entry.index for entry in entries]
+    parties = sorted(shown, key=lambda each: (each != reader.jurisdiction, each))
+    return [
+        Draft(
+            kind=Kind.QUERIED,
+            actor=reader.participant,
+            jurisdictions=(party,),
+            alert_id=None,
+            agreement=None,
+            content={
+                "filters": dict(asked.filters),
+                "justification": justification,
+                "after": asked.search.after,
+                "shown": shown[party],
+                **({} if question is None else {"question": question}),
+            },
+        )
+        for party in parties
+    ]

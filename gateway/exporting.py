@@ -1,8 +1,9 @@
 """Exports of the log: streamed from what a checkpoint covers, with a manifest that the exchange signs at the end.
 
 Whoever asks gets what its jurisdiction is a party to. That it asked is in the log before the first byte goes out; what
-was in the export, and whether all of it was taken, afterwards: two entries, for who was exported is known at the end
-alone. No more than a chunk of rows is in memory, however long the export.
+was in the export, and whether all of it was taken, afterwards, for who was exported is known at the end alone: to the
+auditor's jurisdiction in one entry, and to each other in one of its own, of its own part. No more than a chunk of rows
+is in memory, however long the export.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import hashlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
@@ -36,10 +37,11 @@ from gateway.reports import COLUMNS, KINDS_OF, Report, rows_of
 from gateway.signatures.beside import Signatures
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
-from gateway.store.entries import EntryWriter
+from gateway.store.entries import TogetherWriter
 from gateway.store.reader import Reader
 from schemas.exports import MANIFEST, ExportManifest
 from schemas.ids import JurisdictionCode
+from schemas.signing.canonical import PlainValue
 from schemas.signing.jws import EXPORT_MANIFEST, signing_input, with_signature
 from schemas.signing.keys import PublicKey
 from schemas.timestamps import utc_text
@@ -105,7 +107,7 @@ class Exports:
         self._committer = committer
         self._checkpoints = checkpoints
         self._limiter = limiter
-        self._entries = EntryWriter()
+        self._entries = TogetherWriter()
         self._under_way: Counter[JurisdictionCode] = Counter()
         self._beside: set[asyncio.Task[Any]] = set()
 
@@ -125,15 +127,15 @@ class Exports:
         writer = writer_of(wanted.form, COLUMNS[wanted.report])
         self._under_way[jurisdiction] += 1
         try:
-            begun = await self.append(_begun(wanted, checkpoint))
+            begun = await self.append([_begun(wanted, checkpoint)])
         except BaseException:
             self._under_way[jurisdiction] -= 1
             raise
         return Export(self, wanted, checkpoint, begun, writer)
 
-    async def append(self, draft: Draft) -> int:
-        """Return the index of an entry that is in the log now. Raises ``LogUnavailableError``."""
-        return await self._committer.submit(self._entries, draft)
+    async def append(self, drafts: Sequence[Draft]) -> int:
+        """Return the index of the first of some entries that are in the log now. Raises ``LogUnavailableError``."""
+        return await self._committer.submit(self._entries, drafts)
 
     def ended(self, jurisdiction: JurisdictionCode) -> None:
         """Let another export of a jurisdiction begin."""
@@ -164,7 +166,7 @@ class Export:
         self._archive = Archive()
         self._digest = hashlib.sha256()
         self._counts = (0, 0)
-        self._parties: set[JurisdictionCode] = {wanted.reader.jurisdiction, *wanted.asked.about}
+        self._parties = Counter[JurisdictionCode](dict.fromkeys(wanted.asked.about, 0))
         self._open = True
         self._ending: asyncio.Task[int] | None = None
 
@@ -197,7 +199,7 @@ class Export:
             self._exports.ended(self._wanted.reader.jurisdiction)
             self._exports.beside(self._end(self._ended(complete=False)))
 
-    async def _end(self, broken_off: Draft) -> None:
+    async def _end(self, broken_off: Sequence[Draft]) -> None:
         """Have one end in the log: that it was taken whole, where that is being written; else that it was not."""
         if self._ending is not None:
             with suppress(LogUnavailableError):
@@ -235,7 +237,7 @@ class Export:
     def _count(self, entries: Sequence[LoggedEntry], rows: Sequence[Row]) -> None:
         self._counts = self._counts[0] + len(entries), self._counts[1] + len(rows)
         for entry in entries:
-            self._parties.update(read_whole(entry.canonical)["jurisdictions"])
+            self._parties.update(map(JurisdictionCode, read_whole(entry.canonical)["jurisdictions"]))
 
     def _write(self, rows: Sequence[Row]) -> bytes:
         return self._add(self._writer.write(rows))
@@ -272,36 +274,42 @@ class Export:
     def _digest_text(self) -> str:
         return f"sha-256:{self._digest.hexdigest()}"
 
-    def _ended(self, *, complete: bool) -> Draft:
-        entries, rows = self._counts
+    def _ended(self, *, complete: bool) -> Sequence[Draft]:
+        """Return what the log says of the end: to the auditor's jurisdiction all of it, and to each other its part."""
+        home, (entries, rows) = self._wanted.reader.jurisdiction, self._counts
+        said: dict[str, PlainValue] = {"begun": self._begun, "complete": complete, "digest": self._digest_text}
+        own = self._end_for(home, {**said, "entries": entries, "rows": rows})
+        others = sorted(self._parties.keys() - {home})
+        asked = _asked(self._wanted)
+        return [own, *(self._end_for(each, {**said, **asked, "entries": self._parties[each]}) for each in others)]
+
+    def _end_for(self, party: JurisdictionCode, content: Mapping[str, PlainValue]) -> Draft:
         return Draft(
             kind=Kind.EXPORT_ENDED,
             actor=self._wanted.reader.participant,
-            jurisdictions=tuple(self._parties),
+            jurisdictions=(party,),
             alert_id=None,
             agreement=None,
-            content={
-                "begun": self._begun,
-                "entries": entries,
-                "rows": rows,
-                "complete": complete,
-                "digest": self._digest_text,
-            },
+            content=content,
         )
+
+
+def _asked(wanted: Wanted) -> dict[str, PlainValue]:
+    """Return what was asked for, and why."""
+    return {
+        "filters": dict(wanted.asked.filters),
+        "justification": wanted.justification,
+        "report": wanted.report.value,
+        "format": wanted.form.value,
+    }
 
 
 def _begun(wanted: Wanted, checkpoint: Checkpoint) -> Draft:
     return Draft(
         kind=Kind.EXPORTED,
         actor=wanted.reader.participant,
-        jurisdictions=(wanted.reader.jurisdiction, *wanted.asked.about),
+        jurisdictions=(wanted.reader.jurisdiction,),
         alert_id=None,
         agreement=None,
-        content={
-            "filters": dict(wanted.asked.filters),
-            "justification": wanted.justification,
-            "report": wanted.report.value,
-            "format": wanted.form.value,
-            "size": checkpoint.size,
-        },
+        content={**_asked(wanted), "size": checkpoint.size},
     )

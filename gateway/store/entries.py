@@ -21,6 +21,15 @@ class EntryWriter:
         return [batch.log.append(item) for item in items]
 
 
+class TogetherWriter:
+    """Appends entries that tell of one deed, to each jurisdiction its own part: all of them, or none."""
+
+    async def write(self, batch: Batch, items: Sequence[Sequence[Draft]]) -> Sequence[int]:
+        """Return the index of each item's first entry."""
+        places = [[batch.log.append(draft) for draft in item] for item in items]
+        return [of_item[0] for of_item in places]
+
+
 class OpeningWriter:
     """Begins a log with the entry that names it and its key; whoever comes later finds it begun."""
 

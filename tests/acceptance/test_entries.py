@@ -13,6 +13,7 @@ import rfc8785
 
 from tests.acceptance.agency import Agencies, Agency, members, problem_of
 from tests.acceptance.alerts import stolen_vehicle, wanted_person
+from tests.acceptance.enrolment import enrol
 from tests.acceptance.independent import Document, leaf_hash, root_of_inclusion
 from tests.acceptance.log_reader import LogReader
 
@@ -152,13 +153,27 @@ def test_whoever_is_looked_at_can_see_that(cai: Agency, sent: Document, log: Log
     log.holding(answer["log_index"])
     (entry,) = [each["entry"] for each in found(cai, kind="queried") if each["index"] == answer["log_index"]]
     assert entry["actor"] == "ca-qc.cai"
-    assert {"CA-QC", "US-NY", "US-VT"} <= set(entry["jurisdictions"])
+    assert entry["jurisdictions"] == ["CA-QC"]
     assert entry["content"] == {
         "filters": {"alert_id": sent["alert_id"]},
         "justification": WHY,
         "after": -1,
         "shown": [each["index"] for each in answer["entries"]],
     }
+
+
+def test_whoever_is_looked_at_sees_its_own_part(
+    agencies: Agencies, cai: Agency, sent: Document, log: LogReader
+) -> None:
+    """Another party of what was shown has an entry of its own: of its own entries alone, and of nobody else."""
+    vermont = enrol(agencies, "US-VT", roles=["auditor"], sends=[])
+    answer = members(ask(cai, alert_id=sent["alert_id"], justification="of two parties"))
+    log.holding(answer["log_index"] + 2)
+    told = [each["entry"] for each in found(vermont, kind="queried")]
+    (entry,) = [each for each in told if each["content"]["justification"] == "of two parties"]
+    own = [each["index"] for each in answer["entries"] if "US-VT" in each["entry"]["jurisdictions"]]
+    assert 0 < len(own) < len(answer["entries"])
+    assert (entry["actor"], entry["jurisdictions"], entry["content"]["shown"]) == ("ca-qc.cai", ["US-VT"], own)
 
 
 @pytest.mark.parametrize("justification", [None, "", "x" * 501, "a\u200bb", "a\u2028b"])

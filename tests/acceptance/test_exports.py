@@ -18,6 +18,7 @@ import rfc8785
 
 from tests.acceptance.agency import Agencies, Agency, members, problem_of
 from tests.acceptance.alerts import stolen_vehicle, wanted_person
+from tests.acceptance.enrolment import enrol
 from tests.acceptance.independent import Document, leaf_hash, tree_hash
 from tests.acceptance.log_reader import LogReader
 from tests.patience import GIVES_UP_AFTER
@@ -163,13 +164,36 @@ def test_whoever_is_exported_can_see_that(agencies: Agencies, sent: Document, lo
     }
     rows = entries_in(ask(agencies["ca-qc.cai"], kind="export-ended"))
     ended = next(row["entry"] for row in rows if row["index"] == manifest["ended"])
-    assert {"CA-QC", "US-NY"} <= set(ended["jurisdictions"])
+    assert ended["jurisdictions"] == ["CA-QC"]
     assert ended["content"] == {
         "begun": manifest["begun"],
         "entries": manifest["entries"],
         "rows": manifest["rows"],
         "complete": True,
         "digest": manifest["digest"],
+    }
+
+
+def test_whoever_is_exported_sees_its_own_part(agencies: Agencies, cai: Agency, sent: Document, log: LogReader) -> None:
+    """Another party of what was in it has an entry of its own: how many of its own entries, what was asked, and why."""
+    new_york = enrol(agencies, "US-NY", roles=["auditor"], sends=[])
+    answer = ask(cai, alert_id=sent["alert_id"], justification="of two parties")
+    manifest = opened(answer)[1]
+    own = [row for row in entries_in(answer) if "US-NY" in row["entry"]["jurisdictions"]]
+    log.holding(manifest["ended"] + 1)
+    told = [row["entry"] for row in entries_in(ask(new_york, kind="export-ended"))]
+    (entry,) = [each for each in told if each["content"]["begun"] == manifest["begun"]]
+    assert 0 < len(own) < manifest["entries"]
+    assert (entry["actor"], entry["jurisdictions"]) == ("ca-qc.cai", ["US-NY"])
+    assert entry["content"] == {
+        "begun": manifest["begun"],
+        "entries": len(own),
+        "complete": True,
+        "digest": manifest["digest"],
+        "filters": {"alert_id": sent["alert_id"]},
+        "justification": "of two parties",
+        "report": "entries",
+        "format": "ndjson",
     }
 
 

@@ -103,12 +103,13 @@ async def test_one_that_nobody_reads(there: SampleExchange) -> None:
 
 
 async def ends_of(there: SampleExchange, begun: int) -> list[bool]:
-    """Return whether an export was taken whole, by each end that the log has of it."""
+    """Return whether an export was taken whole, by each end that the log has of it for whoever asked."""
     async with there.ledger.store.reading() as connection:
         size = (await read_head(connection)).size
         entries = [await entry_at(connection, index) for index in range(size)]
     said = [read_whole(each.canonical) for each in entries if each is not None]
-    ends = [each["content"] for each in said if each["kind"] == Kind.EXPORT_ENDED]
+    own = [each for each in said if each["jurisdictions"] == [CAI.jurisdiction]]
+    ends = [each["content"] for each in own if each["kind"] == Kind.EXPORT_ENDED]
     return [bool(each["complete"]) for each in ends if each["begun"] == begun]
 
 
