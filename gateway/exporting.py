@@ -196,6 +196,7 @@ class Export:
         """End it, taken whole or not. Idempotent."""
         if self._open:
             self._open = False
+            self._archive.abandon()
             self._exports.ended(self._wanted.reader.jurisdiction)
             self._exports.beside(self._end(self._ended(complete=False)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from threading import Lock
 from typing import IO, Final
 
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
@@ -17,6 +18,7 @@ class Archive:
     """
 
     def __init__(self) -> None:
+        self._turn = Lock()
         self._sink = _Sink()
         self._zip = zipfile.ZipFile(self._sink, "w", zipfile.ZIP_DEFLATED, compresslevel=_FAST)  # type: ignore[call-overload]  # a file that is written alone will do
         self._open: IO[bytes] | None = None
@@ -25,27 +27,41 @@ class Archive:
         """Begin a file of any length; the one before has ended."""
         info = zipfile.ZipInfo(name, date_time=_DATE)
         info.compress_type = zipfile.ZIP_DEFLATED
-        self._open = self._zip.open(info, "w", force_zip64=True)
-        return self._sink.take()
+        with self._turn:
+            self._open = self._zip.open(info, "w", force_zip64=True)
+            return self._sink.take()
 
     def write(self, data: bytes) -> bytes:
-        """Add to the file that was begun."""
-        if self._open is None:
-            raise ValueError("no file was begun")
-        self._open.write(data)
-        return self._sink.take()
+        """Add to the file that was begun. Raises ``ValueError`` where none was, or it was abandoned."""
+        with self._turn:
+            if self._open is None:
+                raise ValueError("no file was begun")
+            self._open.write(data)
+            return self._sink.take()
 
     def finish(self) -> bytes:
         """End the file that was begun."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
-        return self._sink.take()
+        with self._turn:
+            self._finish()
+            return self._sink.take()
 
     def end(self) -> bytes:
         """End the archive."""
-        self._zip.close()
-        return self._sink.take()
+        with self._turn:
+            self._zip.close()
+            return self._sink.take()
+
+    def abandon(self) -> None:
+        """Let go of an archive that nobody takes any more of, whole or not. Idempotent, and safe beside a thread."""
+        with self._turn:
+            self._finish()
+            self._zip.close()
+            self._sink.take()
+
+    def _finish(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
 
 class _Sink:

@@ -65,7 +65,11 @@ class Scene:
     def remnants(self, *places: Path) -> dict[str, set[str]]:
         """Return where the alert's words, and runs of the submission as it came, stand: anywhere, or in some places."""
         header, payload, signature = self.submission.split(b".")
-        runs = {f"{name} segment": part[40:90] for name, part in (("payload", payload), ("signature", signature))}
+        whole = base64.urlsafe_b64decode(payload + b"==")
+        unique = 4 * (
+            whole.index(self.words[1].encode()) // 3 + 1
+        )  # on a shared server others' alerts begin as this one
+        runs = {"payload segment": payload[unique : unique + 40], "signature segment": signature[40:80]}
         assert header
         return found_in(places or self.places, {**spellings(self.words), **runs})
 

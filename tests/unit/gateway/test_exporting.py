@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +94,23 @@ async def test_one_that_breaks_off(there: SampleExchange) -> None:
     assert said["complete"] is False
     assert isinstance(said["entries"], int)
     assert said["entries"] > 0
+
+
+async def test_what_breaks_off_leaves_nothing_half_open(there: SampleExchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The archive of an export that nobody takes any more goes without a complaint, which no caller would hear."""
+    export = await (await exports_of(there)).begin(wanted())
+    stream = export.stream()
+    await anext(stream)
+    archive = export._archive
+    export.close()
+    with pytest.raises(ValueError, match="no file"):
+        archive.write(b"more")
+    await last(there, Kind.EXPORT_ENDED)
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    del export, stream, archive
+    gc.collect()
+    assert told == []
 
 
 async def test_one_that_nobody_reads(there: SampleExchange) -> None:
