@@ -24,6 +24,7 @@ from lacolle.commands.auditing import (
     TypeOption,
     UntilOption,
     WhyOption,
+    given,
 )
 from lacolle.commands.entry_pages import believed_words, caption_of, print_page
 from lacolle.commands.frame import Connection, framed
@@ -77,9 +78,10 @@ def query(
         "from": since,
         "until": until,
     }
-    given = {name: value for name, value in filters.items() if value}
     with connection.client() as client:
-        page = client.log_entries(given, justification=justification, after=after, limit=limit, log_key=log_key)
+        page = client.log_entries(
+            given(filters), justification=justification, after=after, limit=limit, log_key=log_key
+        )
     print_page(page, voice, believed=log_key is not None)
 
 

@@ -1,7 +1,8 @@
-"""The options that every question to the log has: what is asked for, why, and whom to believe."""
+"""What every question to the log has: the options that say what is asked for, why, and whom to believe."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -13,6 +14,9 @@ WhyOption = Annotated[
 LogKeyOption = Annotated[
     str | None,
     typer.Option("--log-key", envvar="LACOLLE_LOG_KEY", help="The log's verifier key, as published: whom to believe."),
+]
+LogKey = Annotated[
+    str, typer.Option("--log-key", envvar="LACOLLE_LOG_KEY", help="The log's verifier key, name+id+key, as published.")
 ]
 KindOption = Annotated[str, typer.Option("--kind", help="A kind of entry, such as accepted or delivered.")]
 JurisdictionOption = Annotated[
@@ -29,3 +33,8 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, max=200, help="Entri
 TextOption = Annotated[str, typer.Option("--text", help="Letters or digits in an alert's identifier.")]
 SinceOption = Annotated[str, typer.Option("--from", help="From this instant on (RFC 3339).")]
 UntilOption = Annotated[str, typer.Option("--until", help="Until before this instant (RFC 3339).")]
+
+
+def given(filters: Mapping[str, str]) -> dict[str, str]:
+    """Return the filters that were given: an option that was not is empty."""
+    return {name: value for name, value in filters.items() if value}

@@ -31,6 +31,7 @@ from lacolle.commands.auditing import (
     TypeOption,
     UntilOption,
     WhyOption,
+    given,
 )
 from lacolle.commands.frame import Connection, framed
 from lacolle.commands.inputs import InputError, read_input
@@ -143,7 +144,7 @@ def verify(
 
 
 def _asked(report: Report, form: Format, filters: Mapping[str, str]) -> tuple[Report, Format, Mapping[str, str]]:
-    return report, form, {name: value for name, value in filters.items() if value}
+    return report, form, given(filters)
 
 
 def _save(

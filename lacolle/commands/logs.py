@@ -22,6 +22,7 @@ from audit.sharing import Sharing
 from audit.verify import Progress as Report
 from audit.verify import VerifiedLog, verify_database, verify_remote
 from lacolle.client.public import fetching
+from lacolle.commands.auditing import LogKey
 from lacolle.commands.databases import NO_DATABASE, Database, DatabaseAuthorities, DatabaseTls, PasswordFile
 from lacolle.commands.frame import framed
 from lacolle.commands.inputs import InputError, read_input
@@ -31,10 +32,6 @@ from schemas.bilingual import Bilingual
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
-
-LogKey = Annotated[
-    str, typer.Option("--log-key", envvar="LACOLLE_LOG_KEY", help="The log's verifier key, name+id+key, as published.")
-]
 
 
 def add_to(app: typer.Typer) -> None:

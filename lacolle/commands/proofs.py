@@ -16,7 +16,7 @@ from audit.note import Verifier
 from lacolle.client.entries import EntryPage
 from lacolle.client.public import fetching
 from lacolle.client.watching import Fetch, Seen, look, opened
-from lacolle.commands.auditing import WhyOption
+from lacolle.commands.auditing import LogKey, WhyOption
 from lacolle.commands.entry_pages import caption_of
 from lacolle.commands.frame import Connection, framed
 from lacolle.commands.inputs import InputError, read_input
@@ -24,10 +24,6 @@ from lacolle.commands.voice import Voice
 from lacolle.errors import ExchangeUnreachableError, HistoryRewrittenError, UnexpectedAnswerError
 from schemas.bilingual import Bilingual
 from schemas.signing.canonical import canonical_bytes
-
-LogKey = Annotated[
-    str, typer.Option("--log-key", envvar="LACOLLE_LOG_KEY", help="The log's verifier key, name+id+key, as published.")
-]
 
 
 def add_to(group: typer.Typer) -> None:

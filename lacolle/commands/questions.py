@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -19,6 +20,7 @@ from lacolle.commands.auditing import (
     TypeOption,
     UntilOption,
     WhyOption,
+    given,
 )
 from lacolle.commands.entry_pages import print_page
 from lacolle.commands.frame import Connection, framed
@@ -44,16 +46,8 @@ def received(
     log_key: LogKeyOption = None,
 ) -> None:
     """Show who received this alert: each delivery, and each recipient's own word."""
-    with connection.client() as client:
-        page = client.log_entries(
-            {"alert_id": alert_id},
-            justification=justification,
-            after=after,
-            limit=limit,
-            log_key=log_key,
-            question="received",
-        )
-    print_page(page, voice, believed=log_key is not None)
+    asking = _Asking(voice, connection, justification, after, limit, log_key)
+    asking.ask("received", {"alert_id": alert_id})
 
 
 def sent(
@@ -80,11 +74,8 @@ def sent(
         "from": since,
         "until": until,
     }
-    with connection.client() as client:
-        page = client.log_entries(
-            _given(filters), justification=justification, after=after, limit=limit, log_key=log_key, question="sent"
-        )
-    print_page(page, voice, believed=log_key is not None)
+    asking = _Asking(voice, connection, justification, after, limit, log_key)
+    asking.ask("sent", filters)
 
 
 def withheld(
@@ -103,11 +94,8 @@ def withheld(
 ) -> None:
     """Show what was withheld, from whom, and why."""
     filters = {"alert_id": alert_id, "to": to, "agreement": agreement, "from": since, "until": until}
-    with connection.client() as client:
-        page = client.log_entries(
-            _given(filters), justification=justification, after=after, limit=limit, log_key=log_key, question="withheld"
-        )
-    print_page(page, voice, believed=log_key is not None)
+    asking = _Asking(voice, connection, justification, after, limit, log_key)
+    asking.ask("withheld", filters)
 
 
 def overdue(
@@ -125,11 +113,8 @@ def overdue(
 ) -> None:
     """Show acknowledgements that are overdue, and still awaited."""
     filters = {"to": to, "agreement": agreement, "from": since, "until": until}
-    with connection.client() as client:
-        page = client.log_entries(
-            _given(filters), justification=justification, after=after, limit=limit, log_key=log_key, question="overdue"
-        )
-    print_page(page, voice, believed=log_key is not None)
+    asking = _Asking(voice, connection, justification, after, limit, log_key)
+    asking.ask("overdue", filters)
 
 
 def looked(
@@ -143,17 +128,30 @@ def looked(
     log_key: LogKeyOption = None,
 ) -> None:
     """Show who looked at what concerns an alert, and why they said they did; exports may have held it."""
-    with connection.client() as client:
-        page = client.log_entries(
-            {"alert_id": alert_id},
-            justification=justification,
-            after=after,
-            limit=limit,
-            log_key=log_key,
-            question="looked",
-        )
-    print_page(page, voice, believed=log_key is not None)
+    asking = _Asking(voice, connection, justification, after, limit, log_key)
+    asking.ask("looked", {"alert_id": alert_id})
 
 
-def _given(filters: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in filters.items() if value}
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """How a question is asked: by whom and why, which page of its answer, and with which key it is believed."""
+
+    voice: Voice
+    connection: Connection
+    justification: str
+    after: int | None
+    limit: int
+    log_key: str | None
+
+    def ask(self, question: str, filters: Mapping[str, str]) -> None:
+        """Ask, and show the page."""
+        with self.connection.client() as client:
+            page = client.log_entries(
+                given(filters),
+                justification=self.justification,
+                after=self.after,
+                limit=self.limit,
+                log_key=self.log_key,
+                question=question,
+            )
+        print_page(page, self.voice, believed=self.log_key is not None)
