@@ -27,11 +27,11 @@ from audit.log import read_head
 from audit.segments import SEGMENT, build
 from benchmarks import log_verification
 from benchmarks.process import machine_ticks, peak_mb
-from gateway.asked import read_filters
 from gateway.clock import system_clock
-from gateway.exporting import Exports, ManifestSigner, Wanted
-from gateway.ratelimit import Rate, RateLimiter
-from gateway.reports import Report
+from gateway.inquiry.asked import read_filters
+from gateway.inquiry.exporting import Exports, ManifestSigner, Wanted
+from gateway.inquiry.reports import Report
+from gateway.intake.ratelimit import Rate, RateLimiter
 from gateway.store.committer import Committer
 from gateway.store.engine import open_sqlite
 from gateway.store.reader import Reader

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.sample import alerts, generate_keys, sign
 from gateway.clock import system_clock
-from gateway.ledger import open_ledger
+from gateway.log.ledger import open_ledger
 from gateway.receipts import ReceiptSigner
 from gateway.store.acceptance import AcceptanceWriter, Keeping
 from gateway.store.engine import open_postgres

@@ -35,8 +35,8 @@ from benchmarks import sample
 from benchmarks.process import ROOT, machine_ticks
 from benchmarks.stage import MeasurementError
 from gateway.clock import system_clock
-from gateway.founding import found
-from gateway.ledger import open_ledger
+from gateway.log.ledger import open_ledger
+from gateway.roles.founding import found
 from gateway.sealing.contents import Contents
 from gateway.store.engine import open_sqlite
 from gateway.store.tables import alerts as stored_alerts

@@ -245,7 +245,7 @@ class UnsoundAgreementError(GatewayError):
 class OvertakenError(Exception):
     """The registry, or the alert's thread, moved since this was decided, and nothing was stored: decide it anew.
 
-    It goes from the committer to whoever decided, and no further (``gateway.following.decided_anew``).
+    It goes from the committer to whoever decided, and no further (``gateway.upkeep.following.decided_anew``).
     """
 
 

@@ -10,7 +10,7 @@ from lacolle.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from gateway.sealing.contents import Contents
-    from gateway.settings import Settings
+    from gateway.settings.exchange import Settings
 
 
 def contents_of(settings: Settings, path: Path) -> Contents:

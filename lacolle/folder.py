@@ -29,11 +29,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from adapters.registry import PartnerProfile
 from audit.note import LogSigner
-from gateway.founding import Founding
-from gateway.front import ExchangeKeys
+from gateway.roles.founding import Founding
+from gateway.roles.front import ExchangeKeys
 from gateway.sealing.kek import KEY_SIZE, key_text
 from gateway.sealing.source import KEK_FILE
-from gateway.settings import Files, Settings, read_settings
+from gateway.settings.exchange import Files, Settings, read_settings
 from lacolle.errors import ConfigurationError
 from lacolle.keyfiles import load_key_file, write_key_file
 from lacolle.secretfiles import write_secret

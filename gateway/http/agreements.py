@@ -22,8 +22,8 @@ from gateway.http.answers import json_answer
 from gateway.http.auth import bearer
 from gateway.http.bodies import read_body
 from gateway.http.services import services
+from gateway.intake.tokens import Scope
 from gateway.store.agreed import StoredProposal, read_history, read_proposals
-from gateway.tokens import Scope
 from schemas.ids import AgreementId, JurisdictionCode
 from schemas.registry import Jurisdiction
 from schemas.signing.jws import AGREEMENT, MalformedJwsError, join_signatures

@@ -10,7 +10,6 @@ from starlette.types import Receive
 from starlette.types import Scope as AsgiScope
 
 from agreements.explain import explain
-from gateway.accept import Considered
 from gateway.errors import InvalidQueryError, MalformedSubmissionError, NotFoundError
 from gateway.http.answers import JSON, json_answer
 from gateway.http.auth import bearer, reader_of
@@ -18,9 +17,10 @@ from gateway.http.bodies import Share, read_body, read_either
 from gateway.http.certificates import shown_certificate
 from gateway.http.services import Services, services
 from gateway.http.traced import accept
+from gateway.intake.accept import Considered
+from gateway.intake.tokens import Scope
 from gateway.store.reading import read_alert, read_alert_by_name
 from gateway.store.terms import terms_document
-from gateway.tokens import Scope
 from schemas.bilingual import Bilingual
 from schemas.decisions import Decision, Permit
 from schemas.ids import AlertId, ParticipantId

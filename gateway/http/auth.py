@@ -12,8 +12,8 @@ from gateway.http.answers import json_answer
 from gateway.http.bodies import read_body
 from gateway.http.certificates import shown_certificate
 from gateway.http.services import services
+from gateway.intake.tokens import OAuthError, Scope
 from gateway.store.reader import Reader
-from gateway.tokens import OAuthError, Scope
 from schemas.bilingual import Bilingual
 from schemas.registry import ParticipantStatement, Role
 

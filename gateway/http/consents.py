@@ -14,8 +14,8 @@ from gateway.http.auth import bearer, reader_of
 from gateway.http.bodies import read_body
 from gateway.http.certificates import shown_certificate
 from gateway.http.services import services
+from gateway.intake.tokens import Scope
 from gateway.store.questions import read_question, read_questions
-from gateway.tokens import Scope
 from schemas.ids import ConsentId
 
 router = APIRouter(prefix="/v1/consents", tags=["consents"])

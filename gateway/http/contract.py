@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 
 from gateway import errors
 from gateway.http.problems import MEDIA_TYPE, problem_of_kind
-from gateway.tokens import Scope
+from gateway.intake.tokens import Scope
 
 Refusals = tuple[type[errors.GatewayError], ...]
 

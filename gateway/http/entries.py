@@ -10,16 +10,16 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from gateway.asked import read_filters
-from gateway.auditing import MOST, Answer, Shown
 from gateway.errors import NotFoundError
 from gateway.http.answers import json_answer
 from gateway.http.asking import JUSTIFICATION, Filters, justification_of
 from gateway.http.auth import bearer, reader_of
 from gateway.http.queries import Index, canonical_number
 from gateway.http.services import services
-from gateway.questions import QUESTIONS
-from gateway.tokens import Scope
+from gateway.inquiry.asked import read_filters
+from gateway.inquiry.auditing import MOST, Answer, Shown
+from gateway.inquiry.questions import QUESTIONS
+from gateway.intake.tokens import Scope
 
 router = APIRouter(tags=["log"])
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from gateway.http.asking import JUSTIFICATION, justification_of
 from gateway.http.auth import bearer, reader_of
 from gateway.http.services import services
-from gateway.tokens import Scope
+from gateway.intake.tokens import Scope
 from schemas.ids import AlertId
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])

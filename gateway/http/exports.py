@@ -10,14 +10,14 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from audit.exporting.formats import Format, FormatNotHereError
-from gateway.asked import read_filters
 from gateway.errors import InvalidQueryError
-from gateway.exporting import Export, Wanted
 from gateway.http.asking import JUSTIFICATION, Filters, justification_of
 from gateway.http.auth import bearer, reader_of
 from gateway.http.services import services
-from gateway.reports import KINDS_OF, Report
-from gateway.tokens import Scope
+from gateway.inquiry.asked import read_filters
+from gateway.inquiry.exporting import Export, Wanted
+from gateway.inquiry.reports import KINDS_OF, Report
+from gateway.intake.tokens import Scope
 from schemas.bilingual import Bilingual
 
 router = APIRouter(tags=["log"])

@@ -12,9 +12,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.responses import Response
 
 from gateway.errors import NotFoundError
-from gateway.health import Condition, Report
 from gateway.http.services import services
-from gateway.metrics import ReadinessCollector
+from gateway.watching.health import Condition, Report
+from gateway.watching.metrics import ReadinessCollector
 
 router = APIRouter(tags=["operation"])
 

@@ -12,8 +12,8 @@ from gateway.http.answers import json_answer
 from gateway.http.auth import bearer, reader_of
 from gateway.http.bodies import read_body
 from gateway.http.services import services
+from gateway.intake.tokens import Scope
 from gateway.store.held import read_holds
-from gateway.tokens import Scope
 
 router = APIRouter(prefix="/v1", tags=["holds"])
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from gateway.books.reconciling import Stated
 from gateway.errors import InvalidQueryError, NotFoundError
 from gateway.http.alerts import JOSE
 from gateway.http.answers import json_answer
@@ -17,8 +18,7 @@ from gateway.http.auth import bearer
 from gateway.http.bodies import read_body
 from gateway.http.certificates import shown_certificate
 from gateway.http.services import services
-from gateway.reconciling import Stated
-from gateway.tokens import Scope
+from gateway.intake.tokens import Scope
 from schemas.bilingual import Bilingual
 from schemas.decisions import Lane
 from schemas.ids import AGREEMENT_PATTERN, AgreementId

@@ -14,7 +14,7 @@ from gateway.http.answers import json_answer
 from gateway.http.auth import bearer
 from gateway.http.bodies import read_body
 from gateway.http.services import services
-from gateway.tokens import Scope
+from gateway.intake.tokens import Scope
 from schemas.alerts.catalogue import alert_types, json_schema
 from schemas.ids import AlertType, ParticipantId
 from schemas.registry import Registry

@@ -1,4 +1,4 @@
-"""What the routes call: the use cases of one gateway process, put together in ``gateway.front``."""
+"""What the routes call: the use cases of one gateway process, put together in ``gateway.roles.front``."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from fastapi import Request
 from prometheus_client import CollectorRegistry
 
 from audit.policy import WitnessPolicy
-from gateway.accept import Intake
-from gateway.acknowledge import Acknowledgements
-from gateway.auditing import Auditing
-from gateway.batches import BatchIntake
-from gateway.checks import HasLatest
+from gateway.books.reconciling import Reconciliations
 from gateway.clock import Clock
-from gateway.consenting import Consents
-from gateway.enrol import Enrolment
-from gateway.evidencing import Evidences
-from gateway.exporting import Exports
-from gateway.health import Health
-from gateway.holding import Holds
 from gateway.http.bodies import BodyBudget
-from gateway.reconciling import Reconciliations
-from gateway.registry import CurrentRegistry
+from gateway.inquiry.auditing import Auditing
+from gateway.inquiry.evidencing import Evidences
+from gateway.inquiry.exporting import Exports
+from gateway.intake.accept import Intake
+from gateway.intake.acknowledge import Acknowledgements
+from gateway.intake.batches import BatchIntake
+from gateway.intake.consenting import Consents
+from gateway.intake.enrol import Enrolment
+from gateway.intake.holding import Holds
+from gateway.intake.tokens import TokenIssuer
+from gateway.intake.treaties import Treaties
 from gateway.sealing.contents import Contents
-from gateway.simulating import Simulations
+from gateway.simulation.simulating import Simulations
 from gateway.store.engine import Store
-from gateway.tokens import TokenIssuer
-from gateway.treaties import Treaties
+from gateway.trust.registry import CurrentRegistry
+from gateway.watching.checks import HasLatest
+from gateway.watching.health import Health
 from schemas.signing.keys import PublicKey
 from schemas.tracing import Tracing
 

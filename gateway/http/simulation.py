@@ -12,13 +12,13 @@ from starlette.responses import Response
 from agreements.document import Agreement
 from agreements.written import InvalidAgreementError, read_agreement
 from gateway.errors import DraftRefusedError, InvalidQueryError, NotPermittedError
-from gateway.findings import findings_document
 from gateway.http.answers import JSON, json_answer
 from gateway.http.auth import bearer, reader_of
 from gateway.http.bodies import read_either
 from gateway.http.services import services
+from gateway.intake.tokens import Scope
+from gateway.simulation.findings import findings_document
 from gateway.store.history import Stretch
-from gateway.tokens import Scope
 from schemas.bilingual import Bilingual
 
 router = APIRouter(prefix="/v1/agreements", tags=["agreements"])

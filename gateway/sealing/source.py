@@ -15,7 +15,7 @@ from gateway.sealing.contents import Contents
 from gateway.sealing.errors import KeyEncryptionKeyError
 from gateway.sealing.folder import KeyFolder
 from gateway.sealing.kek import KeyEncryptionKey, LocalKey, read_key
-from gateway.settings import Settings
+from gateway.settings.exchange import Settings
 from schemas.bilingual import Bilingual
 
 log = structlog.get_logger(__name__)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from bus.secretfiles import SecretFileError, read_secret
 from gateway.sealing.errors import KeyEncryptionKeyError
 from gateway.sealing.kek import NONCE_SIZE, Randomness, UnwrapError
-from gateway.sealing.settings import TokenSettings
+from gateway.settings.sealing import TokenSettings
 from schemas.bilingual import Bilingual
 
 _TAG_BITS: Final = 128

@@ -1,6 +1,6 @@
 """What the database holds of agreements, as it stands there.
 
-Nothing read from here is trusted before ``gateway.assay`` has verified it again and held it against the log.
+Nothing read from here is trusted before ``gateway.trust.assay`` has verified it again and held it against the log.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sqlalchemy.types import NullType
 
 from agreements.signed import SignedAgreement
 from audit.tables import log_entries
-from gateway.assay import StoredAgreements, StoredDocument, StoredEntry
 from gateway.store.tables import agreement_proposals, agreement_signatures, agreement_steps, agreements
+from gateway.trust.assay import StoredAgreements, StoredDocument, StoredEntry
 from schemas.ids import AgreementId, JurisdictionCode
 
 NO_END: Final = (1 << 63) - 1

@@ -21,7 +21,6 @@ from agreements.signed import (
 )
 from agreements.steps import LoggedStep, VerifiedStep
 from gateway.errors import AgreementRefusedError
-from gateway.registry import CurrentRegistry, StagedRegistry
 from gateway.store.agreed import digest_of, read_signatures
 from gateway.store.committer import Batch
 from gateway.store.milestones import (
@@ -39,6 +38,7 @@ from gateway.store.tables import (
     agreements,
     registry_head,
 )
+from gateway.trust.registry import CurrentRegistry, StagedRegistry
 from schemas.ids import JurisdictionCode
 from schemas.signing.jws import MalformedJwsError, join_signatures
 from schemas.timestamps import read_utc, utc_text

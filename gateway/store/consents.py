@@ -20,7 +20,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agreements import reasons
 from audit.entry import Draft, Kind
 from gateway.errors import ConsentClosedError, OvertakenError
-from gateway.registry import CurrentRegistry, UnknownVersionError
 from gateway.store.asking import home_of_asked
 from gateway.store.committer import Batch
 from gateway.store.decisions import routed_entry
@@ -28,6 +27,7 @@ from gateway.store.dispatches import HELD, PENDING, WITHHELD, Route, Settled, cl
 from gateway.store.tables import consent_answers, consent_requests, dispatches
 from gateway.store.terms import read_terms
 from gateway.store.withholding import end_withheld
+from gateway.trust.registry import CurrentRegistry, UnknownVersionError
 from schemas.consents import Answer, Consent
 from schemas.decisions import Lane, Permit
 from schemas.ids import AgreementId, AlertId, DeliveryId, KeyId, ParticipantId, home_of

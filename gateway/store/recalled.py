@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.registry import CurrentRegistry, UnknownVersionError
 from gateway.store.committer import Batch
 from gateway.store.dispatches import (
     OPEN,
@@ -23,6 +22,7 @@ from gateway.store.dispatches import (
     with_freed,
 )
 from gateway.store.withholding import end_withheld
+from gateway.trust.registry import CurrentRegistry, UnknownVersionError
 from schemas.decisions import Reason
 from schemas.ids import ParticipantId
 from schemas.parcels import Deferred, OutcomeReport

@@ -12,13 +12,13 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Draft, Kind
-from gateway.assay import StoredAgreements
 from gateway.errors import StatementRefusedError, StoreError
-from gateway.registry import CurrentRegistry, StagedRegistry
 from gateway.store.agreed import read_agreements
 from gateway.store.agreements import move_version
 from gateway.store.committer import Batch
 from gateway.store.tables import authority_statements, jurisdictions, registry_head
+from gateway.trust.assay import StoredAgreements
+from gateway.trust.registry import CurrentRegistry, StagedRegistry
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, ParticipantId, home_of
 from schemas.registry import Jurisdiction, KeyRevocation, ParticipantStatement, VerifiedStatement

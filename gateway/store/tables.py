@@ -43,7 +43,7 @@ log_doubts = Table(
 )
 """Why nothing may be appended to the log now: who found out (a witness, or whoever signs), what, and when.
 
-Every process of the exchange reads it (``gateway.doubts``); a row goes when its source is satisfied again.
+Every process of the exchange reads it (``gateway.log.doubts``); a row goes when its source is satisfied again.
 """
 
 log_auditors = Table(

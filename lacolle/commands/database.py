@@ -162,7 +162,7 @@ def roles(
 
 
 def _contents(exchange: Path) -> Contents:
-    from gateway.settings import read_settings  # noqa: PLC0415 - as above
+    from gateway.settings.exchange import read_settings  # noqa: PLC0415 - as above
     from lacolle.folder import SETTINGS  # noqa: PLC0415 - as above
 
     return contents_of(read_settings(exchange / SETTINGS, os.environ), exchange)

@@ -94,7 +94,7 @@ def database_of(exchange: Path) -> Database:
 
     Raises ``SettingsError``.
     """
-    from gateway.settings import read_settings  # noqa: PLC0415 - as above
+    from gateway.settings.exchange import read_settings  # noqa: PLC0415 - as above
     from lacolle.folder import DATABASE, SETTINGS  # noqa: PLC0415 - as above
 
     settings = read_settings(exchange / SETTINGS, os.environ)

@@ -27,7 +27,7 @@ from schemas.bilingual import Bilingual
 from schemas.ids import AlertId
 
 if TYPE_CHECKING:
-    from gateway.replaying import Difference, Replay
+    from gateway.simulation.replaying import Difference, Replay
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,8 +69,8 @@ async def _replayed(database: Database, exchange: Path, alert_id: AlertId) -> Re
     # the other commands start without a database's drivers
     from sqlalchemy.exc import DatabaseError  # noqa: PLC0415 - as above
 
-    from gateway import replaying  # noqa: PLC0415 - as above
-    from gateway.settings import read_settings  # noqa: PLC0415 - as above
+    from gateway.settings.exchange import read_settings  # noqa: PLC0415 - as above
+    from gateway.simulation import replaying  # noqa: PLC0415 - as above
     from lacolle.folder import SETTINGS, read_jurisdictions  # noqa: PLC0415 - as above
 
     settings = read_settings(exchange / SETTINGS, os.environ)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 from audit.exporting.formats import Format
 from audit.logproof import LogProof, is_proof
 from audit.note import Verifier
-from gateway.reports import Report
+from gateway.inquiry.reports import Report
 from lacolle.client.exports import VerifiedExport, Watch, verify_export
 from lacolle.client.trust import read_key_set
 from lacolle.commands.auditing import (

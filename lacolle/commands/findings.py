@@ -13,7 +13,7 @@ from schemas.bilingual import Bilingual
 
 
 def show(told: Mapping[str, Any], *, voice: Voice, console: Console) -> None:
-    """Print ``gateway.findings.findings_document``: what changes first, then who, what, under which clause."""
+    """Print ``gateway.simulation.findings.findings_document``: changes first, then who, what, under which clause."""
     for line in _lines(told):
         console.print(voice.words(line), highlight=False, markup=False, soft_wrap=True)
     shown = Tables(voice, console)

@@ -95,7 +95,7 @@ def rewrap(
     from gateway.sealing.errors import SealingError  # noqa: PLC0415 - as above
     from gateway.sealing.folder import KeyFolder  # noqa: PLC0415 - as above
     from gateway.sealing.source import key_in_file, open_kek  # noqa: PLC0415 - as above
-    from gateway.settings import read_settings  # noqa: PLC0415 - as above
+    from gateway.settings.exchange import read_settings  # noqa: PLC0415 - as above
     from lacolle.folder import SETTINGS  # noqa: PLC0415 - as above
 
     if (old_kek_file is None) == (old_settings is None):

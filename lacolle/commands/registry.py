@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.settings import Files
+from gateway.settings.exchange import Files
 from lacolle import folder
 from schemas.registry import Registry
 

@@ -75,11 +75,11 @@ async def _simulated(
     from sqlalchemy.exc import DatabaseError  # noqa: PLC0415 - as above
 
     from agreements.simulation import Worlds  # noqa: PLC0415 - as above
-    from gateway.findings import findings_document  # noqa: PLC0415 - as above
-    from gateway.rebuilding import rebuilt_registry  # noqa: PLC0415 - as above
-    from gateway.settings import read_settings  # noqa: PLC0415 - as above
-    from gateway.simulating import simulate_past  # noqa: PLC0415 - as above
+    from gateway.settings.exchange import read_settings  # noqa: PLC0415 - as above
+    from gateway.simulation.findings import findings_document  # noqa: PLC0415 - as above
+    from gateway.simulation.simulating import simulate_past  # noqa: PLC0415 - as above
     from gateway.store.history import Stretch, count_alerts  # noqa: PLC0415 - as above
+    from gateway.upkeep.rebuilding import rebuilt_registry  # noqa: PLC0415 - as above
     from lacolle.folder import SETTINGS, read_jurisdictions  # noqa: PLC0415 - as above
 
     settings = read_settings(exchange / SETTINGS, os.environ)

@@ -15,7 +15,7 @@ from agreements.signed import UntrustedAgreementError
 from agreements.written import InvalidAgreementError
 from audit.errors import AuditError
 from gateway.errors import StoreError
-from gateway.section import SettingsError
+from gateway.settings.section import SettingsError
 from lacolle.errors import LacolleError
 from schemas.alerts.catalogue import Fault, InvalidAlertError
 from schemas.bilingual import Bilingual, Language

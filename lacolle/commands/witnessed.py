@@ -13,7 +13,7 @@ from schemas.bilingual import Bilingual
 
 def read_policy(file: Path) -> WitnessPolicy:
     """Return the policy in a file. Raises ``ConfigurationError``, and ``InputError`` for one that demands nothing."""
-    from gateway.witness_settings import WitnessesSettings  # noqa: PLC0415 - most verify without
+    from gateway.settings.witnesses import WitnessesSettings  # noqa: PLC0415 - most verify without
 
     policy = read_yaml(file, WitnessesSettings).witness_policy
     if policy is None:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from gateway.environment import path_of
-from gateway.section import SettingsError
-from gateway.settings import Settings
+from gateway.settings.environment import path_of
+from gateway.settings.exchange import Settings
+from gateway.settings.section import SettingsError
 from schemas.bilingual import Bilingual
 from schemas.located_yaml import YamlError
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from gateway.settings import Deadlines
+from gateway.settings.exchange import Deadlines
 from lacolle.door.places import NoPlaceError, Place, Places, Reason
 from lacolle.door.refusals import Refusals
 

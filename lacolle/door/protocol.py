@@ -28,7 +28,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from gateway.http.certificates import EXTENSION
-from gateway.settings import Deadlines
+from gateway.settings.exchange import Deadlines
 from lacolle.door.certificates import FORWARDED, forwarded_certificate
 from lacolle.door.places import Place, Reason
 from lacolle.door.plain import BODY, HEAD, IDLE, PlainHttp, Stage

@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
-from gateway.settings import PROBLEM_BASE, Listen, Settings
+from gateway.settings.exchange import PROBLEM_BASE, Listen, Settings
 from lacolle.door.listener import Listener
 from lacolle.door.places import Place, Places, Reason
 from lacolle.door.protocol import Connection

@@ -8,7 +8,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.settings import Listen
+from gateway.settings.exchange import Listen
 from lacolle.door.server import tls_context
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder

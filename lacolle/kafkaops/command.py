@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bus.kafka import KafkaSettings, Security
 from bus.kafka.settings import Address
-from gateway.settings import read_settings
+from gateway.settings.exchange import read_settings
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, read_registry
 from lacolle.kafkaops.administrator import Administrator

@@ -14,7 +14,7 @@ from bus.contract import BusUnavailableError
 from bus.dead import DeadLetter, read_dead
 from bus.kafka import KafkaRefusedError, KafkaSettingsError, contents
 from bus.topics import dead_topic
-from gateway.settings import read_settings
+from gateway.settings.exchange import read_settings
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS
 from lacolle.kafkaops.errors import NO_KAFKA, UNREACHABLE, KafkaSetupError

@@ -33,7 +33,7 @@ from bus.topics import (
     parcels_topics,
     partner_groups,
 )
-from gateway.outcomes import GROUP
+from gateway.relaying.outcomes import GROUP
 from lacolle.kafkaops.errors import KafkaSetupError
 from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId

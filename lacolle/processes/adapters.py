@@ -20,9 +20,9 @@ from adapters.transports import https
 from adapters.worker import Observer, Partner, Worker, WorkerSettings
 from bus.contract import Bus
 from gateway.clock import system_clock
-from gateway.health import Condition, Health
-from gateway.metrics import new_registry
-from gateway.settings import Settings
+from gateway.settings.exchange import Settings
+from gateway.watching.health import Condition, Health
+from gateway.watching.metrics import new_registry
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, AdaptersFolder
 from lacolle.processes.lag import LagCollector

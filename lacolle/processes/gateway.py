@@ -14,7 +14,7 @@ import uvloop
 
 from gateway.clock import system_clock
 from gateway.errors import StoreError
-from gateway.roles import Gateway, Means, open_gateway
+from gateway.roles.apart import Gateway, Means, open_gateway
 from lacolle.contents import contents_of
 from lacolle.door.server import BACKLOG, Door
 from lacolle.door.sockets import Address, bind, server_tls

@@ -13,14 +13,14 @@ from typing import Final
 from bus.contract import Bus
 from bus.embedded import EmbeddedBus
 from bus.kafka import KafkaBus, KafkaProbe, KafkaSettings, KafkaSettingsError
-from gateway.checks import bus_here
-from gateway.health import WORKS, Check, Condition, Finding
 from gateway.leadership import Leadership
-from gateway.settings import Settings
+from gateway.log.witness_calls import AskWitness, asks_nobody
+from gateway.settings.exchange import Settings
 from gateway.store.address import postgres_address
 from gateway.store.contest import PostgresLeadership
 from gateway.store.engine import Store, open_postgres, open_sqlite
-from gateway.witness_calls import AskWitness, asks_nobody
+from gateway.watching.checks import bus_here
+from gateway.watching.health import WORKS, Check, Condition, Finding
 from lacolle.errors import ConfigurationError
 from lacolle.folder import SETTINGS, ExchangeFolder
 from lacolle.secretfiles import read_secret

@@ -16,9 +16,9 @@ from adapters.registry import PartnerProfile
 from audit.checkpoints import PublishedState
 from bus.topics import OUTCOMES, adapter_group, parcels_topics
 from gateway.clock import system_clock
-from gateway.exchange import Exchange, open_exchange
-from gateway.outcomes import GROUP
-from gateway.registry import CurrentRegistry
+from gateway.relaying.outcomes import GROUP
+from gateway.roles.exchange import Exchange, open_exchange
+from gateway.trust.registry import CurrentRegistry
 from lacolle.contents import contents_of
 from lacolle.door.server import Door
 from lacolle.door.sockets import Address, bind, server_tls

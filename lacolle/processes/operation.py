@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.engines import OPERATION_PORTS
-from gateway.health import Health
 from gateway.http.health import alive_answer, metrics_answer, readiness_answer
-from gateway.metrics import new_registry
-from gateway.settings import Settings
-from gateway.unready import database_away, unready_application
+from gateway.roles.unready import database_away, unready_application
+from gateway.settings.engines import OPERATION_PORTS
+from gateway.settings.exchange import Settings
+from gateway.watching.health import Health
+from gateway.watching.metrics import new_registry
 from lacolle.door.server import Door, http_server
 from lacolle.door.sockets import bind
 from lacolle.processes.lineup import Part

@@ -9,7 +9,7 @@ import structlog
 
 from audit.checkpoints import PublishedState
 from gateway.clock import system_clock
-from gateway.roles import Means, RelayProcess, open_relay
+from gateway.roles.apart import Means, RelayProcess, open_relay
 from lacolle.contents import contents_of
 from lacolle.folder import ExchangeFolder
 from lacolle.processes.awaiting import StoppedMeanwhileError, opened_once_reachable

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway.engines import TelemetrySettings
+from gateway.settings.engines import TelemetrySettings
 from lacolle.errors import ConfigurationError
 from schemas.bilingual import Bilingual
 from schemas.tracing import Tracing

@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx2
 
-from gateway.witness_calls import AskWitness, WitnessAnswer, WitnessTroubleError
+from gateway.log.witness_calls import AskWitness, WitnessAnswer, WitnessTroubleError
 from lacolle.errors import ConfigurationError
 from schemas.bilingual import Bilingual
 

@@ -17,8 +17,8 @@ from pydantic import Field, StringConstraints
 from audit.cosignature import Cosigner
 from audit.errors import MalformedNoteError
 from audit.note import Verifier
-from gateway.section import Section
-from gateway.settings import Listen
+from gateway.settings.exchange import Listen
+from gateway.settings.section import Section
 from lacolle.errors import ConfigurationError
 from lacolle.folder import require_empty
 from lacolle.keyfiles import load_key_file, write_key_file

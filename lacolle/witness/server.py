@@ -43,7 +43,7 @@ from audit.note import Verifier, open_note
 from audit.witness import MOST_BYTES, SIZE_TYPE, AddCheckpoint
 from gateway.clock import Clock
 from gateway.errors import RateLimitedError
-from gateway.ratelimit import Rate, RateLimiter
+from gateway.intake.ratelimit import Rate, RateLimiter
 from lacolle.door.server import http_server
 from lacolle.witness.folder import WitnessFolder
 from schemas.bilingual import Bilingual, preferred_language

@@ -18,7 +18,7 @@ from audit.errors import LogForkError, LogStateError
 from audit.note import LogSigner, open_note
 from audit.tables import checkpoints
 from audit.verify import verify_database
-from gateway.checkpoints import CheckpointTask
+from gateway.log.checkpoints import CheckpointTask
 from gateway.store.entries import EntryWriter
 from schemas.ids import KeyId
 from schemas.signing.keys import SigningKey

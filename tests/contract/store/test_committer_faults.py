@@ -12,7 +12,6 @@ import pytest
 
 from gateway.backoff import Backoff
 from gateway.errors import LogUnavailableError
-from gateway.registry import CurrentRegistry
 from gateway.store.acknowledgements import AcknowledgementWriter, SignedAcknowledgement
 from gateway.store.committer import Committer
 from gateway.store.dispatches import (
@@ -27,6 +26,7 @@ from gateway.store.dispatches import (
     Route,
 )
 from gateway.store.entries import AssertionWriter, EntryWriter, SpentAssertion
+from gateway.trust.registry import CurrentRegistry
 from schemas.decisions import Lane
 from schemas.evidence import Acknowledgement, AcknowledgementStatus, read_receipt
 from schemas.ids import DeliveryId, KeyId

@@ -12,9 +12,7 @@ from sqlalchemy import select
 
 from agreements.book import Book
 from audit.log import lock_head
-from gateway.assay import Assayed
 from gateway.errors import ConsentClosedError, NotFoundError, OvertakenError
-from gateway.registry import CurrentRegistry
 from gateway.store.acknowledgements import AcknowledgementWriter, SignedAcknowledgement
 from gateway.store.committer import Batch
 from gateway.store.consents import Answered, ConsentWriter, LapseWriter, SignedConsent, lapsed
@@ -27,6 +25,8 @@ from gateway.store.reading import read_alert
 from gateway.store.tables import consent_requests
 from gateway.store.threads import find_thread
 from gateway.store.withholding import Lapsed, WithholdingWriter, waiting_ways
+from gateway.trust.assay import Assayed
+from gateway.trust.registry import CurrentRegistry
 from schemas.consents import Answer, Consent
 from schemas.decisions import Lane, Reason, Terms
 from schemas.evidence import Acknowledgement

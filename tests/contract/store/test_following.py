@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from gateway.errors import LogUnavailableError, OvertakenError, StatementRefusedError, UntrustedSignatureError
-from gateway.following import RegistryFollower, decided_anew
-from gateway.registry import CurrentRegistry
 from gateway.store.agreements import AgreementWriter
 from gateway.store.committer import Batch
+from gateway.trust.registry import CurrentRegistry
+from gateway.upkeep.following import RegistryFollower, decided_anew
 from schemas.ids import JurisdictionCode, KeyId
 from schemas.registry import Registry
 from schemas.signing.keys import SigningKey

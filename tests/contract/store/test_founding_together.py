@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.clock import system_clock
-from gateway.founding import found
-from gateway.ledger import open_ledger
+from gateway.log.ledger import open_ledger
+from gateway.roles.founding import found
 from gateway.store.engine import open_postgres
 from lacolle.contents import contents_of
 from lacolle.folder import read_folder

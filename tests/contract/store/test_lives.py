@@ -10,14 +10,14 @@ import pytest
 
 from agreements.life import State
 from agreements.signed import VerifiedAgreement, agreement_bytes, read_signed
-from gateway.assay import Assayer
 from gateway.errors import AgreementRefusedError
-from gateway.following import RegistryFollower
-from gateway.registry import CurrentRegistry
 from gateway.store.agreed import read_proposals
 from gateway.store.agreements import AgreementWriter, SignatureWriter, StepWriter
 from gateway.store.registry import read_registry
-from gateway.vigil import Vigil
+from gateway.trust.assay import Assayer
+from gateway.trust.registry import CurrentRegistry
+from gateway.upkeep.following import RegistryFollower
+from gateway.upkeep.vigil import Vigil
 from schemas.ids import AgreementId, JurisdictionCode
 from schemas.registry import Registry
 from schemas.signing.jws import join_signatures

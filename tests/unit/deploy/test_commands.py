@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from gateway.section import SettingsError
-from gateway.settings import Settings, read_settings
+from gateway.settings.exchange import Settings, read_settings
+from gateway.settings.section import SettingsError
 from lacolle.cli import application
 from lacolle.folder import create_folder
 from tests.unit.deploy.shipped import EXAMPLE, Container, our_containers

@@ -14,8 +14,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 
 from adapters.metrics import AdapterMetrics
-from gateway.health import WORKS, Report
-from gateway.metrics import IntakeMetrics, LedgerMetrics, ReadinessCollector, ReconciliationMetrics, RelayMetrics
+from gateway.watching.health import WORKS, Report
+from gateway.watching.metrics import (
+    IntakeMetrics,
+    LedgerMetrics,
+    ReadinessCollector,
+    ReconciliationMetrics,
+    RelayMetrics,
+)
 from lacolle.processes.lag import LagCollector
 from schemas.ids import ParticipantId
 from tests.servers.availability import unavailable

@@ -27,15 +27,13 @@ from agreements.signed import VerifiedAgreement
 from audit.entry import Draft, Kind
 from audit.log import initialise
 from audit.tables import log_entries
-from gateway.assay import Assayed
 from gateway.clock import Clock
-from gateway.copies import Copies
-from gateway.doubts import Doubts
-from gateway.enrol import Enrolment, OwnKids
-from gateway.identification import Identification
-from gateway.ratelimit import Rate, RateLimiter
+from gateway.intake.enrol import Enrolment, OwnKids
+from gateway.intake.identification import Identification
+from gateway.intake.ratelimit import Rate, RateLimiter
+from gateway.log.doubts import Doubts
 from gateway.receipts import ReceiptSigner
-from gateway.registry import CurrentRegistry
+from gateway.relaying.copies import Copies
 from gateway.sealing.contents import Contents
 from gateway.sealing.folder import KeyFolder
 from gateway.sealing.kek import LocalKey
@@ -47,6 +45,8 @@ from gateway.store.placing import Acceptance
 from gateway.store.schema import upgrade
 from gateway.store.tables import dispatches
 from gateway.store.threads import Thread
+from gateway.trust.assay import Assayed
+from gateway.trust.registry import CurrentRegistry
 from schemas.alerts.catalogue import parse_alert
 from schemas.decisions import ClauseRef, Lane, Permit, Reason
 from schemas.ids import AgreementId, AlertId, DeliveryId, JurisdictionCode, KeyId, ParticipantId, home_of

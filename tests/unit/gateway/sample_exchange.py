@@ -13,15 +13,15 @@ from typing import Any
 
 import orjson
 
-from gateway.accept import Intake
 from gateway.clock import system_clock
-from gateway.founding import found
-from gateway.identification import Identification
-from gateway.ledger import Ledger, open_ledger
-from gateway.registry import CurrentRegistry
+from gateway.intake.accept import Intake
+from gateway.intake.identification import Identification
+from gateway.log.ledger import Ledger, open_ledger
+from gateway.roles.founding import found
 from gateway.sealing.contents import Contents
 from gateway.store.acceptance import Keeping
 from gateway.store.engine import open_sqlite
+from gateway.trust.registry import CurrentRegistry
 from lacolle.contents import contents_of
 from lacolle.folder import read_folder
 from lacolle.samples import SAMPLES, World

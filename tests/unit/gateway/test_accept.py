@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.accept import Intake
 from gateway.errors import (
     AlertRefusedError,
     GatewayError,
@@ -21,10 +20,11 @@ from gateway.errors import (
     RateLimitedError,
     UntrustedSignatureError,
 )
-from gateway.identification import Identification
-from gateway.ratelimit import Rate, RateLimiter
-from gateway.registry import CurrentRegistry
+from gateway.intake.accept import Intake
+from gateway.intake.identification import Identification
+from gateway.intake.ratelimit import Rate, RateLimiter
 from gateway.store.content_keys import OPENING, opened, with_keys
+from gateway.trust.registry import CurrentRegistry
 from schemas.ids import AlertType, KeyId, ParticipantId
 from schemas.registry import Registry, read_statement
 from schemas.signing.disclosures import write_disclosure

@@ -11,7 +11,6 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from gateway.acknowledge import Acknowledgements
 from gateway.errors import (
     AlertRefusedError,
     GatewayError,
@@ -20,9 +19,10 @@ from gateway.errors import (
     RateLimitedError,
     UntrustedSignatureError,
 )
-from gateway.ratelimit import Rate, RateLimiter
-from gateway.registry import CurrentRegistry
+from gateway.intake.acknowledge import Acknowledgements
+from gateway.intake.ratelimit import Rate, RateLimiter
 from gateway.store.tables import acknowledgements
+from gateway.trust.registry import CurrentRegistry
 from schemas.ids import AlertId, KeyId
 from schemas.registry import Registry, read_statement
 from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, sign_compact

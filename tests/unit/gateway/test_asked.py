@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.asked import read_filters
 from gateway.errors import InvalidQueryError
+from gateway.inquiry.asked import read_filters
 
 
 @pytest.mark.parametrize("bad", ["\x00", "\x1b", "\n", "\ud800", "\u2028"])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import orjson
 import pytest
 
-from gateway.batches import BatchIntake, threads
+from gateway.intake.batches import BatchIntake, threads
 from schemas.ids import KeyId, ParticipantId
 from schemas.signing import base64url
 

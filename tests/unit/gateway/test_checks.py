@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from audit.note import LogSigner
-from gateway.checks import log_signer_check
-from gateway.health import WORKS, Condition
+from gateway.watching.checks import log_signer_check
+from gateway.watching.health import WORKS, Condition
 from schemas.ids import KeyId
 from schemas.signing.keys import SigningKey
 from tests.unit.gateway.ground import ORIGIN

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.copies import Copies, NoCopyError, whole
+from gateway.relaying.copies import Copies, NoCopyError, whole
 from gateway.store.terms import read_terms, terms_text
 from schemas.decisions import NO_TERMS, ClauseRef, Onward, Terms, Treatment, Withholding
 from schemas.ids import AgreementId, AlertId, AlertType, KeyId

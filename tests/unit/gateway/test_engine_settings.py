@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.section import SettingsError
-from gateway.settings import Settings, read_settings
+from gateway.settings.exchange import Settings, read_settings
+from gateway.settings.section import SettingsError
 
 SMALLEST = "base_url: https://exchange.example:8443\norigin: exchange.example/log\n"
 

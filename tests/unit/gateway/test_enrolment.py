@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.enrol import Enrolment
 from gateway.errors import RateLimitedError, StatementRefusedError
-from gateway.ratelimit import Rate, RateLimiter
-from gateway.registry import CurrentRegistry
+from gateway.intake.enrol import Enrolment
+from gateway.intake.ratelimit import Rate, RateLimiter
+from gateway.trust.registry import CurrentRegistry
 from schemas.ids import JurisdictionCode, KeyId
 from schemas.registry import Jurisdiction, Registry
 from schemas.signing.jws import STATEMENT, Unverified, sign_compact

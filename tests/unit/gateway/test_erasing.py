@@ -15,9 +15,7 @@ from sqlalchemy import func, select, text
 from bus.embedded import EmbeddedBus
 from bus.topics import OUTCOMES
 from gateway.backoff import Backoff
-from gateway.erasing import Eraser
-from gateway.metrics import ErasureMetrics
-from gateway.relay import Relay
+from gateway.relaying.relay import Relay
 from gateway.sealing.contents import Contents
 from gateway.sealing.errors import ContentErasedError
 from gateway.sealing.folder import KeyName, day_key
@@ -28,6 +26,8 @@ from gateway.store.dispatches import ExpiryWriter, OutcomeWriter
 from gateway.store.reader import Reader
 from gateway.store.reading import read_alert
 from gateway.store.tables import acknowledgements, content_keys
+from gateway.upkeep.erasing import Eraser
+from gateway.watching.metrics import ErasureMetrics
 from schemas.decisions import NO_TERMS, Lane, Permit
 from schemas.evidence import Acknowledgement, AcknowledgementStatus
 from schemas.ids import DeliveryId, ParticipantId, home_of

@@ -17,11 +17,11 @@ from audit.exporting.formats import Format
 from audit.log import read_head
 from audit.queries import entry_at
 from audit.terms import read_whole
-from gateway.asked import read_filters
 from gateway.clock import system_clock
 from gateway.errors import ExportBusyError
-from gateway.exporting import OF_ONE, Exports, ManifestSigner, Wanted
-from gateway.reports import Report
+from gateway.inquiry.asked import read_filters
+from gateway.inquiry.exporting import OF_ONE, Exports, ManifestSigner, Wanted
+from gateway.inquiry.reports import Report
 from gateway.store.reader import Reader
 from lacolle.samples import World
 from schemas.bilingual import Bilingual

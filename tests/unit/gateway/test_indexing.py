@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from audit.segments import SEGMENT, indexed
-from gateway.indexing import Indexer, SegmentWriter
+from gateway.log.indexing import Indexer, SegmentWriter
 from gateway.store.entries import EntryWriter
 from tests.patience import GIVES_UP_AFTER
 from tests.unit.gateway.ground import Ground, draft

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from gateway.lag import lag
-from gateway.metrics import RelayMetrics
+from gateway.relaying.lag import lag
+from gateway.watching.metrics import RelayMetrics
 from schemas.decisions import Lane
 from tests.unit.gateway.ground import NYSP, Ground, acceptance, accepted, permit
 from tests.unit.gateway.test_relay import LATER, TAKEN, Line, send

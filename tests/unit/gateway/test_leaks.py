@@ -24,7 +24,7 @@ from adapters.formats import Format, UntranslatableError, writer_of
 from bus.contract import BusUnavailableError, Record
 from bus.events import read_outcome, read_parcel
 from bus.topics import OUTCOMES
-from gateway.publishing import ParcelPublisher
+from gateway.relaying.publishing import ParcelPublisher
 from gateway.store.terms import terms_text
 from schemas.decisions import Terms, Withholding
 from schemas.ids import AlertId, AlertType

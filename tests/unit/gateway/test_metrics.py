@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from gateway.metrics import RelayMetrics
 from gateway.store.dispatches import Route, Settled
+from gateway.watching.metrics import RelayMetrics
 from schemas.decisions import Lane
 from schemas.ids import DeliveryId, ParticipantId
 

@@ -19,7 +19,7 @@ from audit.log import read_head
 from bus.embedded import EmbeddedBus
 from gateway.clock import system_clock
 from gateway.errors import StoreError
-from gateway.exchange import Exchange, open_exchange
+from gateway.roles.exchange import Exchange, open_exchange
 from gateway.store.engine import open_sqlite
 from lacolle.contents import contents_of
 from lacolle.folder import ExchangeFolder, read_folder

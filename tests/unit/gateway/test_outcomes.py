@@ -12,8 +12,8 @@ from bus.embedded import EmbeddedBus
 from bus.events import write_outcome
 from bus.topics import OUTCOMES
 from gateway.backoff import Backoff
-from gateway.deadlines import DeadlineWatch
-from gateway.outcomes import GATHER, GROUP, OutcomeRecorder
+from gateway.relaying.deadlines import DeadlineWatch
+from gateway.relaying.outcomes import GATHER, GROUP, OutcomeRecorder
 from gateway.store.acknowledgements import AcknowledgementWriter, SignedAcknowledgement
 from gateway.store.committer import Batch
 from gateway.store.dispatches import DELIVERED, EXPIRED, PENDING, OutcomeWriter, Settled

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import RateLimitedError
-from gateway.ratelimit import Rate, RateLimiter
+from gateway.intake.ratelimit import Rate, RateLimiter
 from tests.unit.gateway.ground import NYSP, SQ
 
 STEPS = st.lists(st.floats(0, 10), max_size=60)

@@ -12,10 +12,10 @@ from bus.embedded import EmbeddedBus
 from bus.recalls import read_recall
 from bus.topics import RECALLED
 from gateway.backoff import Backoff
-from gateway.recalling import Recaller
-from gateway.registry import CurrentRegistry
+from gateway.relaying.recalling import Recaller
 from gateway.store.dispatches import PENDING, PUBLISHED, WITHHELD, OutcomeWriter, Settled
 from gateway.store.recalled import RecalledWriter
+from gateway.trust.registry import CurrentRegistry
 from schemas.parcels import OutcomeReport, Parcel, Recall, Recalled
 from tests.unit.agreements.builders import NY, QC, VT
 from tests.unit.gateway.ground import NYSP, ORIGIN, VSP, Ground, acceptance, accepted, agreed, agreement, permit

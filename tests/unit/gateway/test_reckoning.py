@@ -9,10 +9,10 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 
 from gateway.backoff import Backoff
-from gateway.metrics import RelayMetrics
-from gateway.reckoning import Reckoner
-from gateway.settings import ReconciliationSettings
+from gateway.books.reckoning import Reckoner
+from gateway.settings.exchange import ReconciliationSettings
 from gateway.store.dispatches import OutcomeWriter
+from gateway.watching.metrics import RelayMetrics
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Delivered, Outcome, OutcomeReport, Refused
 from schemas.reconciliation import EVERYTHING, Line, tallied

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from gateway.enrol import Enrolment
 from gateway.errors import StatementRefusedError, UntrustedSignatureError
-from gateway.registry import CurrentRegistry
+from gateway.intake.enrol import Enrolment
 from gateway.store.committer import Batch
 from gateway.store.registry import JurisdictionWriter, jurisdiction_document, read_registry
 from gateway.store.tables import authority_statements
+from gateway.trust.registry import CurrentRegistry
 from schemas.ids import JurisdictionCode, KeyId, ParticipantId
 from schemas.registry import Jurisdiction, Registry, read_statement
 from schemas.signing.canonical import canonical_bytes

@@ -19,10 +19,9 @@ from bus.events import read_outcome, read_parcel
 from bus.topics import OUTCOMES as OUTCOMES_TOPIC
 from bus.topics import parcels_topics
 from gateway.backoff import Backoff
-from gateway.breaker import Breaker
-from gateway.publishing import Claim
-from gateway.registry import CurrentRegistry
-from gateway.relay import PATIENCE, Relay
+from gateway.relaying.breaker import Breaker
+from gateway.relaying.publishing import Claim
+from gateway.relaying.relay import PATIENCE, Relay
 from gateway.store.dispatches import (
     DELIVERED,
     EXPIRED,
@@ -37,6 +36,7 @@ from gateway.store.dispatches import (
 )
 from gateway.store.due import pending_routes, routes_since
 from gateway.store.tables import dispatches
+from gateway.trust.registry import CurrentRegistry
 from schemas.decisions import Lane, Terms, Treatment, Withholding
 from schemas.ids import AlertId, DeliveryId, ParticipantId
 from schemas.parcels import Deferred, Delivered, Outcome, OutcomeReport, Parcel, Refused

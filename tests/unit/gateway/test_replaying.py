@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from agreements.steps import Step, StepKind, document_digest, read_step, sign_step
 from audit.tables import log_entries
 from gateway.clock import system_clock
-from gateway.replaying import NotReplayableError, Replay, replay
+from gateway.simulation.replaying import NotReplayableError, Replay, replay
 from gateway.store.agreements import StepWriter
 from gateway.store.content_keys import OPENING, opened, with_keys
 from gateway.store.registry import StatementWriter

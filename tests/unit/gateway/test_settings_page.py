@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from gateway.settings import Settings
+from gateway.settings.exchange import Settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 _ROW = re.compile(r"^\| `(?P<member>[a-z0-9_.]+)` \| (?P<default>[^|]+?) \|", re.MULTILINE)

@@ -18,7 +18,7 @@ from agreements.simulation import Effect, Findings, Worlds
 from agreements.written import read_agreement
 from audit.tables import log_entries
 from gateway.clock import system_clock
-from gateway.simulating import simulate_past
+from gateway.simulation.simulating import simulate_past
 from gateway.store import history
 from gateway.store.history import Stretch, count_alerts
 from gateway.store.reader import Reader

@@ -12,7 +12,7 @@ from sqlalchemy import event, select
 
 from audit.log import lock_head
 from gateway.clock import system_clock
-from gateway.replaying import replay
+from gateway.simulation.replaying import replay
 from gateway.store.consents import ConsentWriter, SignedConsent
 from gateway.store.dispatches import HELD, PENDING, WITHHELD
 from gateway.store.questions import find_question

@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.enrol import Enrolment
 from gateway.errors import LogUnavailableError, RateLimitedError, TokenRefusedError
-from gateway.ratelimit import Rate, RateLimiter
-from gateway.registry import CurrentRegistry
-from gateway.tokens import OAuthError, Scope, TokenIssuer
+from gateway.intake.enrol import Enrolment
+from gateway.intake.ratelimit import Rate, RateLimiter
+from gateway.intake.tokens import OAuthError, Scope, TokenIssuer
+from gateway.trust.registry import CurrentRegistry
 from schemas.ids import KeyId
 from schemas.registry import Registry, read_statement
 from schemas.signing.jws import ACCESS_TOKEN, ASSERTION, RECEIPT, sign_compact

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agreements.reasons import not_reached
+from gateway.intake.warned import REACHES_NONE, REACHES_PART, UNKNOWN_REFERENCE, warnings_of
 from gateway.store.threads import Thread
-from gateway.warned import REACHES_NONE, REACHES_PART, UNKNOWN_REFERENCE, warnings_of
 from lacolle.commands.told import WARNINGS
 from schemas.decisions import ClauseRef, Decision, Deny, Lane, Permit
 from schemas.ids import AlertId, ParticipantId, home_of

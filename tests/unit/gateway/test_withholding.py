@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.backoff import Backoff
-from gateway.registry import CurrentRegistry
 from gateway.store.agreements import StepWriter
 from gateway.store.dispatches import DELIVERED, PENDING, PUBLISHED, WITHHELD, OutcomeWriter
+from gateway.trust.registry import CurrentRegistry
 from schemas.ids import JurisdictionCode
 from schemas.parcels import Deferred, Delivered, OutcomeReport
 from tests.patience import GIVES_UP_AFTER

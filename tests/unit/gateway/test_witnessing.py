@@ -15,15 +15,15 @@ from audit.errors import AuditError, ProofError, StaleRequestError
 from audit.note import LogSigner, read_note
 from audit.policy import Group, WitnessPolicy
 from audit.witness import AddCheckpoint, WitnessedLog
-from gateway.checkpoints import CheckpointTask
-from gateway.checks import witnesses_check
-from gateway.doubts import SIGNER, Doubt, Doubts
 from gateway.errors import LogUnavailableError
-from gateway.health import Condition
+from gateway.log.checkpoints import CheckpointTask
+from gateway.log.doubts import SIGNER, Doubt, Doubts
+from gateway.log.witness_calls import WitnessAnswer, WitnessTroubleError
+from gateway.log.witnessing import Witnessing
+from gateway.settings.witnesses import WitnessesSettings
 from gateway.store.entries import EntryWriter
-from gateway.witness_calls import WitnessAnswer, WitnessTroubleError
-from gateway.witness_settings import WitnessesSettings
-from gateway.witnessing import Witnessing
+from gateway.watching.checks import witnesses_check
+from gateway.watching.health import Condition
 from schemas.ids import JurisdictionCode, KeyId
 from schemas.signing.keys import SigningKey
 from tests.patience import GIVES_UP_AFTER

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from gateway.sealing.folder import KeyFolder, day_key
 from gateway.sealing.kek import LocalKey, read_key
-from gateway.settings import read_settings
+from gateway.settings.exchange import read_settings
 from lacolle.cli import application
 from lacolle.contents import contents_of
 from lacolle.errors import ConfigurationError

@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gateway.section import SettingsError
+from gateway.settings.section import SettingsError
 from lacolle.demo.overrides import Overrides
 from lacolle.folder import create_folder
 from lacolle.local.ports import free_ports

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gateway.engines import TelemetrySettings
+from gateway.settings.engines import TelemetrySettings
 from lacolle.processes.telemetry import open_tracing
 from schemas.tracing import UNTRACED, read_traceparent, traceparent_of
 from tests.servers.collector import collecting

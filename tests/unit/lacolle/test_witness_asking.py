@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.witness_calls import WitnessTroubleError
+from gateway.log.witness_calls import WitnessTroubleError
 from lacolle.witness.asking import asking
 
 PACKED = gzip.compress(bytes(12_000))

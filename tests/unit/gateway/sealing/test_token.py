@@ -14,7 +14,7 @@ import pytest
 
 from gateway.sealing.errors import KeyEncryptionKeyError
 from gateway.sealing.kek import UnwrapError
-from gateway.sealing.settings import TokenSettings
+from gateway.settings.sealing import TokenSettings
 from tests.servers.availability import unavailable
 
 MODULES: Final = (

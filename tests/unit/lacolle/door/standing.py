@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.settings import Deadlines, Listen
+from gateway.settings.exchange import Deadlines, Listen
 from lacolle.certificates import IssuedCertificate, LocalAuthority
 from lacolle.door.server import Server, http_server
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.http.certificates import EXTENSION
-from gateway.settings import Deadlines, Listen
+from gateway.settings.exchange import Deadlines, Listen
 from lacolle.certificates import IssuedCertificate, LocalAuthority
 from lacolle.door.certificates import MalformedFieldError, forwarded_certificate
 from lacolle.door.places import Reason

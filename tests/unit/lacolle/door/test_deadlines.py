@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from gateway.settings import Deadlines, Listen
+from gateway.settings.exchange import Deadlines, Listen
 from lacolle.door.places import Reason
 from tests.unit.lacolle.door.standing import MEBIBYTE, Standing, standing
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from gateway.settings import Connections, Deadlines, Listen
+from gateway.settings.exchange import Connections, Deadlines, Listen
 from lacolle.certificates import LocalAuthority
 from lacolle.door.places import Reason
 from lacolle.door.server import tls_context

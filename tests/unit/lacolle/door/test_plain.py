@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 import structlog
 
-from gateway.settings import Deadlines, Listen
+from gateway.settings.exchange import Deadlines, Listen
 from lacolle.door.places import Reason
 from lacolle.door.plain import FIELDS_LIMIT
 from tests.patience import GIVES_UP_AFTER

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.settings import Deadlines, Listen
+from gateway.settings.exchange import Deadlines, Listen
 from lacolle.door.places import Reason
 from tests.unit.lacolle.door.standing import MEBIBYTE, Standing, standing
 

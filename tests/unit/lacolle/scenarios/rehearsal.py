@@ -9,7 +9,7 @@ from agreements.decide import decide
 from agreements.signed import VerifiedAgreement, agreement_bytes, read_signed
 from agreements.snapshot import Snapshot
 from agreements.written import read_agreement
-from gateway.copies import Copies
+from gateway.relaying.copies import Copies
 from gateway.store.decisions import denial_content, reason_content
 from gateway.store.terms import terms_content
 from lacolle.client.documents import signed_alert

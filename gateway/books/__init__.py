@@ -1,0 +1,1 @@
+"""Comparing what was handed over with those who received it."""

@@ -1,0 +1,1 @@
+"""What auditors ask: questions, exports, reports, evidence."""

@@ -1,0 +1,75 @@
+"""What can be exported: the entries of the log themselves, or a report that is read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agreements.book import Book
+from audit.entry import Kind
+from audit.exporting.rows import Column, Form, Row
+from audit.queries import LoggedEntry
+from audit.terms import read_whole
+from gateway.inquiry import disclosures
+
+
+class Report(StrEnum):
+    """What an export's rows are."""
+
+    ENTRIES = "entries"
+    DISCLOSURES = "disclosures"
+
+
+ENTRY_COLUMNS: Final = (
+    Column("index", Form.NUMBER),
+    Column("time", Form.INSTANT, repeats=True),
+    Column("kind", Form.TEXT, repeats=True),
+    Column("actor", Form.TEXT, repeats=True),
+    Column("jurisdictions", Form.NAMES, repeats=True),
+    Column("alert_id", Form.TEXT, repeats=True),
+    Column("agreement", Form.TEXT, repeats=True),
+    Column("salt", Form.BYTES),
+    Column("commitment", Form.BYTES),
+    Column("entry", Form.DOCUMENT),
+)
+"""``entry`` is the bytes that the log commits to: with ``salt`` they make ``commitment``, which is public."""
+
+COLUMNS: Final[Mapping[Report, Sequence[Column]]] = {
+    Report.ENTRIES: ENTRY_COLUMNS,
+    Report.DISCLOSURES: disclosures.COLUMNS,
+}
+KINDS_OF: Final[Mapping[Report, frozenset[Kind]]] = {
+    Report.ENTRIES: frozenset(),
+    Report.DISCLOSURES: frozenset({Kind.DELIVERED, Kind.ACKNOWLEDGED}),
+}
+"""The kinds of entries that a report is read from; none where it is from all."""
+
+
+async def rows_of(
+    report: Report, connection: AsyncConnection, entries: Sequence[LoggedEntry], book: Callable[[], Book]
+) -> Sequence[Row]:
+    """Return the rows that some entries come to."""
+    match report:
+        case Report.ENTRIES:
+            return [_entry(each) for each in entries]
+        case Report.DISCLOSURES:
+            return await disclosures.disclosures(connection, entries, book)
+
+
+def _entry(entry: LoggedEntry) -> Row:
+    whole = read_whole(entry.canonical)
+    return (
+        entry.index,
+        whole["time"],
+        whole["kind"],
+        whole["actor"],
+        tuple(whole["jurisdictions"]),
+        whole["alert_id"],
+        whole["agreement"],
+        entry.salt,
+        entry.commitment,
+        entry.canonical,
+    )

@@ -1,0 +1,1 @@
+"""What others sign and send in: taken or refused, each with its reason."""

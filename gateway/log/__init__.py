@@ -1,0 +1,1 @@
+"""The exchange log as it runs: appended to, signed, cosigned, indexed."""

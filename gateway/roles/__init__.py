@@ -1,0 +1,1 @@
+"""The roles of a process, put together: the gateway, the relay, and both in one."""

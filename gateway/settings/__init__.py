@@ -1,0 +1,1 @@
+"""What an exchange is told when it starts, a section a module."""

@@ -1,0 +1,1 @@
+"""What an agreement would have done with past alerts, and whether a past decision is made again."""
