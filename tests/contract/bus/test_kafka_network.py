@@ -14,6 +14,7 @@ from bus.contract import BusUnavailableError, Record
 from bus.kafka import KafkaBus
 from bus.kafka.publisher import _end
 from tests.contract.bus.kafka_records import PATIENCE, bus_of, numbered, publish_persistently, read_until
+from tests.patience import GIVES_UP_AFTER
 from tests.servers.kafka import TestKafka, settings_for
 from tests.servers.proxy import Proxy, proxying
 
@@ -44,9 +45,20 @@ async def bus(kafka: TestKafka, proxy: Proxy) -> AsyncIterator[KafkaBus]:
 async def topic(bus: KafkaBus, proxy: Proxy) -> str:
     """Return a topic of the test's own."""
     topic = f"network.{uuid4()}"
-    await bus.create_topics([topic])
+    async with asyncio.timeout(GIVES_UP_AFTER):
+        while not await _created(bus, topic):
+            pass
     assert proxy.connections
     return topic
+
+
+async def _created(bus: KafkaBus, topic: str) -> bool:
+    """Return whether a topic is there now: this bus gives a broker that is busy with other tests one second."""
+    try:
+        await bus.create_topics([topic])
+    except BusUnavailableError:
+        return False
+    return True
 
 
 async def refused_within(bus: KafkaBus, topic: str) -> float:
