@@ -13,9 +13,9 @@ from benchmarks.sample import alerts, generate_keys, sign
 from gateway.clock import system_clock
 from gateway.log.ledger import open_ledger
 from gateway.receipts import ReceiptSigner
-from gateway.store.acceptance import AcceptanceWriter, Keeping
+from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.engine import open_postgres
-from gateway.store.placing import Acceptance
+from gateway.store.placing import Acceptance, Keeping
 from lacolle.contents import contents_of
 from lacolle.folder import read_folder
 from schemas.alerts.catalogue import parse_alert

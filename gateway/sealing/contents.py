@@ -31,6 +31,8 @@ from schemas.ids import AlertId
 
 SUBMISSION: Final = "submission"
 """The place of an alert's own submission."""
+IDENTIFIER: Final = "identifier"
+"""The place of the identifier that its sender gave it."""
 _VERSION: Final = b"\x01"
 """No compact JWS begins so, nor does an SD-JWT."""
 _KEPT: Final = 64
@@ -60,6 +62,23 @@ class Sealed:
 
     data: bytes
     key: WrappedKey
+
+
+class ContentKey:
+    """An alert's content key at hand, from when it is made until all that is sealed under it is stored."""
+
+    __slots__ = ("_alert_id", "_cipher", "_randomness", "wrapped")
+
+    def __init__(self, alert_id: AlertId, key: bytes, wrapped: WrappedKey, randomness: Randomness) -> None:
+        self.wrapped = wrapped
+        self._alert_id = alert_id
+        self._cipher = AESGCM(key)
+        self._randomness = randomness
+
+    def seal(self, data: bytes, *, place: str = SUBMISSION) -> bytes:
+        """Return what is stored at a place of the alert."""
+        nonce = self._randomness(NONCE_SIZE)
+        return _VERSION + nonce + self._cipher.encrypt(nonce, data, _about(self._alert_id, place))
 
 
 class Contents:
@@ -92,10 +111,14 @@ class Contents:
 
         Raises ``SealingError`` where that key can't be had; nothing was stored then.
         """
-        chance = randomness(KEY_SIZE + NONCE_SIZE)
-        key, nonce = chance[:KEY_SIZE], chance[KEY_SIZE:]
-        sealed = _VERSION + nonce + AESGCM(key).encrypt(nonce, data, _about(alert_id, SUBMISSION))
-        return Sealed(sealed, self._wrap(alert_id, key, by=day_key(until), today=today, randomness=randomness))
+        key = self.new_key(alert_id, until=until, today=today, randomness=randomness)
+        return Sealed(key.seal(data), key.wrapped)
+
+    def new_key(self, alert_id: AlertId, *, until: date, today: date, randomness: Randomness) -> ContentKey:
+        """Return a new content key, wrapped by the key of the day ``until``. Raises as ``seal``."""
+        key = randomness(KEY_SIZE)
+        wrapped = self._wrap(alert_id, key, by=day_key(until), today=today, randomness=randomness)
+        return ContentKey(alert_id, key, wrapped, randomness)
 
     def seal_beside(
         self, alert_id: AlertId, key: WrappedKey | None, data: bytes, *, place: str, randomness: Randomness

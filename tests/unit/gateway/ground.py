@@ -37,11 +37,11 @@ from gateway.relaying.copies import Copies
 from gateway.sealing.contents import Contents
 from gateway.sealing.folder import KeyFolder
 from gateway.sealing.kek import LocalKey
-from gateway.store.acceptance import AcceptanceWriter, Keeping
+from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.committer import Batch, Committer
 from gateway.store.dispatches import Route
 from gateway.store.engine import Store, open_postgres, open_sqlite
-from gateway.store.placing import Acceptance
+from gateway.store.placing import Acceptance, Keeping
 from gateway.store.schema import upgrade
 from gateway.store.tables import dispatches
 from gateway.store.threads import Thread
@@ -317,7 +317,9 @@ def contents() -> Contents:
 
 def contents_in(folder: Path, *, clock: Clock = lambda: START) -> Contents:
     """Return a door to content whose keys are in a folder, which is there."""
-    return Contents(KeyFolder(folder, KEK, randomness=os.urandom), clock=clock)
+    made = Contents(KeyFolder(folder, KEK, randomness=os.urandom), clock=clock)
+    made.found_marks()
+    return made
 
 
 class InPlace:
