@@ -22,6 +22,7 @@ from gateway.store.committer import Committer
 from gateway.store.content_keys import require_keys
 from gateway.store.engine import Store
 from gateway.store.entries import OpeningWriter
+from gateway.store.marking import found_marks
 from gateway.store.schema import prepare
 from gateway.store.traced import TracedCommitter
 from schemas.bilingual import Bilingual
@@ -61,8 +62,7 @@ async def open_ledger(
     """Return the ledger in ``store``, which this closes where it fails.
 
     ``contents`` is the door to what is sealed in it, ``signer`` names the log, ``tracing`` records the waits for
-    commits. Raises ``StoreError`` where the database can't
-    be an exchange's.
+    commits. Raises ``StoreError`` where the database can't be an exchange's, or these keys are not its own.
     """
     try:
         await prepare(store, contents)
@@ -80,6 +80,7 @@ async def open_ledger(
     doubts = Doubts(store, clock=clock, on_change=writer.hold)
     ledger = Ledger(store, writer, asyncio.create_task(writer.run(), name="committer"), doubts)
     try:
+        await found_marks(store, writer, contents)
         await writer.submit(OpeningWriter(), signer)
     except BaseException:
         await ledger.close()

@@ -23,8 +23,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.clock import Clock
 from gateway.sealing.errors import ContentErasedError, ContentUnreadableError, KeyLostError, SealingError
-from gateway.sealing.folder import KeyFolder, KeyName, day_key, day_of
+from gateway.sealing.folder import MARKS, KeyFolder, KeyName, day_key, day_of
 from gateway.sealing.kek import KEY_SIZE, NONCE_SIZE, Randomness
+from gateway.sealing.marks import Marks
 from schemas.bilingual import Bilingual
 from schemas.ids import AlertId
 
@@ -72,6 +73,19 @@ class Contents:
         self._clock = clock
         self._kept: OrderedDict[KeyName, AESGCM] = OrderedDict()
         self._today = date.min
+        self._marks: Marks | None = None
+
+    @property
+    def marks(self) -> Marks:
+        """What makes marks in the place of words. Raises ``SealingError`` where its key can't be had."""
+        if self._marks is None:
+            self._marks = Marks(self.folder.read(MARKS))
+        return self._marks
+
+    def found_marks(self) -> Marks:
+        """Return the same, under a new key where there is none: for a database that holds no mark yet. Raises too."""
+        self.folder.obtain(MARKS, today=date.min)
+        return self.marks
 
     def seal(self, alert_id: AlertId, data: bytes, *, until: date, today: date, randomness: Randomness) -> Sealed:
         """Return a submission sealed under a new content key, which the key of the day ``until`` wraps.

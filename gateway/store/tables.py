@@ -171,6 +171,14 @@ content_keys = Table(
 statement of the legal hold under whose key it is wrapped meanwhile.
 """
 
+mark_key = Table(
+    "mark_key",
+    metadata,
+    Column("id", SmallInteger, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
+    Column("mark", LargeBinary(32), nullable=False),
+)
+"""By which key the marks in this database were made: a mark of nothing (``gateway.sealing.marks``)."""
+
 dispatches = Table(
     "dispatches",
     metadata,
