@@ -26,7 +26,6 @@ from audit.tiles import TILE_HEIGHT, split_hashes, tile_width
 from audit.withheld import Keeper, withhold
 from schemas.bilingual import Bilingual
 
-
 _Row: TypeAlias = tuple[int, str, str, str | None, str | None, str | None, bytes, bytes, bytes, bytes | None]
 
 

@@ -128,8 +128,8 @@ def _possible(wanted: Search, scope: JurisdictionCode) -> Callable[[bytes], bool
     """Return what says of an entry's bytes whether it may be found; whose scope is no party is looked at no further."""
     told = [[told_by(each) for each in group] for group in wanted.groups]
     doubtful = [group for group in told if all(group)]  # of the others every entry may have a term
-    return lambda canonical: is_party(scope, canonical) and all(
-        any(each in canonical for each in group) for group in doubtful
+    return lambda canonical: (
+        is_party(scope, canonical) and all(any(each in canonical for each in group) for group in doubtful)
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from audit.errors import DisclosureError
 from schemas.bilingual import Bilingual
-from schemas.signing.disclosures import HIDDEN, MalformedDisclosureError, read_disclosure, write_disclosure
+from schemas.signing.disclosures import HIDDEN, Disclosure, MalformedDisclosureError, read_disclosure, write_disclosure
 
 Withheld = Mapping[str, tuple[str, ...]]
 """Which members are withheld, by the member of the content that has them; the content's own are under ``""``."""
@@ -55,13 +55,13 @@ def disclose(content: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]
 
     Raises ``DisclosureError`` unless each answers to one digest that the content lists, and to no member that it has.
     """
-    found = {}
+    found: dict[str, Disclosure] = {}
     for text in texts:
         try:
             disclosure = read_disclosure(text.encode("ascii"))
         except (MalformedDisclosureError, UnicodeEncodeError):
             raise DisclosureError(_NOT_DISCLOSED) from None
-        if disclosure.name is None or found.setdefault(disclosure.digest, disclosure) is not disclosure:
+        if found.setdefault(disclosure.digest, disclosure) is not disclosure:
             raise DisclosureError(_NOT_DISCLOSED)
     whole = {
         name: _filled(member, found) if isinstance(member, dict) and HIDDEN in member else member
@@ -73,6 +73,15 @@ def disclose(content: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]
     return whole
 
 
+def said_in(texts: Iterable[str]) -> dict[str, Any]:
+    """Return the members that disclosures have, by their names. Raises ``DisclosureError``."""
+    try:
+        read = [read_disclosure(text.encode("ascii")) for text in texts]
+    except (MalformedDisclosureError, UnicodeEncodeError):
+        raise DisclosureError(_NOT_DISCLOSED) from None
+    return {str(each.name): each.value for each in read}
+
+
 def withholds(content: Mapping[str, Any]) -> bool:
     """Say whether a content lacks something that is, or was, kept beside its entry."""
     return HIDDEN in content or any(isinstance(member, dict) and HIDDEN in member for member in content.values())
@@ -82,11 +91,7 @@ def _without(
     members: Mapping[str, Any], names: Sequence[str], texts: list[bytes], randomness: Callable[[int], bytes]
 ) -> Mapping[str, Any]:
     """Return members without some, and add the disclosures of these."""
-    hidden = [
-        write_disclosure(name, members[name], randomness=randomness)
-        for name in names
-        if name in members
-    ]
+    hidden = [write_disclosure(name, members[name], randomness=randomness) for name in names if name in members]
     if not hidden:
         return members
     texts += [each.text for each in hidden]
@@ -94,18 +99,18 @@ def _without(
     return {**kept, HIDDEN: sorted(each.digest for each in hidden)}
 
 
-def _filled(members: Mapping[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+def _filled(members: Mapping[str, Any], found: dict[str, Disclosure]) -> dict[str, Any]:
     """Return members with those in place that disclosures have, which are taken out of ``found``."""
-    listed = members.get(HIDDEN, ())
     whole = {name: member for name, member in members.items() if name != HIDDEN}
-    for digest in listed:
-        if digest in found:
-            disclosure = found.pop(digest)
-            if disclosure.name in whole:
-                raise DisclosureError(_NOT_DISCLOSED)
+    rest = []
+    for digest in members.get(HIDDEN, ()):
+        if (disclosure := found.pop(digest, None)) is None:
+            rest.append(digest)
+        elif disclosure.name is None or disclosure.name in whole:
+            raise DisclosureError(_NOT_DISCLOSED)
+        else:
             whole[disclosure.name] = disclosure.value
-            listed = [each for each in listed if each != digest]
-    return {**whole, HIDDEN: listed} if listed else whole
+    return {**whole, HIDDEN: rest} if rest else whole
 
 
 _NOT_DISCLOSED: Final = Bilingual(

@@ -10,7 +10,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -25,7 +24,6 @@ from gateway.errors import (
     UntrustedSignatureError,
 )
 from gateway.receipts import ReceiptSigner
-from gateway.sealing.contents import Contents, Sealed, utc_day
 from gateway.sealing.errors import SealingError
 from gateway.store.committer import Batch
 from gateway.store.consents import overtake
@@ -33,6 +31,7 @@ from gateway.store.content_keys import content_key_row
 from gateway.store.dispatches import Route
 from gateway.store.placing import (
     Acceptance,
+    Keeping,
     Placed,
     alert_row,
     answer_body,
@@ -41,7 +40,6 @@ from gateway.store.placing import (
     dispatch_rows,
     place,
 )
-from gateway.store.retention import Retention
 from gateway.store.sources import find_sources
 from gateway.store.tables import alerts, citations, consent_requests, content_keys, dispatches
 from gateway.store.threads import Thread, find_thread
@@ -58,14 +56,6 @@ class Answer:
     alert_id: AlertId
     body: bytes
     replayed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """How content is kept: sealed by ``contents``, and for ``default_days`` where no agreement says."""
-
-    contents: Contents
-    default_days: int
 
 
 class AcceptanceWriter:
@@ -105,7 +95,7 @@ class AcceptanceWriter:
             if await _is_outrun(batch, item, placed):
                 outrun.add(item.name)
             else:
-                placed[item.name] = place(batch, item)
+                placed[item.name] = self._place(batch, item)
         gone_on = {
             thread: each.item.alert.identifier
             for each in placed.values()
@@ -145,39 +135,23 @@ class AcceptanceWriter:
                 if beside:
                     await batch.connection.execute(insert(table), beside)
             await batch.log.insert()
-            sealed = self._sealed(batch, placed.values())
+            sealed = {name: each.content.seal(each.item.submission) for name, each in placed.items()}
             bodies = dict(zip(placed, await signing, strict=True))
         finally:
             signing.cancel()
-        rows = [
-            alert_row(each, bodies[name], kept, now_ms=now_ms)
-            for (name, each), (kept, _) in zip(placed.items(), sealed, strict=True)
-        ]
+        rows = [alert_row(each, bodies[name], sealed[name], now_ms=now_ms) for name, each in placed.items()]
         await insert_rows(batch.connection, alerts, rows)
-        keys = [
-            content_key_row(each.alert_id, kept, retention)
-            for each, (kept, retention) in zip(placed.values(), sealed, strict=True)
-        ]
+        keys = [content_key_row(each.alert_id, each.content.wrapped, each.retention) for each in placed.values()]
         await insert_rows(batch.connection, content_keys, keys)
         batch.after_commit.append(lambda: self._on_stored([(each.alert_id, each.item) for each in placed.values()]))
         return bodies
 
-    def _sealed(self, batch: Batch, placed: Iterable[Placed]) -> list[tuple[Sealed, Retention]]:
-        """Return the submissions as they are stored; the receipts are being signed meanwhile."""
-        contents, default_days = self._keeping.contents, self._keeping.default_days
-        today, sealed = utc_day(batch.now), list[tuple[Sealed, Retention]]()
-        for each in placed:
-            retention = each.item.retention(default_days=default_days, now_ms=batch.now_ms)
-            until = datetime.fromtimestamp(retention.due_ms / 1000, tz=UTC).date()
-            try:
-                kept = contents.seal(
-                    each.alert_id, each.item.submission, until=until, today=today, randomness=batch.randomness
-                )
-            except SealingError as error:
-                log.critical("content_can_not_be_sealed", error=type(error).__name__)
-                raise LogUnavailableError from error
-            sealed.append((kept, retention))
-        return sealed
+    def _place(self, batch: Batch, item: Acceptance) -> Placed:
+        try:
+            return place(batch, item, self._keeping)
+        except SealingError as error:
+            log.critical("content_can_not_be_sealed", error=type(error).__name__)
+            raise LogUnavailableError from error
 
     async def _answers(self, batch: Batch, placed: Sequence[Placed]) -> list[bytes]:
         receipts = await self._signer.sign([each.promise for each in placed], received=batch.now)

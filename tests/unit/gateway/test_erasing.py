@@ -19,10 +19,11 @@ from gateway.relaying.relay import Relay
 from gateway.sealing.contents import Contents
 from gateway.sealing.errors import ContentErasedError
 from gateway.sealing.folder import KeyName, day_key
-from gateway.store.acceptance import AcceptanceWriter, Answer, Keeping
+from gateway.store.acceptance import AcceptanceWriter, Answer
 from gateway.store.acknowledgements import AcknowledgementWriter, Recorded, SignedAcknowledgement
 from gateway.store.content_keys import OPENING, opened, require_keys, with_keys, wrapping_keys
 from gateway.store.dispatches import ExpiryWriter, OutcomeWriter
+from gateway.store.placing import Keeping
 from gateway.store.reader import Reader
 from gateway.store.reading import read_alert
 from gateway.store.tables import acknowledgements, content_keys
