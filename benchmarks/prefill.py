@@ -37,7 +37,14 @@ async def prefill(folder: Path, url: str, *, recipients: Sequence[ParticipantId]
     store = open_postgres(url)
     opened = read_folder(folder)
     keys, contents = opened.keys, contents_of(opened.settings, folder)
-    ledger = await open_ledger(store, contents=contents, signer=keys.log, clock=system_clock, randomness=os.urandom)
+    ledger = await open_ledger(
+        store,
+        contents=contents,
+        words_days=opened.settings.retention.log_words_days,
+        signer=keys.log,
+        clock=system_clock,
+        randomness=os.urandom,
+    )
     signer = _Signer(keys.receipt)
     writer = AcceptanceWriter(
         ReceiptSigner(keys.receipt.public, signer, origin=keys.log.origin),

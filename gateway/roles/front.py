@@ -172,12 +172,14 @@ class Front:
             ),
             auditing=Auditing(
                 store=ledger.store,
+                contents=around.contents,
                 committer=ledger.committer,
                 checkpoints=around.checkpoints,
                 limiter=RateLimiter(rate),
             ),
             exports=Exports(
                 store=ledger.store,
+                contents=around.contents,
                 committer=ledger.committer,
                 checkpoints=around.checkpoints,
                 signer=ManifestSigner(keys.receipt.public, self._signatures, settings.origin),

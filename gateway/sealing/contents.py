@@ -7,6 +7,10 @@ ends, or of the hold that keeps it (``gateway.sealing.folder``).
 
     sealed   1 byte (0x01), 12 of nonce, the ciphertext, 16 of tag
     wrapped  12 bytes of nonce, 32 of ciphertext, 16 of tag; associated data: the alert's id and the wrapping key's name
+
+What is no alert's, and ends all the same, is sealed under the key of the day on which it ends, without one of its own:
+
+    dated    1 byte (0x02), the day in 10 (2032-11-23), then as above; associated data: the place
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.clock import Clock
 from gateway.sealing.errors import ContentErasedError, ContentUnreadableError, KeyLostError, SealingError
-from gateway.sealing.folder import MARKS, KeyFolder, KeyName, day_key, day_of
+from gateway.sealing.folder import MARKS, KeyFolder, KeyName, day_key, day_of, is_day
 from gateway.sealing.kek import KEY_SIZE, NONCE_SIZE, Randomness
 from gateway.sealing.marks import Marks
 from schemas.bilingual import Bilingual
@@ -35,6 +39,8 @@ IDENTIFIER: Final = "identifier"
 """The place of the identifier that its sender gave it."""
 _VERSION: Final = b"\x01"
 """No compact JWS begins so, nor does an SD-JWT."""
+_DATED: Final = b"\x02"
+_DAY: Final = slice(1, 11)
 _KEPT: Final = 64
 """Unwrapped day keys that a process has at hand: agreements name few terms, and what is read again is recent."""
 
@@ -120,6 +126,23 @@ class Contents:
         wrapped = self._wrap(alert_id, key, by=day_key(until), today=today, randomness=randomness)
         return ContentKey(alert_id, key, wrapped, randomness)
 
+    def seal_until(self, data: bytes, *, place: str, until: date, today: date, randomness: Randomness) -> bytes:
+        """Return what is stored at a place that is no alert's, sealed under the key of a day. Raises as ``seal``."""
+        name, nonce = day_key(until), randomness(NONCE_SIZE)
+        cipher = self._at_hand(name) or self._keep(name, self.folder.obtain(name, today=today))
+        return _DATED + name.encode("ascii") + nonce + cipher.encrypt(nonce, data, place.encode("ascii"))
+
+    def open_dated(self, sealed: bytes, *, place: str) -> bytes:
+        """Return what ``seal_until`` sealed. Raises ``ContentErasedError`` once its day is over, and as ``open``."""
+        name, rest = KeyName(sealed[_DAY].decode("ascii", "replace")), sealed[_DAY.stop :]
+        if not sealed.startswith(_DATED) or not is_day(name):
+            raise ContentUnreadableError(_UNREADABLE)
+        cipher = self._at_hand(name) or self._keep(name, self._read(name))
+        try:
+            return cipher.decrypt(rest[:NONCE_SIZE], rest[NONCE_SIZE:], place.encode("ascii"))
+        except (InvalidTag, ValueError):
+            raise ContentUnreadableError(_UNREADABLE) from None
+
     def seal_beside(
         self, alert_id: AlertId, key: WrappedKey | None, data: bytes, *, place: str, randomness: Randomness
     ) -> bytes:
@@ -174,9 +197,7 @@ class Contents:
         self.folder.destroy(name)
 
     def _wrap(self, alert_id: AlertId, key: bytes, *, by: KeyName, today: date, randomness: Randomness) -> WrappedKey:
-        cipher = self._at_hand(by)
-        if cipher is None:
-            cipher = self._keep(by, self.folder.obtain(by, today=today))
+        cipher = self._at_hand(by) or self._keep(by, self.folder.obtain(by, today=today))
         nonce = randomness(NONCE_SIZE)
         return WrappedKey(by, nonce + cipher.encrypt(nonce, key, _about(alert_id, by)))
 
@@ -220,6 +241,11 @@ class Contents:
 def is_sealed(stored: bytes) -> bool:
     """Say whether stored bytes are sealed, and not a JWS as it came."""
     return stored.startswith(_VERSION)
+
+
+def is_dated(stored: bytes) -> bool:
+    """Say whether stored bytes are sealed under the key of a day, and not under an alert's own."""
+    return stored.startswith(_DATED)
 
 
 def utc_day(instant: datetime) -> date:

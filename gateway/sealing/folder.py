@@ -58,6 +58,14 @@ def day_of(name: KeyName) -> date | None:
     return date.fromisoformat(name) if name[:1].isdigit() else None
 
 
+def is_day(name: str) -> bool:
+    """Say whether a text is the name of a day's key."""
+    try:
+        return date.fromisoformat(name).isoformat() == name
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Rewrapped:
     """What a change of the key-encryption key came to: ``damaged`` are keys that neither of the two unwraps."""

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from audit.errors import LogStateError
 from audit.log import LogBatch, lock_head
 from gateway.errors import GatewayError, LogUnavailableError, OvertakenError, StoreError
+from gateway.sealing.words import NewKeeper
 from gateway.store.engine import is_storage_failure, is_unavailable
 from schemas.bilingual import Bilingual
 
@@ -129,7 +130,10 @@ class _Preparations:
 
 
 class Committer:
-    """Gathers items into transactions, one at a time."""
+    """Gathers items into transactions, one at a time.
+
+    ``new_keeper`` makes, for each, who keeps what its entries withhold; without one no such entry is written.
+    """
 
     def __init__(
         self,
@@ -137,6 +141,7 @@ class Committer:
         *,
         clock: Callable[[], datetime],
         randomness: Callable[[int], bytes],
+        new_keeper: NewKeeper | None = None,
         max_batch: int = 256,
         max_waiting: int = 4096,
         observe: Callable[[int, float], None] = lambda _items, _seconds: None,
@@ -144,6 +149,7 @@ class Committer:
         self._engine = engine
         self._clock = clock
         self._randomness = randomness
+        self._new_keeper = new_keeper
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self.observe = observe
@@ -265,7 +271,8 @@ class Committer:
             if filling:
                 chosen += self._taken(self._max_batch - len(chosen))
             results: list[object] = [None] * len(chosen)
-            log_batch = LogBatch(connection, frontier=frontier, now=now, randomness=self._randomness)
+            keeper = None if self._new_keeper is None else self._new_keeper(now, self._randomness)
+            log_batch = LogBatch(connection, frontier=frontier, now=now, randomness=self._randomness, keeper=keeper)
             batch = Batch(connection=connection, log=log_batch, now=now, randomness=self._randomness)
             if self.standing is not None:
                 await self.standing.refresh(connection)

@@ -17,6 +17,7 @@ from audit.entry import Draft, Kind
 from gateway.receipts import Promise, detached
 from gateway.sealing.contents import IDENTIFIER, ContentKey, Contents, utc_day
 from gateway.sealing.marks import Marks
+from gateway.sealing.words import AlertKeeper, word_marks
 from gateway.store.asking import Question, awaited, question_rows, questions_of, requested_entry
 from gateway.store.committer import Batch
 from gateway.store.decisions import routed_entry, withheld_content
@@ -200,7 +201,9 @@ def place(batch: Batch, item: Acceptance, keeping: Keeping) -> Placed:
         if permit.terms.consent_by
     }
     told = [permit for delivery_id, permit in routes if delivery_id not in questions]
-    log_index = batch.log.append(_accepted_entry(item, alert_id, thread, told))
+    words = word_marks(keeping.contents.marks, item.alert.identifier)
+    accepted = _accepted_entry(item, alert_id, thread, told, words)
+    log_index = batch.log.append(accepted, keeper=AlertKeeper(content))
     placed = Placed(item, alert_id, thread, log_index, routes, questions, content, retention)
     for delivery_id, permit in routes:
         asked, sender = questions.get(delivery_id), item.alert.sender
@@ -211,7 +214,9 @@ def place(batch: Batch, item: Acceptance, keeping: Keeping) -> Placed:
     return placed
 
 
-def _accepted_entry(item: Acceptance, alert_id: AlertId, thread: AlertId, permits: Sequence[Permit]) -> Draft:
+def _accepted_entry(
+    item: Acceptance, alert_id: AlertId, thread: AlertId, permits: Sequence[Permit], words: Sequence[str]
+) -> Draft:
     alert = item.alert
     return Draft(
         kind=Kind.ACCEPTED,
@@ -224,6 +229,7 @@ def _accepted_entry(item: Acceptance, alert_id: AlertId, thread: AlertId, permit
             "payload_digest": f"sha-256:{item.payload_digest.hex()}",
             "kid": item.kid,
             "identifier": alert.identifier,
+            "words": words,
             "type": alert.type,
             "status": alert.status,
             "msg_type": alert.msgType,

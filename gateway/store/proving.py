@@ -26,6 +26,7 @@ from audit.terms import read_whole
 from gateway.receipts import Promise, attached
 from gateway.sealing.contents import Contents
 from gateway.store.content_keys import key_of
+from gateway.store.disclosed import ReadEntry, read_entries
 from gateway.store.names import identifier_of
 from gateway.store.reader import Reader
 from gateway.store.reading import find_alert, signed_word, speaks_for, submission_of
@@ -47,15 +48,29 @@ _OF_CONSENT: Final = frozenset({Kind.CONSENT_REQUESTED, Kind.CONSENT_GIVEN, Kind
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """An entry with the audit path from it to a checkpoint, nearest sibling first."""
+    """An entry, as it was read, with the audit path from it to a checkpoint, nearest sibling first."""
 
-    entry: LoggedEntry
+    read: ReadEntry
     proof: tuple[bytes, ...]
 
     @property
+    def entry(self) -> LoggedEntry:
+        """The entry as it is kept."""
+        return self.read.entry
+
+    @property
     def whole(self) -> Mapping[str, Any]:
-        """Its members."""
-        return read_whole(self.entry.canonical)
+        """Its members, as the log committed to them."""
+        return self.read.whole
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The commitment of an entry that its reader may not read, with the same path."""
+
+    index: int
+    commitment: bytes
+    proof: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +130,8 @@ def _readable(reader: Reader, found: FoundAlert, entry: Mapping[str, Any]) -> bo
         return bool(entry["actor"] == reader.participant)
     if found.whole:
         return True
+    if entry["kind"] == Kind.ERASED:  # it says why there is neither content nor receipt, and nothing of others
+        return True
     own = {each.delivery_id for each in found.deliveries}
     return entry["content"].get("delivery_id") in own and entry["kind"] not in _OF_CONSENT
 
@@ -151,18 +168,20 @@ def _is_of(entry: Mapping[str, Any], versions: Collection[VersionName]) -> bool:
     return entry["agreement"] is None or (entry["agreement"], entry["content"]["version"]) in versions
 
 
-async def proven(connection: AsyncConnection, entries: Iterable[LoggedEntry], *, size: int) -> tuple[Proven, ...]:
+async def proven(
+    connection: AsyncConnection, contents: Contents, entries: Iterable[LoggedEntry], *, size: int
+) -> tuple[Proven, ...]:
     """Return entries with their proofs in the tree of ``size`` entries, in the log's order."""
-    ordered = sorted(entries, key=lambda each: each.index)
-    return tuple([Proven(each, await inclusion(connection, each.index, size)) for each in ordered])
+    ordered = await read_entries(connection, contents, sorted(entries, key=lambda each: each.index))
+    return tuple([Proven(each, await inclusion(connection, each.entry.index, size)) for each in ordered])
 
 
-async def sealed(connection: AsyncConnection, found: FoundAlert, *, size: int) -> Proven:
+async def sealed(connection: AsyncConnection, found: FoundAlert, *, size: int) -> Sealed:
     """Return an alert's acceptance with its proof, of which its reader gets the commitment alone."""
     entry = await entry_at(connection, found.row.log_index)
     if entry is None:
         raise LookupError("an alert's row names an entry that is not there")
-    return Proven(entry, await inclusion(connection, entry.index, size))
+    return Sealed(entry.index, entry.commitment, await inclusion(connection, entry.index, size))
 
 
 async def signed_words(

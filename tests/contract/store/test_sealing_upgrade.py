@@ -22,7 +22,7 @@ from gateway.store.names import identifier_of, name_mark, payload_mark
 from gateway.store.schema import _config, current_revision, head_revision, upgrade
 from gateway.store.tables import alerts, citations, content_keys, mark_key
 from schemas.ids import AlertId
-from schemas.signing.canonical import canonical_plain_bytes
+from schemas.signing.canonical import PlainValue, canonical_plain_bytes
 from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, RECEIPT, sign_compact
 from schemas.timestamps import utc_text
 from tests.contract.store.raw_files import found_in, spellings
@@ -84,7 +84,7 @@ def _row() -> dict[str, Any]:
 
 def _answer() -> bytes:
     """Return what the alert's sender got, as the program of that time made it."""
-    said = {
+    said: dict[str, PlainValue] = {
         "alert_id": ALERT_ID,
         "sender": SQ,
         "identifier": IDENTIFIER,
@@ -184,8 +184,9 @@ _INSERT_CITATION: Final = (
 _INSERT_GONE: Final = (
     "INSERT INTO alerts (alert_id, log_index, thread, sender, identifier, payload_digest, type, status, msg_type,"
     " received_ms, submission, answer, submission_digest, handling)"
-    " VALUES (:id, 2, :id, 'ca-qc.sq', 'SQ-Sainte-Foy 13', :digest, 'law-enforcement/stolen-vehicle/v1', 'Actual', 'Alert', :ms,"
-    " :sealed, :answer, :submission_digest, '{}')"
+    " VALUES (:id, 2, :id, 'ca-qc.sq', 'SQ-Sainte-Foy 13', :digest, 'law-enforcement/stolen-vehicle/v1', 'Actual',"
+    " 'Alert',"
+    " :ms, :sealed, :answer, :submission_digest, '{}')"
 )
 _INSERT: Final = (
     "INSERT INTO alerts (alert_id, log_index, thread, sender, identifier, payload_digest, type, status, msg_type,"

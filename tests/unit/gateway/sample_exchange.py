@@ -66,6 +66,7 @@ async def open_sample(world: World, place: Path) -> AsyncIterator[SampleExchange
     ledger = await open_ledger(
         open_sqlite(folder.database),
         contents=contents,
+        words_days=folder.settings.retention.log_words_days,
         signer=folder.keys.log,
         clock=system_clock,
         randomness=os.urandom,
