@@ -231,11 +231,11 @@ async def test_what_is_not_answered_in_time_lapses(desk: Desk) -> None:
 async def test_a_later_alert_of_the_thread_takes_its_place(desk: Desk) -> None:
     """What is still held when its thread goes on is withheld, and no consent can let it go any more."""
     later = acceptance("A-2", permit(VSP), thread=desk.alert_id, reached={VSP: permit(VSP).under})
-    await accepted(desk.ground, later)
+    (later_id,) = await accepted(desk.ground, later)
     assert await desk.state() == WITHHELD
     withheld = (await desk.ground.entries())[-1]
     assert withheld["kind"] == "withheld"
-    assert withheld["content"]["withheld"][0]["reason"] == {"code": "overtaken", "arguments": {"later": "A-2"}}
+    assert withheld["content"]["withheld"][0]["reason"] == {"code": "overtaken", "arguments": {"later": later_id}}
     with pytest.raises(ConsentClosedError):
         await desk.answer("ca.rcmp")
 
