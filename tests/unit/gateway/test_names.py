@@ -115,7 +115,7 @@ async def test_a_repetition_is_one_read_by_an_index(tmp_path: Path) -> None:
         ((statement, parameters),) = asked
         async with ground.store.reading() as connection:
             plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()
-    assert [row[3] for row in plan] == ["SEARCH alerts USING INDEX sqlite_autoindex_alerts_2 (name=?)"]
+    assert [row.detail for row in plan] == ["SEARCH alerts USING INDEX sqlite_autoindex_alerts_2 (name=?)"]
 
 
 async def test_the_same_identifier_of_two_senders_is_two_alerts(room: Room) -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import orjson
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from audit.log import lock_head
 from gateway.clock import system_clock
-from gateway.simulation.replaying import replay
+from gateway.simulation.replaying import NotReplayableError, replay
 from gateway.store.consents import ConsentWriter, SignedConsent
 from gateway.store.dispatches import HELD, PENDING, WITHHELD
 from gateway.store.questions import find_question
 from gateway.store.sources import Sources, find_sources
-from gateway.store.tables import alerts, consent_requests, dispatches
+from gateway.store.tables import alerts, consent_requests, dispatches, mark_key
 from lacolle.folder import read_jurisdictions
 from lacolle.samples import World
 from schemas.alerts.catalogue import parse_alert
@@ -121,6 +121,18 @@ async def test_what_a_source_passed_on_is_passed_on_too(exchange: SampleExchange
     assert await is_replayed(exchange, passing)
     again = await found(exchange, VSP, [named(VSP, "VT-1")])
     assert again.binding == (direct, beyond)
+
+
+async def test_what_named_its_sources_otherwise_is_not_made_again(exchange: SampleExchange) -> None:
+    """What an earlier version decided, with identifiers in its reasons, is said not to be replayable, not to differ."""
+    await sent(exchange, "NY-1", sender=NYSP)
+    alone = await sent(exchange, "QC-1")
+    passing = await sent(exchange, "QC-2", named(NYSP, "NY-1"))
+    async with exchange.ledger.store.writer.begin() as connection:
+        await connection.execute(update(mark_key).values(since=10_000))
+    assert await is_replayed(exchange, alone)
+    with pytest.raises(NotReplayableError, match="identifiers"):
+        await is_replayed(exchange, passing)
 
 
 async def test_an_originator_is_no_source_of_its_own(exchange: SampleExchange) -> None:
