@@ -1,7 +1,7 @@
 """Inserting many rows at once, past SQLAlchemy's own work on each row.
 
 The statement is SQLAlchemy's, for whatever database; the values, which are plain, go to the driver as they are. For
-the log's nine columns that is a third of the time of ``connection.execute(insert(…), rows)``.
+the log's ten columns that is a third of the time of ``connection.execute(insert(…), rows)``.
 """
 
 from __future__ import annotations

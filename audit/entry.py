@@ -6,7 +6,8 @@ An entry is the RFC 8785 form of one JSON object with the members ``index``, ``t
 holds, and an entry can be erased later without touching the tree.
 
 ``KINDS`` is the table of what each kind says; ``Draft`` holds writers to it. Digests are written ``sha-256:<hex>``,
-times RFC 3339 in UTC, clauses ``id/version#clause``. No member holds an alert's own words.
+times RFC 3339 in UTC, clauses ``id/version#clause``. No member holds an alert's own words; those that name somebody,
+or say why somebody looked, are withheld from the bytes that the log commits to (``audit.withheld``).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from audit.errors import MalformedEntryError
+from audit.withheld import Withheld
 from schemas.bilingual import Bilingual
 from schemas.ids import (
     AgreementField,
@@ -86,21 +88,30 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KindRule:
-    """What one kind says: its caption, whose jurisdictions are its parties, its ``content`` members."""
+    """What one kind says: its caption, whose jurisdictions are its parties, its ``content`` members.
+
+    Those that are ``withheld`` are kept beside the entry; ``filters/text`` is the member ``text`` of ``filters``.
+    """
 
     caption: Bilingual
     parties: str
     required: frozenset[str]
     allowed: frozenset[str]
+    withheld: Withheld
 
 
-def _rule(*, fr: str, en: str, parties: str, required: str, optional: str = "") -> KindRule:
+def _rule(*, fr: str, en: str, parties: str, required: str, optional: str = "", withheld: str = "") -> KindRule:
     members = required.split()
+    hidden: dict[str, tuple[str, ...]] = {}
+    for path in withheld.split():
+        parent, _, name = path.rpartition("/")
+        hidden[parent] = (*hidden.get(parent, ()), name)
     return KindRule(
         caption=Bilingual(fr=fr, en=en),
         parties=parties,
         required=frozenset(members),
         allowed=frozenset(members + optional.split()),
+        withheld=hidden,
     )
 
 
@@ -208,8 +219,9 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Alert accepted",
         parties="the sender's and each permitted recipient's",
         required="identifier type digest kid",
-        optional="payload_digest status msg_type tlp thread sent expires"
+        optional="payload_digest status msg_type tlp thread sent expires words"
         " decided_at registry_version inputs_digest decisions_digest",
+        withheld="identifier payload_digest",
     ),
     Kind.REFUSED: _rule(
         fr="Alerte refusée",
@@ -217,6 +229,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         parties="the sender's",
         required="problem digest",
         optional="identifier type kid pointers",
+        withheld="identifier",
     ),
     Kind.PREVIEWED: _rule(
         fr="Aperçu des décisions demandé",
@@ -224,6 +237,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         parties="the sender's",
         required="type digest",
         optional="identifier kid permitted withheld",
+        withheld="identifier",
     ),
     Kind.CONSENT_REQUESTED: _rule(
         fr="Consentement demandé avant un envoi",
@@ -318,6 +332,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         parties="the sender's, and the jurisdiction whose authority asked for it",
         required="hold digest jurisdiction kid at",
         optional="reference",
+        withheld="reference",
     ),
     Kind.RELEASED: _rule(
         fr="Fin de la conservation pour des motifs juridiques",
@@ -352,12 +367,14 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         "every party of the alert's own entries",
         required="filters justification shown after",
         optional="question evidence",
+        withheld="justification filters/text",
     ),
     Kind.EXPORTED: _rule(
         fr="Exportation du journal demandée par un vérificateur",
         en="Export of the log begun by an auditor",
         parties="the auditor's",
         required="filters justification report format size",
+        withheld="justification filters/text",
     ),
     Kind.EXPORT_ENDED: _rule(
         fr="Exportation du journal terminée ou interrompue",
@@ -366,14 +383,15 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         "it, with how many of its own entries that were",
         required="begun entries complete digest",
         optional="rows filters justification report format",
+        withheld="justification filters/text",
     ),
 }
-"""Every kind: who its parties are, and which members its ``content`` has."""
+"""Every kind: who its parties are, which members its ``content`` has, and which of these are withheld."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry that has no place in the log yet.
+    """An entry that has no place in the log yet; its content is whole, with what the log is to withhold.
 
     ``actor`` is the participant whose deed it is, ``jurisdictions`` the parties who may read it: sorted and each
     named once, however they were given. Raises ``ValueError`` where ``content`` has not the members that ``KINDS``
@@ -424,8 +442,8 @@ def time_text(now: datetime) -> str:
     return now.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def canonical_entry(draft: Draft, *, index: int, time: str) -> bytes:
-    """Return the bytes the log commits to for a draft at its place."""
+def canonical_entry(draft: Draft, *, index: int, time: str, content: Mapping[str, PlainValue] | None = None) -> bytes:
+    """Return the bytes the log commits to for a draft at its place; ``content`` is what is left of its own, if less."""
     return canonical_plain_bytes(
         {
             "index": index,
@@ -435,7 +453,7 @@ def canonical_entry(draft: Draft, *, index: int, time: str) -> bytes:
             "jurisdictions": draft.jurisdictions,
             "alert_id": draft.alert_id,
             "agreement": draft.agreement,
-            "content": draft.content,
+            "content": draft.content if content is None else content,
         }
     )
 

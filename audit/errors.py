@@ -20,6 +20,10 @@ class MalformedEntryError(AuditError):
     """The bytes are not those of a log entry."""
 
 
+class DisclosureError(AuditError):
+    """What is given as a part of an entry is none of it."""
+
+
 class MalformedTilePathError(AuditError):
     """The path names no tile (C2SP tlog-tiles)."""
 

@@ -10,20 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.bulk import insert_rows
-from audit.entry import SALT_SIZE, Draft, canonical_entry, commitment, time_text
+from audit.entry import KINDS, SALT_SIZE, Draft, canonical_entry, commitment, time_text
 from audit.errors import LogStateError
 from audit.growth import FullTile, Growth, filled_levels
 from audit.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from audit.proofs import read_tile
 from audit.tables import log_entries, log_head, log_parties, log_tiles
 from audit.tiles import TILE_HEIGHT, split_hashes, tile_width
+from audit.withheld import Keeper, withhold
 from schemas.bilingual import Bilingual
+
+_Row: TypeAlias = tuple[int, str, str, str | None, str | None, str | None, bytes, bytes, bytes, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,21 @@ async def read_head(connection: AsyncConnection) -> Head:
     return Head(size=row.size, root=row.root)
 
 
-async def open_batch(connection: AsyncConnection, *, now: datetime, randomness: Callable[[int], bytes]) -> LogBatch:
+async def open_batch(
+    connection: AsyncConnection,
+    *,
+    now: datetime,
+    randomness: Callable[[int], bytes],
+    keeper: Keeper | None = None,
+) -> LogBatch:
     """Lock the head in the caller's transaction and return a batch to append to.
 
-    ``now`` is the time of every entry of the batch; ``randomness(n)`` gives n bytes fit for secrets. Raises
-    ``LogStateError`` where the log was not initialised or its head is damaged.
+    ``now`` is the time of every entry of the batch; ``randomness(n)`` gives n bytes fit for secrets; ``keeper`` keeps
+    what entries withhold, and without one no such entry is taken. Raises ``LogStateError`` where the log was not
+    initialised or its head is damaged.
     """
-    return LogBatch(connection, frontier=await lock_head(connection), now=now, randomness=randomness)
+    frontier = await lock_head(connection)
+    return LogBatch(connection, frontier=frontier, now=now, randomness=randomness, keeper=keeper)
 
 
 async def lock_head(connection: AsyncConnection) -> Frontier:
@@ -73,13 +84,15 @@ class LogBatch:
         frontier: Frontier,
         now: datetime,
         randomness: Callable[[int], bytes],
+        keeper: Keeper | None = None,
     ) -> None:
         self.time_text: Final = time_text(now)
         self._connection = connection
         self._frontier = frontier
         self._first = frontier.size
         self._randomness = randomness
-        self._entries: list[tuple[int, str, str, str | None, str | None, str | None, bytes, bytes, bytes]] = []
+        self._keeper = keeper
+        self._entries: list[_Row] = []
         self._parties: list[tuple[str, int]] = []
         self._leaves: list[bytes] = []
         self._written = False
@@ -89,15 +102,22 @@ class LogBatch:
         """The log's size with what was appended so far: the index that the next entry gets."""
         return self._first + len(self._leaves)
 
-    def append(self, draft: Draft) -> int:
-        """Add an entry and return its index. Raises ``LogStateError`` once the batch is written."""
+    def append(self, draft: Draft, *, keeper: Keeper | None = None) -> int:
+        """Add an entry and return its index.
+
+        ``keeper`` keeps what it withholds, where that is not the batch's own. Raises ``LogStateError`` once the batch
+        is written, ``ValueError`` for an entry that withholds something where nobody keeps it, and what the keeper
+        raises: nothing was added then.
+        """
         self._require_unwritten()
         index = self.size
         time, kind, salt = self.time_text, str(draft.kind), self._randomness(SALT_SIZE)
-        content = canonical_entry(draft, index=index, time=time)
+        said, disclosures = withhold(draft.content, KINDS[draft.kind].withheld, randomness=self._randomness)
+        content = canonical_entry(draft, index=index, time=time, content=said)
         committed = commitment(salt, content)
+        kept = _kept(disclosures, keeper or self._keeper, committed) if disclosures else None
         self._entries.append(
-            (index, kind, time, draft.actor, draft.alert_id, draft.agreement, salt, content, committed)
+            (index, kind, time, draft.actor, draft.alert_id, draft.agreement, salt, content, committed, kept)
         )
         self._parties += [(jurisdiction, index) for jurisdiction in draft.jurisdictions]
         self._leaves.append(leaf_hash(committed))
@@ -151,6 +171,12 @@ class LogBatch:
         moved = await self._connection.execute(_MOVE_HEAD, values)
         if moved.rowcount != 1:
             raise LogStateError(_MOVED)
+
+
+def _kept(disclosures: bytes, keeper: Keeper | None, committed: bytes) -> bytes:
+    if keeper is None:
+        raise ValueError("nobody keeps what this entry withholds")
+    return keeper.keep(disclosures, entry=committed)
 
 
 def _present(row: Row[int, bytes, bytes] | None) -> Row[int, bytes, bytes]:

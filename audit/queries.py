@@ -18,13 +18,15 @@ from schemas.ids import AlertId, JurisdictionCode
 class LoggedEntry:
     """An entry as it is kept: with its salt, ``canonical`` can be held against the commitment in the public tree.
 
-    ``audit.entry.read_entry`` reads ``canonical``.
+    ``audit.entry.read_entry`` reads ``canonical``. ``disclosures`` is what it withholds, as its keeper has sealed it;
+    None where it withholds nothing.
     """
 
     index: int
     salt: bytes
     canonical: bytes
     commitment: bytes
+    disclosures: bytes | None
 
 
 async def entries_of_alert(
@@ -61,9 +63,17 @@ async def entries_about(
     return await _entries(connection, _SELECT.where(*wanted))
 
 
-async def _entries(connection: AsyncConnection, statement: Select[int, bytes, bytes, bytes]) -> tuple[LoggedEntry, ...]:
+async def _entries(
+    connection: AsyncConnection, statement: Select[int, bytes, bytes, bytes, bytes | None]
+) -> tuple[LoggedEntry, ...]:
     rows = await connection.execute(statement.order_by(log_entries.c.log_index))
     return tuple(LoggedEntry(*row) for row in rows)
 
 
-_SELECT: Final = select(log_entries.c.log_index, log_entries.c.salt, log_entries.c.content, log_entries.c.commitment)
+_SELECT: Final = select(
+    log_entries.c.log_index,
+    log_entries.c.salt,
+    log_entries.c.content,
+    log_entries.c.commitment,
+    log_entries.c.disclosures,
+)

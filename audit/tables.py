@@ -51,6 +51,7 @@ log_entries: Final = Table(
     Column("salt", LargeBinary, nullable=False),
     Column("content", LargeBinary, nullable=False),  # the canonical bytes of the whole entry
     Column("commitment", LargeBinary, nullable=False),
+    Column("disclosures", LargeBinary),  # what the entry withholds, as a keeper has sealed it (audit.withheld)
 )
 
 _of_an_alert = log_entries.c.alert_id.is_not(None)

@@ -13,11 +13,13 @@ term                 of which entries
 ``alert:ID``         those about an alert
 ``to:P``, ``to:J``   those about a recipient, or one of a jurisdiction's, routed to or withheld from
 ``looked:ID``        queries that showed something about an alert to which the reader's jurisdiction is a party
-``word:W``           acceptances whose identifier has this run of letters and digits, in lower case
+``mark:M``           acceptances whose identifier has a word of this mark; only who has the marks' key makes them
+``word:W``           acceptances of before, which have their identifier in the clear: those with this word
 ===================  ==================================================================================================
 
 Every filter of a query is one term, so an entry is found where it has all of them. ``looked`` is not made here, for it
-is no entry's own: ``audit.segments`` knows what was shown.
+is no entry's own: ``audit.segments`` knows what was shown. A word is a run of letters and digits, in lower case; its
+mark stands in the entry, so that the index is made, and held against the log, without any key.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from schemas.ids import ParticipantId, home_of
 EVERY: Final = "*"
 LONGEST_WORD: Final = 32
 _WORD: Final = re.compile(r"[0-9a-z]+")
-_VERBATIM: Final = ("kind", "with", "participant", "agreement", "clause", "alert")
+_VERBATIM: Final = ("kind", "with", "participant", "agreement", "clause", "alert", "mark")
 _OF_A_KIND: Final = {"word": Kind.ACCEPTED, "looked": Kind.QUERIED}
 _PARTIES: Final = b'"jurisdictions":['
 _PARTICIPANTS: Final = ("recipient", "participant", "by", "asked")
@@ -88,7 +90,8 @@ def _terms(entry: Mapping[str, Any], alert_type: str | None) -> Iterator[str]:
         yield f"participant:{entry['actor']}"
     yield from _named(content)
     if entry["kind"] == Kind.ACCEPTED:
-        yield from (f"word:{word}" for word in words_of(content["identifier"]))
+        yield from (f"mark:{mark}" for mark in content.get("words", ()))
+        yield from (f"word:{word}" for word in words_of(content.get("identifier", "")))
 
 
 def _named(content: Mapping[str, Any]) -> Iterator[str]:

@@ -13,9 +13,9 @@ from benchmarks.sample import alerts, generate_keys, sign
 from gateway.clock import system_clock
 from gateway.log.ledger import open_ledger
 from gateway.receipts import ReceiptSigner
-from gateway.store.acceptance import AcceptanceWriter, Keeping
+from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.engine import open_postgres
-from gateway.store.placing import Acceptance
+from gateway.store.placing import Acceptance, Keeping
 from lacolle.contents import contents_of
 from lacolle.folder import read_folder
 from schemas.alerts.catalogue import parse_alert
@@ -37,7 +37,14 @@ async def prefill(folder: Path, url: str, *, recipients: Sequence[ParticipantId]
     store = open_postgres(url)
     opened = read_folder(folder)
     keys, contents = opened.keys, contents_of(opened.settings, folder)
-    ledger = await open_ledger(store, contents=contents, signer=keys.log, clock=system_clock, randomness=os.urandom)
+    ledger = await open_ledger(
+        store,
+        contents=contents,
+        words_days=opened.settings.retention.log_words_days,
+        signer=keys.log,
+        clock=system_clock,
+        randomness=os.urandom,
+    )
     signer = _Signer(keys.receipt)
     writer = AcceptanceWriter(
         ReceiptSigner(keys.receipt.public, signer, origin=keys.log.origin),

@@ -78,6 +78,7 @@ async def build(place: Path, *, alerts: int) -> Path:
     ledger = await open_ledger(
         open_sqlite(folder.database),
         contents=contents,
+        words_days=folder.settings.retention.log_words_days,
         signer=folder.keys.log,
         clock=system_clock,
         randomness=os.urandom,

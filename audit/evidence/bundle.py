@@ -18,7 +18,7 @@ from audit.policy import WitnessPolicy
 from schemas.bilingual import Bilingual
 from schemas.evidence import Receipt
 from schemas.fields import Part
-from schemas.ids import JurisdictionCode, KeyId
+from schemas.ids import JurisdictionCode, KeyId, ParticipantId, instant_ms_of
 from schemas.registry import Jurisdiction, Registry, StatementError, VerifiedStatement, read_statement
 from schemas.signing.jws import (
     RECEIPT,
@@ -31,6 +31,7 @@ from schemas.signing.jws import (
 )
 from schemas.signing.keys import PublicKey
 from schemas.signing.strict_json import JsonError, parse_json
+from schemas.timestamps import utc_text_of_ms
 
 PartT = TypeVar("PartT", bound=Part)
 
@@ -50,6 +51,20 @@ class Pins:
     witnesses: WitnessPolicy | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Who sent the alert under which name, what and where it is in the log, and when it was received.
+
+    ``digest`` is the submission's, ``received`` RFC 3339 in UTC; ``identifier`` is None where it was erased.
+    """
+
+    sender: ParticipantId
+    identifier: str | None
+    digest: str
+    log_index: int
+    received: str
+
+
 @dataclass(frozen=True)
 class Bundle:
     """The members of a file, and the document among them."""
@@ -58,15 +73,35 @@ class Bundle:
     evidence: Evidence
 
     @cached_property
-    def receipt(self) -> Receipt:
-        """What the receipt says, whoever signed it. Raises ``WantingError``."""
-        return word_in(opened(self.evidence.receipt, RECEIPT), Receipt)
+    def receipt(self) -> Receipt | None:
+        """What the receipt says, whoever signed it; None where there is none. Raises ``WantingError``."""
+        compact = self.evidence.receipt
+        return None if compact is None else word_in(opened(compact, RECEIPT), Receipt)
+
+    @cached_property
+    def acceptance(self) -> Acceptance:
+        """What is known of the acceptance: by the receipt, and where that was erased by the log. ``WantingError``."""
+        receipt = self.receipt
+        if receipt is None:
+            return _acceptance(self)
+        return Acceptance(
+            sender=receipt.sender,
+            identifier=receipt.identifier,
+            digest=receipt.digest,
+            log_index=receipt.log_index,
+            received=receipt.received,
+        )
 
     @cached_property
     def about_the_alert(self) -> tuple[Entry, ...]:
         """The entries about the alert, in the log's order, without those that say who looked at it."""
-        read = (each.read for each in self.evidence.entries)
+        read = (each.told for each in self.evidence.entries)
         return tuple(each for each in read if each.alert_id is not None and each.kind != Kind.QUERIED)
+
+    @cached_property
+    def erased(self) -> Entry | None:
+        """The entry that says that the alert's content was erased; None where there is none."""
+        return next((each for each in self.about_the_alert if each.kind == Kind.ERASED), None)
 
     @cached_property
     def accepted(self) -> Entry | None:
@@ -78,6 +113,29 @@ class Bundle:
         if pins.exchange is not None:
             return pins.exchange.get(kid)
         return next((key for key in self.evidence.exchange_keys if key.kid == kid), None)
+
+
+def _acceptance(bundle: Bundle) -> Acceptance:
+    """Return what the log says of an acceptance whose receipt was erased. Raises ``WantingError``.
+
+    Where the acceptance itself is sealed, its sender is the actor of what was routed, and its time that of the alert's
+    id (UUIDv7, RFC 9562 section 5.7), to the millisecond.
+    """
+    erased, accepted = bundle.erased, bundle.accepted
+    if erased is None:
+        raise WantingError(NO_RECEIPT)
+    digest = str(erased.content["digest"])
+    if accepted is not None:
+        if accepted.content["digest"] != digest or accepted.actor is None:
+            raise WantingError(_OTHER_ERASED)
+        said = accepted.content.get("identifier")
+        identifier = said if isinstance(said, str) else None
+        return Acceptance(accepted.actor, identifier, digest, accepted.index, accepted.time)
+    senders = [each.actor for each in bundle.about_the_alert if each.kind in _BEGINNINGS and each.actor is not None]
+    if not senders or not bundle.evidence.sealed:
+        raise WantingError(_OTHER_ERASED)
+    received = utc_text_of_ms(instant_ms_of(bundle.evidence.alert_id))
+    return Acceptance(senders[0], None, digest, bundle.evidence.sealed[0].index, received)
 
 
 def open_bundle(data: bytes) -> Bundle:
@@ -129,6 +187,15 @@ def registry_before(bundle: Bundle, pins: Pins, index: int) -> Registry:
         raise WantingError(error.reason) from None
 
 
+_BEGINNINGS: Final = (Kind.ROUTED, Kind.CONSENT_REQUESTED)
+NO_RECEIPT: Final = Bilingual(
+    fr="Le reçu manque, et aucune inscription ne dit que le contenu a été effacé.",
+    en="The receipt is missing, and no entry says that the content was erased.",
+)
+_OTHER_ERASED: Final = Bilingual(
+    fr="L'inscription qui dit le contenu effacé n'est pas celle de cette alerte.",
+    en="The entry that says that the content was erased is not this alert's.",
+)
 _NO_SUCH_WORD: Final = Bilingual(
     fr="Un document signé n'a pas les membres qu'il doit avoir.",
     en="A signed document does not have the members that it must have.",

@@ -1,4 +1,6 @@
-"""What a bundle holds beside the alert's own contents: ``evidence.json``, form ``lacolle-evidence/v1``.
+"""What a bundle holds beside the alert's own contents: ``evidence.json``, form ``lacolle-evidence/v2``.
+
+Of the form v1, which is read as well, entries have no ``disclosures``, and there is always a ``receipt``.
 
 Nothing in it is a conclusion. It holds signed words as they were signed, log entries as the log committed to them with
 their salts and proofs, and one checkpoint; who received what, when and why is read from those. What rests on the
@@ -17,6 +19,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from audit.entry import Entry, commitment, read_entry
 from audit.evidence.archive import FIXED, NAME, MalformedBundleError
+from audit.withheld import disclose
 from schemas.alerts.header import HandlingCode, Tlp
 from schemas.bilingual import Bilingual
 from schemas.decisions import Onward
@@ -27,9 +30,9 @@ from schemas.signing.canonical import canonical_bytes
 from schemas.signing.strict_json import JsonError, parse_json
 from schemas.timestamps import UtcText
 
-FORM: Final = "lacolle-evidence/v1"
+FORM: Final = "lacolle-evidence/v2"
 MANIFEST_FORM: Final = "lacolle-evidence-manifest/v1"
-NARRATIVE_VERSION: Final = 1
+NARRATIVE_VERSION: Final = 2
 """Of the narrative's words: one evidence has one narrative of each version, byte for byte."""
 
 
@@ -58,15 +61,20 @@ Compact = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Index = Annotated[int, Field(ge=0, le=(1 << 53) - 1)]
 Proof = Annotated[tuple[Annotated[str, AfterValidator(_decodable)], ...], Field(max_length=64)]
+DisclosureText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 MemberName = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$")]
 
 
 class ProvenEntry(Part):
-    """An entry of the log: its canonical bytes in base64, its salt, and the audit path to the checkpoint (RFC 6962)."""
+    """An entry of the log: its canonical bytes in base64, its salt, and the audit path to the checkpoint (RFC 6962).
+
+    ``disclosures`` are what it withholds (RFC 9901 section 4.2), none where that is nothing, or was erased.
+    """
 
     index: Index
     salt: Hash
     entry: Annotated[str, AfterValidator(_decodable)]
+    disclosures: Annotated[tuple[DisclosureText, ...], Field(max_length=16)] = ()
     proof: Proof
 
     @cached_property
@@ -81,8 +89,13 @@ class ProvenEntry(Part):
 
     @cached_property
     def read(self) -> Entry:
-        """What it says. Raises ``MalformedEntryError``."""
+        """What it says, as the log committed to it. Raises ``MalformedEntryError``."""
         return read_entry(self.canonical)
+
+    @cached_property
+    def told(self) -> Entry:
+        """What it says, with what is disclosed in its place. Raises ``MalformedEntryError``, ``DisclosureError``."""
+        return self.read.model_copy(update={"content": disclose(self.read.content, self.disclosures)})
 
 
 class SealedEntry(Part):
@@ -152,16 +165,19 @@ class Drawn(Part):
 
 
 class Evidence(Part):
-    """The document. ``missing`` says why there are no ``contents``; None where there are."""
+    """The document. ``missing`` says why there are no ``contents``; None where there are.
 
-    form: Literal["lacolle-evidence/v1"]
+    The ``receipt`` names the alert as its sender does: it goes with the content.
+    """
+
+    form: Literal["lacolle-evidence/v1", "lacolle-evidence/v2"]
     alert_id: AlertIdField
     origin: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     drawn: Drawn
     narrative: Annotated[int, Field(ge=1)]
     contents: Annotated[tuple[Content, ...], Field(max_length=32)]
     missing: Literal["erased", "no-copy"] | None = None
-    receipt: Compact
+    receipt: Compact | None
     exchange_keys: Annotated[tuple[PublicKeyField, ...], Field(min_length=1, max_length=16)]
     checkpoint: Annotated[str, StringConstraints(min_length=1, max_length=1 << 20)]
     entries: Annotated[tuple[ProvenEntry, ...], Field(min_length=1)]

@@ -12,6 +12,7 @@ from audit.evidence.document import Manifest, ManifestFile, decoded, digest_of
 from audit.evidence.findings import UncheckableError, WantingError
 from audit.merkle import leaf_hash, verify_inclusion
 from audit.note import open_note
+from audit.withheld import withholds
 from schemas.bilingual import Bilingual
 from schemas.signing.jws import EVIDENCE
 
@@ -69,7 +70,10 @@ def check_witnesses(bundle: Bundle, pins: Pins) -> Bilingual:
 
 
 def check_entries(bundle: Bundle, _pins: Pins) -> Bilingual:
-    """Find every entry to be what the log committed to at its index, under the checkpoint, and about this alert."""
+    """Find every entry to be what the log committed to at its index, under the checkpoint, and about this alert.
+
+    So is what is disclosed of those that withhold something: each disclosure answers to a digest in its entry.
+    """
     body = tree_of(bundle)
     evidence = bundle.evidence
     entries = [(each.index, each.commitment, each.proof) for each in evidence.entries]
@@ -86,14 +90,21 @@ def check_entries(bundle: Bundle, _pins: Pins) -> Bilingual:
             root=body.root,
         )
     for each in evidence.entries:
-        if each.read.index != each.index:
+        if each.told.index != each.index:
             raise WantingError(_OUT_OF_ORDER)
         if each.read.alert_id not in (None, evidence.alert_id):
             raise WantingError(_ANOTHER_ALERT)
     _require_acceptance(bundle)
-    return Bilingual(
+    proven = Bilingual(
         fr=f"{len(places) + len(sealed)} inscriptions sont prouvées sous ce point de contrôle.",
         en=f"{len(places) + len(sealed)} entries are proven under this checkpoint.",
+    )
+    wanting = sum(withholds(each.told.content) for each in evidence.entries)
+    if not wanting:
+        return proven
+    return Bilingual(
+        fr=f"{proven.fr} De {wanting} d'entre elles, ce qu'elles taisent a été effacé; seules les empreintes restent.",
+        en=f"{proven.en} Of {wanting} of them what they withhold was erased; only the digests are left.",
     )
 
 
@@ -103,11 +114,11 @@ def tree_of(bundle: Bundle) -> CheckpointBody:
 
 
 def _require_acceptance(bundle: Bundle) -> None:
-    """Raise ``WantingError`` unless the acceptance is there, once: whole, or sealed at the receipt's index."""
+    """Raise ``WantingError`` unless the acceptance is there, once: whole or sealed, and at the receipt's index."""
     accepted = [each for each in bundle.about_the_alert if each.kind == Kind.ACCEPTED]
     whole = [each.index for each in accepted]
     sealed = [each.index for each in bundle.evidence.sealed]
-    if [*whole, *sealed] != [bundle.receipt.log_index]:
+    if [*whole, *sealed] != [bundle.acceptance.log_index]:
         raise WantingError(_NO_ACCEPTANCE)
 
 

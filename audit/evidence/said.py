@@ -82,7 +82,7 @@ def check_consents(bundle: Bundle, pins: Pins) -> Bilingual:
             key = _authority(pins, JurisdictionCode(word.by), unverified.kid)
             require_signed(unverified, key, _NOT_ITS_OWN)
         _require_same(word, entry, ("consent_id", "recipient", "by", "at"))
-        if word.digest != bundle.receipt.digest or entry.kind != f"consent-{word.decision}":
+        if word.digest != bundle.acceptance.digest or entry.kind != f"consent-{word.decision}":
             raise WantingError(_OTHER_WORD)
         _require_about(bundle, word.alert_id, compact, entry)
     return Bilingual(

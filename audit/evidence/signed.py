@@ -6,12 +6,21 @@ from datetime import timedelta
 from typing import Final
 
 from audit.entry import Kind
-from audit.evidence.bundle import Bundle, Pins, opened, registry_before, require_signed, statements_before
+from audit.errors import AuditError
+from audit.evidence.bundle import (
+    NO_RECEIPT,
+    Acceptance,
+    Bundle,
+    Pins,
+    opened,
+    registry_before,
+    require_signed,
+    statements_before,
+)
 from audit.evidence.document import Content, digest_of
 from audit.evidence.findings import UncheckableError, WantingError
 from audit.evidence.logged import logged_digests, tree_of
 from schemas.bilingual import Bilingual
-from schemas.evidence import Receipt
 from schemas.ids import AlertType
 from schemas.registry import Registry, Role, may_send
 from schemas.signing.jws import RECEIPT, REDACTED_ALERT, WITHHOLDING, MalformedJwsError
@@ -48,22 +57,39 @@ def check_statements(bundle: Bundle, pins: Pins) -> Bilingual:
 
 def check_receipt(bundle: Bundle, pins: Pins) -> Bilingual:
     """Find it promised by the exchange, signed, that this submission stands in this log at this index."""
+    receipt, accepted = bundle.receipt, bundle.accepted
+    if receipt is None or bundle.evidence.receipt is None:
+        raise _erased_receipt(bundle)
     unverified = opened(bundle.evidence.receipt, RECEIPT)
     require_signed(unverified, bundle.exchange_key(unverified.kid, pins), _RECEIPT_NOT_SIGNED)
-    receipt, accepted = bundle.receipt, bundle.accepted
     if (receipt.alert_id, receipt.log_origin) != (bundle.evidence.alert_id, bundle.evidence.origin):
         raise WantingError(_OTHER_RECEIPT)
     if accepted is not None:
         said = accepted.content
-        logged = (accepted.index, accepted.time, accepted.actor, said["identifier"], said["digest"])
-        promised = (receipt.log_index, receipt.received, receipt.sender, receipt.identifier, receipt.digest)
-        if logged != promised:
+        logged = (accepted.index, accepted.time, accepted.actor, said["digest"])
+        promised = (receipt.log_index, receipt.received, receipt.sender, receipt.digest)
+        if logged != promised or said.get("identifier", receipt.identifier) != receipt.identifier:
             raise WantingError(_OTHER_RECEIPT)
     if pins.exchange is None:
         raise UncheckableError(_OWN_KEY)
     return Bilingual(
         fr=f"La plateforme a promis par écrit l'inscription {receipt.log_index}, le {receipt.received}.",
         en=f"The exchange has promised entry {receipt.log_index} in writing, {receipt.received}.",
+    )
+
+
+def _erased_receipt(bundle: Bundle) -> AuditError:
+    """Return what is to be said where there is no receipt: that it went with the content, if the log says so."""
+    if bundle.erased is None or bundle.evidence.missing != "erased":
+        return WantingError(NO_RECEIPT)
+    index = bundle.erased.index
+    return UncheckableError(
+        Bilingual(
+            fr=f"Le reçu a été effacé avec le contenu qu'il nomme, comme le dit l'inscription {index} : l'acceptation "
+            "est prouvée par le journal seul.",
+            en=f"The receipt was erased with the content that it names, as entry {index} says: the acceptance is "
+            "proven by the log alone.",
+        )
     )
 
 
@@ -87,14 +113,14 @@ def _check_one(bundle: Bundle, pins: Pins, content: Content) -> Bilingual:
     submission = _submission(data)
     if submission.form != content.media_type:
         raise WantingError(_OTHER_FORM)
-    registry = registry_before(bundle, pins, bundle.receipt.log_index)
-    kid = _check_agency(bundle.receipt, registry, submission)
+    registry = registry_before(bundle, pins, bundle.acceptance.log_index)
+    kid, sender = _check_agency(bundle.acceptance, registry, submission), bundle.acceptance.sender
     if content.manifest is None:
-        if digest_of(data) != bundle.receipt.digest:
+        if digest_of(data) != bundle.acceptance.digest:
             raise WantingError(_OTHER_SUBMISSION)
         return Bilingual(
-            fr=f"{bundle.receipt.sender} a signé ces octets avec {kid}, que son autorité disait alors sienne.",
-            en=f"{bundle.receipt.sender} has signed these bytes with {kid}, which its authority then said was its own.",
+            fr=f"{sender} a signé ces octets avec {kid}, que son autorité disait alors sienne.",
+            en=f"{sender} has signed these bytes with {kid}, which its authority then said was its own.",
         )
     if submission.form is not Form.SD_JWT:
         raise WantingError(_OTHER_FORM)
@@ -104,8 +130,8 @@ def _check_one(bundle: Bundle, pins: Pins, content: Content) -> Bilingual:
     if manifest.presented != digest_of(data):
         raise WantingError(_OTHER_COPY)
     return Bilingual(
-        fr=f"{bundle.receipt.sender} a signé cette copie avec {kid}; {_places(manifest)} endroits en ont été retirés.",
-        en=f"{bundle.receipt.sender} has signed this copy with {kid}; {_places(manifest)} places were left out of it.",
+        fr=f"{sender} a signé cette copie avec {kid}; {_places(manifest)} endroits en ont été retirés.",
+        en=f"{sender} has signed this copy with {kid}; {_places(manifest)} places were left out of it.",
     )
 
 
@@ -117,7 +143,7 @@ def _check_derived(bundle: Bundle, pins: Pins, data: bytes) -> Bilingual:
     except MalformedJwsError as error:
         raise WantingError(error.reason) from None
     manifest = _of_original(bundle, copy.manifest)
-    _require_named(bundle.receipt, copy.alert)
+    _require_named(bundle.acceptance, copy.alert)
     if pins.exchange is None:
         raise UncheckableError(_OWN_KEY)
     return Bilingual(
@@ -129,22 +155,22 @@ def _check_derived(bundle: Bundle, pins: Pins, data: bytes) -> Bilingual:
 
 
 def _of_original(bundle: Bundle, manifest: Manifest) -> Manifest:
-    if (manifest.alert_id, manifest.original) != (bundle.evidence.alert_id, bundle.receipt.digest):
+    if (manifest.alert_id, manifest.original) != (bundle.evidence.alert_id, bundle.acceptance.digest):
         raise WantingError(_OTHER_COPY)
     return manifest
 
 
-def _check_agency(receipt: Receipt, registry: Registry, submission: Submission) -> str:
+def _check_agency(accepted: Acceptance, registry: Registry, submission: Submission) -> str:
     """Return the name of the key that signed. Raises ``WantingError`` unless it was the sender's at acceptance."""
-    received = read_utc(receipt.received)
+    received = read_utc(accepted.received)
     known = registry.trusted_key(submission.jws.kid, received)
     require_signed(submission.jws, None if known is None else known[1], _AGENCY_NOT_SIGNED)
-    if known is None or known[0].participant != receipt.sender or Role.SENDER not in known[0].roles:
+    if known is None or known[0].participant != accepted.sender or Role.SENDER not in known[0].roles:
         raise WantingError(_AGENCY_NOT_SIGNED)
     if abs(submission.jws.issued_at - received) > _TOLERANCE:
         raise WantingError(_OTHER_TIME)
     document = document_of(submission)
-    _require_named(receipt, document)
+    _require_named(accepted, document)
     if not may_send(known[0].sends, _type_of(document)):
         raise WantingError(_MAY_NOT_SEND)
     return submission.jws.kid
@@ -154,10 +180,10 @@ def _type_of(document: JsonValue) -> AlertType:
     return AlertType(str(document.get("type")) if isinstance(document, dict) else "")
 
 
-def _require_named(receipt: Receipt, document: JsonValue) -> None:
+def _require_named(accepted: Acceptance, document: JsonValue) -> None:
     if not isinstance(document, dict):
         raise WantingError(_OTHER_SUBMISSION)
-    if (document.get("sender"), document.get("identifier")) != (receipt.sender, receipt.identifier):
+    if (document.get("sender"), document.get("identifier")) != (accepted.sender, accepted.identifier):
         raise WantingError(_OTHER_SUBMISSION)
 
 

@@ -36,6 +36,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 Json = Any  # whatever a strict reading of JSON gives: its shape is what the checks look at
 
 MOST_BYTES = 256 * 1024 * 1024
+FORMS = {"lacolle-evidence/v1", "lacolle-evidence/v2"}
 FIXED = {"manifest.jws", "evidence.json", "narrative.html", "verify.py"}
 HASH, SIGNATURE, KEY_ID, MOST_MEMBERS, MOST_DIGITS = 32, 64, 4, 64, 17
 TOLERANCE = timedelta(seconds=301)
@@ -137,7 +138,7 @@ def opened_archive(data: bytes) -> tuple[dict[str, bytes], Json]:
             raise UnreadableError("not a bundle")
         document = strict_json(members["evidence.json"])
         contents = {each["file"] for each in document["contents"]}
-        if document["form"] != "lacolle-evidence/v1" or contents & FIXED or FIXED | contents != members.keys():
+        if document["form"] not in FORMS or contents & FIXED or FIXED | contents != members.keys():
             raise UnreadableError("not a bundle of this form")
     except (zipfile.BadZipFile, EOFError, RuntimeError, OSError, *MALFORMED):
         raise UnreadableError("not a bundle") from None
@@ -237,8 +238,8 @@ class Bundle:
 
     @property
     def entries(self) -> list[Json]:
-        """The entries that are shown whole."""
-        return [strict_json(b64(each["entry"])) for each in self.document["entries"]]
+        """The entries that are shown whole, with what is disclosed of them in its place."""
+        return [told(each) for each in self.document["entries"]]
 
     @property
     def about(self) -> list[Json]:
@@ -249,6 +250,33 @@ class Bundle:
     def accepted(self) -> Json:
         """The acceptance, where it is shown."""
         return next((each for each in self.about if each["kind"] == "accepted"), None)
+
+    @property
+    def erased(self) -> Json:
+        """The entry that says that the content was erased, where there is one."""
+        return next((each for each in self.about if each["kind"] == "erased"), None)
+
+    @property
+    def acceptance(self) -> Json:
+        """What is known of the acceptance: what the receipt says, and where that was erased what the log does.
+
+        Where the acceptance itself is sealed, its sender is the actor of what was routed, and its time that of the
+        alert's id (UUIDv7, RFC 9562 section 5.7).
+        """
+        if self.document["receipt"] is not None:
+            return self.receipt
+        require(self.erased is not None, "the receipt is missing, and no entry says that the content was erased")
+        known = {"digest": self.erased["content"]["digest"], "identifier": None}
+        if self.accepted is not None:
+            require(self.accepted["content"]["digest"] == known["digest"], "what was erased is another alert")
+            place = {"log_index": self.accepted["index"], "received": self.accepted["time"]}
+            return {**known, **place, "sender": self.accepted["actor"]}
+        senders = [each["actor"] for each in self.about if each["kind"] in ("routed", "consent-requested")]
+        require(senders and self.document["sealed"], "what was erased is another alert")
+        milliseconds = int(self.document["alert_id"].replace("-", "")[:12], 16)
+        received = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=milliseconds)  # noqa: UP017 - Python 3.9 has no UTC
+        place = {"log_index": self.document["sealed"][0]["index"], "received": received.isoformat()}
+        return {**known, **place, "sender": senders[0]}
 
     @property
     def receipt(self) -> Json:
@@ -328,7 +356,7 @@ class Bundle:
             require_included(bytes.fromhex(each["commitment"]), each["index"], size, root, each["proof"])
         whole = [each["index"] for each in self.about if each["kind"] == "accepted"]
         found = whole + [each["index"] for each in sealed]
-        require(found == [self.receipt["log_index"]], "the acceptance is not where the receipt says")
+        require(found == [self.acceptance["log_index"]], "the acceptance is not where the receipt says")
 
     def statements(self) -> None:
         """Every statement is signed by its jurisdiction's authority, and those are there that entries are about."""
@@ -381,6 +409,10 @@ class Bundle:
 
     def receipt_check(self) -> None:
         """Find this submission's place in the log promised by the exchange, and the log to agree."""
+        if self.document["receipt"] is None:
+            require(self.document["missing"] == "erased", "the receipt is missing, and the content is not")
+            require(self.erased is not None, "the receipt is missing, and no entry says that the content was erased")
+            raise UncheckableError(f"the receipt was erased with the content, as entry {self.erased['index']} says")
         signed = Signed(self.document["receipt"], "receipt+jws", BASE)
         signed.by(self.exchange_key(signed.kid), "the receipt is not signed by the exchange")
         said, accepted = self.receipt, self.accepted
@@ -388,9 +420,10 @@ class Bundle:
         require((said["alert_id"], said["log_origin"]) == here, "the receipt is another alert's")
         if accepted is not None:
             content = accepted["content"]
-            logged = (accepted["index"], accepted["time"], accepted["actor"], content["identifier"], content["digest"])
-            promised = (said["log_index"], said["received"], said["sender"], said["identifier"], said["digest"])
-            require(logged == promised, "the receipt is another alert's")
+            logged = (accepted["index"], accepted["time"], accepted["actor"], content["digest"])
+            promised = (said["log_index"], said["received"], said["sender"], said["digest"])
+            named = content.get("identifier", said["identifier"]) == said["identifier"]
+            require(logged == promised and named, "the receipt is another alert's")
         self.require_pinned()
 
     def content(self) -> None:
@@ -419,8 +452,8 @@ class Bundle:
         compact, *disclosures = data.split("~")
         separate = form != "application/jose"
         signed = Signed(compact, "alert+sd-jwt" if separate else "alert+jws", DATED)
-        received = instant(self.receipt["received"])
-        known = self.trusted(self.receipt["sender"], signed.kid, received, self.receipt["log_index"])
+        received = instant(self.acceptance["received"])
+        known = self.trusted(self.acceptance["sender"], signed.kid, received, self.acceptance["log_index"])
         signed.by(known and known[1], "not signed by a key that its sender could use then")
         require("sender" in known[0]["roles"], "its sender may not send")
         at = datetime.fromtimestamp(signed.header["iat"], timezone.utc)  # noqa: UP017 - Python 3.9 and 3.10 have no UTC
@@ -433,7 +466,7 @@ class Bundle:
         patterns = {document["type"], document["type"].split("/")[0] + "/*"}
         require(patterns & set(known[0]["sends"]), "its sender may not send this type")
         if content["manifest"] is None:
-            require(sha256(data.encode("ascii")) == self.receipt["digest"], "not the receipt's submission")
+            require(sha256(data.encode("ascii")) == self.acceptance["digest"], "not the receipt's submission")
             return
         require(separate, "a content is of another form")
         manifest = Signed(content["manifest"], "withholding-manifest+jws", BASE)
@@ -444,12 +477,12 @@ class Bundle:
     def require_named(self, document: Json) -> None:
         """Raise ``WantingError`` unless an alert is the receipt's."""
         named = (document["sender"], document["identifier"])
-        require(named == (self.receipt["sender"], self.receipt["identifier"]), "the content is another alert's")
+        require(named == (self.acceptance["sender"], self.acceptance["identifier"]), "the content is another alert's")
 
     def require_original(self, manifest: Json) -> None:
         """Raise ``WantingError`` unless a manifest is about the receipt's submission."""
         about = (manifest["alert_id"], manifest["original"])
-        require(about == (self.document["alert_id"], self.receipt["digest"]), "a copy is of another submission")
+        require(about == (self.document["alert_id"], self.acceptance["digest"]), "a copy is of another submission")
 
     def agreements(self) -> dict[tuple[str, int], Json]:
         """Every agreement is signed by all of its parties, each step by its party; the log knew them so."""
@@ -516,7 +549,7 @@ class Bundle:
         for clause in {decision["under"], *(each[3] for each in decision["terms"]["withholdings"])}:
             require(grant_of(clause, documents), "a clause is not enclosed")
         document, grant = grant_of(decision["under"], documents) or ({}, {})
-        sender, at = self.receipt["sender"], instant(self.receipt["received"])
+        sender, at = self.acceptance["sender"], instant(self.acceptance["received"])
         copied = [name for each in grant.get("obligations", ()) for name in copies_of(each)]
         require({sender, home_of(sender)} & set(grant["from"]), "a clause does not cover this sender")
         recipients = {decision["recipient"], decision["jurisdiction"]}
@@ -575,7 +608,7 @@ class Bundle:
             else:
                 signed.by(self.pins.authority(signed.kid, of=said["by"]), "a word is not its author's")
             same = [(said[name], content[name]) for name in ("consent_id", "recipient", "by", "at")]
-            same += [(said["alert_id"], self.document["alert_id"]), (said["digest"], self.receipt["digest"])]
+            same += [(said["alert_id"], self.document["alert_id"]), (said["digest"], self.acceptance["digest"])]
             same += [(entry["kind"], f"consent-{said['decision']}")]
             require(all(one == other for one, other in same), "a word is not the one that the log has")
 
@@ -611,16 +644,46 @@ def require_included(committed: bytes, index: int, size: int, root: bytes, proof
     require(last == 0 and found == root, "an entry is not under the checkpoint")
 
 
-# SD-JWT (RFC 9901 section 7.1).
+# SD-JWT (RFC 9901 section 7.1), and what entries withhold in the same way.
 
 
-def disclosed(value: Json, texts: list[str]) -> Json:
-    """Return a document with its disclosures in place, each of which must answer to one digest."""
+def told(shown: Json) -> Json:
+    """Return an entry with its disclosures in place; ``_sd`` stays where one is erased."""
+    entry, texts = strict_json(b64(shown["entry"])), shown.get("disclosures", [])
+    by_digest = disclosures_of(texts)
+    content = {name: with_rest(member, by_digest) for name, member in entry["content"].items()}
+    whole = {**entry, "content": with_rest(content, by_digest)}
+    require(not by_digest, "a disclosure answers to no digest of its entry")
+    return whole
+
+
+def with_rest(value: Json, by_digest: dict[str, Json]) -> Json:
+    """Return an object with the disclosures in place that it lists, and the digests that are left."""
+    if not isinstance(value, dict) or "_sd" not in value:
+        return value
+    rest = [digest for digest in value["_sd"] if digest not in by_digest]
+    whole = {name: member for name, member in value.items() if name != "_sd"}
+    for digest in value["_sd"]:
+        if digest in by_digest:
+            _, name, member = by_digest.pop(digest)
+            require(name not in whole and name != "_sd", "a disclosure repeats a member")
+            whole[name] = member
+    return {**whole, "_sd": rest} if rest else whole
+
+
+def disclosures_of(texts: list[str]) -> dict[str, Json]:
+    """Return what disclosures hold, by their digests."""
     by_digest = {}
     for text in texts:
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode("ascii")).digest()).rstrip(b"=").decode()
         require(digest not in by_digest, "a disclosure stands twice")
         by_digest[digest] = strict_json(b64url(text))
+    return by_digest
+
+
+def disclosed(value: Json, texts: list[str]) -> Json:
+    """Return a document with its disclosures in place, each of which must answer to one digest."""
+    by_digest = disclosures_of(texts)
     require(value.pop("_sd_alg", "sha-256") == "sha-256", "a digest of another kind")
     document = filled(value, by_digest)
     require(not by_digest, "a disclosure answers to no digest")

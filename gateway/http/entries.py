@@ -1,11 +1,10 @@
-"""``GET /v1/log/entries``: the log's entries for auditors, each with its salt and its proof."""
+"""``GET /v1/log/entries``: the log's entries for auditors, each with its salt, what it withholds, and its proof."""
 
 from __future__ import annotations
 
 import base64
 from typing import Annotated, Any, Final
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
@@ -89,11 +88,13 @@ def _document(answer: Answer) -> dict[str, Any]:
 
 
 def _entry(shown: Shown) -> dict[str, Any]:
-    entry = shown.entry
+    read, entry = shown.read, shown.read.entry
     return {
         "index": entry.index,
         "salt": entry.salt.hex(),
         "commitment": entry.commitment.hex(),
-        "entry": orjson.loads(entry.canonical),
+        "entry": read.whole,
+        "withheld": read.state.value,
+        "disclosures": read.disclosures,
         "proof": [base64.b64encode(each).decode("ascii") for each in shown.proof],
     }

@@ -31,7 +31,7 @@ _CLAUSE: Final = AGREEMENT_PATTERN[1:-1] + r"/[1-9][0-9]{0,6}#[A-Za-z0-9][A-Za-z
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question: ``filters`` by name as they were given, the search that they come to.
+    """A question: ``filters`` by name as they were given, the search that they come to, and ``words`` to be found.
 
     ``about`` are the jurisdictions that it names, itself or by one of their participants.
     """
@@ -39,6 +39,7 @@ class Asked:
     filters: Mapping[str, str]
     search: Search
     about: frozenset[JurisdictionCode]
+    words: tuple[str, ...] = ()
 
 
 def read_filters(given: Mapping[str, str], *, after: int) -> Asked:
@@ -48,7 +49,7 @@ def read_filters(given: Mapping[str, str], *, after: int) -> Asked:
     that is not of its form.
     """
     filters = {name: value for name, value in given.items() if value}
-    terms = {f"word:{word}" for word in _words(filters["text"])} if "text" in filters else set[str]()
+    terms = set[str]()
     for name in filters.keys() & _TERMS.keys():
         if not _FORMS[name](filters[name]):
             raise InvalidQueryError(_not_of_form(name))
@@ -59,7 +60,8 @@ def read_filters(given: Mapping[str, str], *, after: int) -> Asked:
         until=_instant(filters, "until"),
         after=after,
     )
-    return Asked(filters, search, frozenset(_named(filters)))
+    words = _words(filters["text"]) if "text" in filters else ()
+    return Asked(filters, search, frozenset(_named(filters)), words)
 
 
 def _named(filters: Mapping[str, str]) -> Iterator[JurisdictionCode]:

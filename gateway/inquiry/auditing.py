@@ -18,13 +18,16 @@ from audit.checkpoints import Checkpoint
 from audit.entry import Draft, Kind
 from audit.proofs import inclusions
 from audit.queries import LoggedEntry, entries_at
-from audit.search import Found, search
+from audit.search import Found
 from audit.terms import read_whole
 from gateway.errors import NotFoundError
 from gateway.inquiry.asked import Asked
+from gateway.inquiry.finding import find
 from gateway.inquiry.questions import QUESTIONS
 from gateway.intake.ratelimit import RateLimiter
+from gateway.sealing.contents import Contents
 from gateway.store.committer import Committer
+from gateway.store.disclosed import ReadEntry, read_entries
 from gateway.store.engine import Store
 from gateway.store.entries import TogetherWriter
 from gateway.store.reader import Reader
@@ -38,9 +41,9 @@ MOST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An entry with the proof that it is under the answer's checkpoint, nearest sibling first."""
+    """An entry as it was read, with the proof that it is under the answer's checkpoint, nearest sibling first."""
 
-    entry: LoggedEntry
+    read: ReadEntry
     proof: tuple[bytes, ...]
 
 
@@ -60,8 +63,17 @@ class Answer:
 class Auditing:
     """The use case of ``GET /v1/log/entries``."""
 
-    def __init__(self, *, store: Store, committer: Committer, checkpoints: HasLatest, limiter: RateLimiter) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        contents: Contents,
+        committer: Committer,
+        checkpoints: HasLatest,
+        limiter: RateLimiter,
+    ) -> None:
         self._store = store
+        self._contents = contents
         self._committer = committer
         self._checkpoints = checkpoints
         self._limiter = limiter
@@ -80,12 +92,15 @@ class Auditing:
         if checkpoint is None:
             raise NotFoundError
         async with self._store.reading() as connection:
-            found = await search(connection, asked.search, scope=reader.jurisdiction, size=checkpoint.size, limit=limit)
+            found = await find(
+                connection, self._contents, asked, scope=reader.jurisdiction, size=checkpoint.size, limit=limit
+            )
             entries: Sequence[LoggedEntry] = await entries_at(connection, found.indexes)
             if question is not None and QUESTIONS[question].unanswered:
                 entries = await _unanswered(connection, entries)
             proofs = await inclusions(connection, [entry.index for entry in entries], checkpoint.size)
-            shown = tuple(map(Shown, entries, proofs))
+            read = await read_entries(connection, self._contents, entries)
+            shown = tuple(map(Shown, read, proofs))
         asking = _questions(reader, asked, entries, justification, question)
         log_index = await self._committer.submit(self._entries, asking)
         return Answer(checkpoint, shown, _following(found), log_index)

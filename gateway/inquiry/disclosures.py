@@ -1,7 +1,7 @@
 """The accounting of disclosures: what about persons was handed to whom, when, for which purpose, on which legal basis.
 
 Everything is read from the log and from the agreements as their parties signed them; the alerts themselves are not, so
-the accounting can be made as well once their content is erased.
+the accounting can be made as well once their content is erased: without the sender's identifier, which ends with it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from audit.entry import Kind
 from audit.exporting.rows import Column, Form, Row
 from audit.queries import LoggedEntry, entries_about
 from audit.terms import read_whole
+from gateway.sealing.contents import Contents
+from gateway.store.disclosed import read_entries
 from gateway.store.terms import terms_of_content
 from schemas.alerts.catalogue import marked_paths
 from schemas.decisions import ClauseRef, Terms
@@ -48,7 +50,8 @@ COLUMNS: Final = (
 )
 """One row for each delivery of an alert whose type has fields about persons.
 
-``disclosed_at`` is when the log took the first word of it. ``classes`` are those of the type's fields, ``limits_…``
+``disclosed_at`` is when the log took the first word of it; there is no ``identifier`` once the content was erased.
+``classes`` are those of the type's fields, ``limits_…``
 what the clause withheld or obliged to; the last three columns are the entries of the log that it is read from: the
 delivery or acknowledgement, the route, and the acceptance.
 """
@@ -56,19 +59,15 @@ delivery or acknowledgement, the route, and the acceptance.
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An entry that was read: its place, and its members."""
+    """An entry that was read: its place, its members, and its content with what is disclosed of it."""
 
     index: int
     whole: Mapping[str, Any]
-
-    @property
-    def content(self) -> Mapping[str, Any]:
-        content: Mapping[str, Any] = self.whole["content"]
-        return content
+    content: Mapping[str, Any]
 
 
 async def disclosures(
-    connection: AsyncConnection, entries: Sequence[LoggedEntry], book: Callable[[], Book]
+    connection: AsyncConnection, contents: Contents, entries: Sequence[LoggedEntry], book: Callable[[], Book]
 ) -> Sequence[Row]:
     """Return a row for each delivery that discloses something about a person, at the first entry that proves it.
 
@@ -77,8 +76,8 @@ async def disclosures(
     """
     about = sorted({AlertId(read_whole(each.canonical)["alert_id"]) for each in entries})
     accepted, routed, proven = dict[str, _Read](), dict[str, _Read](), dict[str, _Read]()
-    for each in await entries_about(connection, about, _TELLING):
-        read = _Read(each.index, read_whole(each.canonical))
+    for each in await read_entries(connection, contents, await entries_about(connection, about, _TELLING)):
+        read = _Read(each.entry.index, each.whole, each.content)
         if read.whole["kind"] == Kind.ACCEPTED:
             accepted[read.whole["alert_id"]] = read
         elif read.whole["kind"] == Kind.ROUTED:
@@ -106,7 +105,7 @@ def _row(proof: _Read, acceptance: _Read, route: _Read, classes: tuple[str, ...]
         recipient,
         home_of(recipient),
         acceptance.whole["alert_id"],
-        acceptance.content["identifier"],
+        acceptance.content.get("identifier"),
         acceptance.content["type"],
         acceptance.content.get("status"),
         classes,

@@ -26,13 +26,15 @@ from audit.exporting.archive import Archive
 from audit.exporting.formats import Format, writer_of
 from audit.exporting.rows import Row, RowWriter
 from audit.queries import LoggedEntry, entries_at
-from audit.search import Found, Search, search
+from audit.search import Found
 from audit.terms import read_whole
 from gateway.clock import Clock
 from gateway.errors import ExportBusyError, LogUnavailableError, NotFoundError
 from gateway.inquiry.asked import Asked
+from gateway.inquiry.finding import find
 from gateway.inquiry.reports import COLUMNS, KINDS_OF, Report, rows_of
 from gateway.intake.ratelimit import RateLimiter
+from gateway.sealing.contents import Contents
 from gateway.signatures.beside import Signatures
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
@@ -93,6 +95,7 @@ class Exports:
         self,
         *,
         store: Store,
+        contents: Contents,
         committer: Committer,
         checkpoints: HasLatest,
         signer: ManifestSigner,
@@ -101,6 +104,7 @@ class Exports:
         clock: Clock,
     ) -> None:
         self.store = store
+        self.contents = contents
         self.signer = signer
         self.book = book
         self.clock = clock
@@ -217,23 +221,24 @@ class Export:
 
     async def _chunks(self) -> AsyncIterator[Sequence[Row]]:
         """Yield the rows, a chunk at a time; each is read in a transaction of its own, so that none lasts."""
-        wanted, after, more = self._search(), self._wanted.asked.search.after, True
+        wanted, after, more = self._asked(), self._wanted.asked.search.after, True
         while more:
-            found, entries, rows = await asyncio.shield(self._exports.beside(self._read(replace(wanted, after=after))))
+            part = replace(wanted, search=replace(wanted.search, after=after))
+            found, entries, rows = await asyncio.shield(self._exports.beside(self._read(part)))
             self._count(entries, rows)
             yield rows
             more, after = found.more, found.indexes[-1] if found.indexes else after
 
-    async def _read(self, wanted: Search) -> tuple[Found, Sequence[LoggedEntry], Sequence[Row]]:
-        scope, size = self._wanted.reader.jurisdiction, self._checkpoint.size
+    async def _read(self, asked: Asked) -> tuple[Found, Sequence[LoggedEntry], Sequence[Row]]:
+        scope, size, contents = self._wanted.reader.jurisdiction, self._checkpoint.size, self._exports.contents
         async with self._exports.store.reading() as connection:
-            found = await search(connection, wanted, scope=scope, size=size, limit=CHUNK)
+            found = await find(connection, contents, asked, scope=scope, size=size, limit=CHUNK)
             entries = await entries_at(connection, found.indexes)
-            return found, entries, await rows_of(self._wanted.report, connection, entries, self._exports.book)
+            return found, entries, await rows_of(self._wanted.report, connection, contents, entries, self._exports.book)
 
-    def _search(self) -> Search:
-        kinds = KINDS_OF[self._wanted.report]
-        return replace(self._wanted.asked.search, one_of=frozenset(f"kind:{kind}" for kind in kinds))
+    def _asked(self) -> Asked:
+        asked, kinds = self._wanted.asked, frozenset(f"kind:{kind}" for kind in KINDS_OF[self._wanted.report])
+        return replace(asked, search=replace(asked.search, one_of=(kinds,))) if kinds else asked
 
     def _count(self, entries: Sequence[LoggedEntry], rows: Sequence[Row]) -> None:
         self._counts = self._counts[0] + len(entries), self._counts[1] + len(rows)

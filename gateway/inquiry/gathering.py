@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agreements.book import Chapter
 from agreements.steps import VersionName
 from audit.checkpoints import Checkpoint
+from audit.entry import Kind
 from audit.evidence.document import FORM, NARRATIVE_VERSION, Evidence, encoded
-from gateway.errors import NotFoundError, StoreError
+from gateway.errors import LogUnavailableError, NotFoundError, StoreError
 from gateway.relaying.copies import Copies, Copy, NoCopyError, whole
 from gateway.sealing.contents import Contents
 from gateway.simulation.replaying import Recalled, recall
@@ -20,6 +21,7 @@ from gateway.store.past import read_past_decision
 from gateway.store.proving import (
     FoundAlert,
     Proven,
+    Sealed,
     chapters_for,
     entries_about,
     entries_beside,
@@ -47,7 +49,7 @@ class Gathered:
     checkpoint: Checkpoint
     about: tuple[Proven, ...]
     beside: tuple[Proven, ...]
-    sealed: tuple[Proven, ...]
+    sealed: tuple[Sealed, ...]
     statements: Sequence[tuple[int, str]]
     agreements: tuple[dict[str, Any], ...]
     acknowledgements: Sequence[str]
@@ -78,17 +80,19 @@ async def gather(
     alert_id: AlertId,
     checkpoint: Checkpoint,
 ) -> Gathered:
-    """Return an alert's evidence as a reader may see it. Raises ``NotFoundError``."""
+    """Return an alert's evidence as a reader may see it. Raises ``NotFoundError`` and ``LogUnavailableError``."""
     size = checkpoint.size
     found = await find_evidence(connection, contents, reader, alert_id)
     if found is None:
         raise NotFoundError
-    about = await proven(connection, await entries_about(connection, reader, found, size=size), size=size)
+    about = await proven(connection, contents, await entries_about(connection, reader, found, size=size), size=size)
     read = [each.whole for each in about]
     chapters = chapters_for(registry.book.chapters, reader, found, read)
     speakers = speakers_in(found, read)
     among = await entries_beside(connection, reader, participants=speakers, versions=chapters.keys(), size=size)
-    beside = await proven(connection, among, size=size)
+    beside = await proven(connection, contents, among, size=size)
+    if found.erased and not any(each["kind"] == Kind.ERASED for each in read):
+        raise LogUnavailableError  # it was erased a moment ago: the next checkpoint has the entry that says so
     hidden = not any(each["index"] == found.row.log_index for each in read)
     acknowledgements, consents = await signed_words(connection, contents, found, [each["index"] for each in read])
     return Gathered(
@@ -158,7 +162,7 @@ def document_of(
             "narrative": NARRATIVE_VERSION,
             "contents": tuple(_content(each) for each in contents),
             "missing": missing,
-            "receipt": receipt_in(found.row.answer),
+            "receipt": receipt_in(found, origin=checkpoint.origin),
             "exchange_keys": tuple(dict(key.jwk) for key in exchange_keys),
             "checkpoint": checkpoint.published,
             "entries": tuple(_entry(each) for each in entries),
@@ -182,7 +186,7 @@ async def _recalled(
     if past is None:
         return None
     try:
-        return await recall(connection, past, registry.jurisdictions.values())
+        return await recall(connection, contents.marks, past, registry.jurisdictions.values())
     except StoreError:
         return None
 
@@ -221,14 +225,15 @@ def _entry(each: Proven) -> dict[str, Any]:
         "index": each.entry.index,
         "salt": each.entry.salt.hex(),
         "entry": encoded(each.entry.canonical),
+        "disclosures": each.read.disclosures,
         "proof": tuple(encoded(node) for node in each.proof),
     }
 
 
-def _sealed(each: Proven) -> dict[str, Any]:
+def _sealed(each: Sealed) -> dict[str, Any]:
     return {
-        "index": each.entry.index,
-        "commitment": each.entry.commitment.hex(),
+        "index": each.index,
+        "commitment": each.commitment.hex(),
         "proof": tuple(encoded(node) for node in each.proof),
     }
 
@@ -240,7 +245,7 @@ def _basis(recalled: Recalled) -> dict[str, Any]:
         "sources": tuple(
             {
                 "sender": each.sender,
-                "identifier": each.identifier,
+                "identifier": each.known_as,
                 "tlp": None if each.handling is None else each.handling.tlp,
                 "codes": () if each.handling is None else tuple(sorted(each.handling.codes)),
                 "onward": None if each.handling is None else each.handling.onward.value,

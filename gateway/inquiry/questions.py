@@ -38,7 +38,7 @@ class Question:
         terms, one_of = asked.search.terms, frozenset(f"kind:{kind}" for kind in self.kinds)
         if self.looking:
             terms, one_of = terms - {f"alert:{given['alert_id']}"}, one_of | {f"looked:{given['alert_id']}"}
-        return replace(asked, search=replace(asked.search, terms=terms, one_of=one_of))
+        return replace(asked, search=replace(asked.search, terms=terms, one_of=(one_of,)))
 
 
 _WHEN: Final = frozenset({"from", "until"})

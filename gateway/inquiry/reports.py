@@ -12,8 +12,11 @@ from agreements.book import Book
 from audit.entry import Kind
 from audit.exporting.rows import Column, Form, Row
 from audit.queries import LoggedEntry
-from audit.terms import read_whole
+from audit.withheld import said_in
 from gateway.inquiry import disclosures
+from gateway.sealing.contents import Contents
+from gateway.store.disclosed import ReadEntry, read_entries
+from schemas.signing.canonical import canonical_plain_bytes
 
 
 class Report(StrEnum):
@@ -33,9 +36,16 @@ ENTRY_COLUMNS: Final = (
     Column("agreement", Form.TEXT, repeats=True),
     Column("salt", Form.BYTES),
     Column("commitment", Form.BYTES),
+    Column("withheld", Form.TEXT),
+    Column("disclosures", Form.NAMES),
+    Column("disclosed", Form.DOCUMENT, repeats=True),
     Column("entry", Form.DOCUMENT),
 )
-"""``entry`` is the bytes that the log commits to: with ``salt`` they make ``commitment``, which is public."""
+"""``entry`` is the bytes that the log commits to: with ``salt`` they make ``commitment``, which is public.
+
+What it withholds is in ``disclosures``, each of which has its digest in ``entry``, and plainly in ``disclosed``;
+``withheld`` says what can be had of it.
+"""
 
 COLUMNS: Final[Mapping[Report, Sequence[Column]]] = {
     Report.ENTRIES: ENTRY_COLUMNS,
@@ -49,18 +59,22 @@ KINDS_OF: Final[Mapping[Report, frozenset[Kind]]] = {
 
 
 async def rows_of(
-    report: Report, connection: AsyncConnection, entries: Sequence[LoggedEntry], book: Callable[[], Book]
+    report: Report,
+    connection: AsyncConnection,
+    contents: Contents,
+    entries: Sequence[LoggedEntry],
+    book: Callable[[], Book],
 ) -> Sequence[Row]:
     """Return the rows that some entries come to."""
     match report:
         case Report.ENTRIES:
-            return [_entry(each) for each in entries]
+            return [_entry(each) for each in await read_entries(connection, contents, entries)]
         case Report.DISCLOSURES:
-            return await disclosures.disclosures(connection, entries, book)
+            return await disclosures.disclosures(connection, contents, entries, book)
 
 
-def _entry(entry: LoggedEntry) -> Row:
-    whole = read_whole(entry.canonical)
+def _entry(read: ReadEntry) -> Row:
+    entry, whole = read.entry, read.whole
     return (
         entry.index,
         whole["time"],
@@ -71,5 +85,8 @@ def _entry(entry: LoggedEntry) -> Row:
         whole["agreement"],
         entry.salt,
         entry.commitment,
+        read.state.value,
+        read.disclosures,
+        canonical_plain_bytes(said_in(read.disclosures)),
         entry.canonical,
     )

@@ -18,10 +18,12 @@ from gateway.clock import Clock
 from gateway.errors import StoreError
 from gateway.log.doubts import Doubts
 from gateway.sealing.contents import Contents
+from gateway.sealing.words import keeping_for
 from gateway.store.committer import Committer
 from gateway.store.content_keys import require_keys
 from gateway.store.engine import Store
 from gateway.store.entries import OpeningWriter
+from gateway.store.marking import found_marks
 from gateway.store.schema import prepare
 from gateway.store.traced import TracedCommitter
 from schemas.bilingual import Bilingual
@@ -53,6 +55,7 @@ async def open_ledger(
     store: Store,
     *,
     contents: Contents,
+    words_days: int,
     signer: LogSigner,
     clock: Clock,
     randomness: Callable[[int], bytes],
@@ -60,9 +63,9 @@ async def open_ledger(
 ) -> Ledger:
     """Return the ledger in ``store``, which this closes where it fails.
 
-    ``contents`` is the door to what is sealed in it, ``signer`` names the log, ``tracing`` records the waits for
-    commits. Raises ``StoreError`` where the database can't
-    be an exchange's.
+    ``contents`` is the door to what is sealed in it, ``words_days`` for how long what entries withhold is kept that is
+    no alert's, ``signer`` names the log, ``tracing`` records the waits for
+    commits. Raises ``StoreError`` where the database can't be an exchange's, or these keys are not its own.
     """
     try:
         await prepare(store, contents)
@@ -73,13 +76,15 @@ async def open_ledger(
     except BaseException:
         await store.close()
         raise
+    keeping = keeping_for(contents, days=words_days)
     if tracing is None:
-        writer = Committer(store.writer, clock=clock, randomness=randomness)
+        writer = Committer(store.writer, clock=clock, randomness=randomness, new_keeper=keeping)
     else:
-        writer = TracedCommitter(store.writer, clock=clock, randomness=randomness, tracing=tracing)
+        writer = TracedCommitter(store.writer, clock=clock, randomness=randomness, new_keeper=keeping, tracing=tracing)
     doubts = Doubts(store, clock=clock, on_change=writer.hold)
     ledger = Ledger(store, writer, asyncio.create_task(writer.run(), name="committer"), doubts)
     try:
+        await found_marks(store, writer, contents)
         await writer.submit(OpeningWriter(), signer)
     except BaseException:
         await ledger.close()

@@ -18,6 +18,7 @@ from audit.evidence.bundle import Bundle, opened, word_in
 from audit.evidence.limits import limits
 from audit.evidence.logged import tree_of
 from audit.evidence.signed import content_document
+from audit.withheld import withholds
 from gateway.narrative import words
 from gateway.store.decisions import read_reason
 from gateway.store.terms import terms_of_content
@@ -60,17 +61,17 @@ def sections(bundle: Bundle) -> Iterator[Section]:
 
 
 def _alert(bundle: Bundle) -> Iterator[tuple[Words, ...]]:
-    evidence, receipt = bundle.evidence, bundle.receipt
+    evidence, acceptance = bundle.evidence, bundle.acceptance
     names = _names(bundle)
     yield words.ALERT_ID, evidence.alert_id
-    yield words.SENDER, _named(receipt.sender, names)
-    yield words.IDENTIFIER, receipt.identifier
+    yield words.SENDER, _named(acceptance.sender, names)
+    yield words.IDENTIFIER, words.ERASED if acceptance.identifier is None else acceptance.identifier
     if bundle.accepted is not None:
         said = bundle.accepted.content
         yield words.TYPE, f"{said['type']}, {said['status']}, {said['msg_type']}, TLP:{said['tlp']}"
-    yield words.RECEIVED, receipt.received
-    yield words.LOG, f"{receipt.log_origin} #{receipt.log_index}"
-    yield words.DIGEST, receipt.digest
+    yield words.RECEIVED, acceptance.received
+    yield words.LOG, f"{evidence.origin} #{acceptance.log_index}"
+    yield words.DIGEST, acceptance.digest
     yield words.DRAWN, f"{evidence.drawn.at}, {evidence.drawn.by}"
     yield words.VIEW, words.VIEWS[evidence.drawn.view]
 
@@ -113,10 +114,10 @@ def _why(content: Mapping[str, Any]) -> Bilingual:
 def _chronology(bundle: Bundle) -> Iterator[tuple[Words, ...]]:
     names = _names(bundle)
     for each in bundle.evidence.entries:
-        entry = each.read
+        entry = each.told
         yield entry.time, f"#{entry.index}", KINDS[entry.kind].caption, _told(entry, names)
     for hidden in bundle.evidence.sealed:
-        yield bundle.receipt.received, f"#{hidden.index}", KINDS[Kind.ACCEPTED].caption, words.SEALED
+        yield bundle.acceptance.received, f"#{hidden.index}", KINDS[Kind.ACCEPTED].caption, words.SEALED
 
 
 def _told(entry: Entry, names: Mapping[str, Bilingual]) -> Words:
@@ -126,16 +127,18 @@ def _told(entry: Entry, names: Mapping[str, Bilingual]) -> Words:
     named = ["clause", "detail", "deadline", "jurisdiction", "justification"]
     facts = [content.get(name) for name in (*named, *(("status",) if entry.kind == Kind.ACKNOWLEDGED else ()))]
     rest = ", ".join(str(fact) for fact in facts if fact)
+    gone = words.WITHHELD_GONE if withholds(content) else None
     version = f"{entry.agreement}/{content['version']}" if entry.alert_id is None and "version" in content else ""
     who = _named(about, names) if isinstance(about, str) else ""
-    return _joined(who, version, rest)
+    return _joined(who, version, rest, gone)
 
 
-def _joined(who: Words, *others: str) -> Words:
-    rest = [each for each in others if each]
-    if isinstance(who, str):
-        return ", ".join([who, *rest] if who else rest)
-    return Bilingual(fr=", ".join([who.fr, *rest]), en=", ".join([who.en, *rest]))
+def _joined(*parts: Words | None) -> Words:
+    said = [each for each in parts if each]
+    if all(isinstance(each, str) for each in said):
+        return ", ".join(map(str, said))
+    both = [Bilingual(fr=each, en=each) if isinstance(each, str) else each for each in said]
+    return Bilingual(fr=", ".join(each.fr for each in both), en=", ".join(each.en for each in both))
 
 
 def _acknowledgements(bundle: Bundle) -> Iterator[tuple[Words, ...]]:

@@ -47,6 +47,8 @@ VIEWS: Final = {
     ),
     "own": Bilingual(fr="ce qui concerne celui qui l'a tiré", en="what concerns whoever drew it"),
 }
+ERASED: Final = Bilingual(fr="effacé avec le contenu", en="erased with the content")
+WITHHELD_GONE: Final = Bilingual(fr="le reste a été effacé", en="the rest was erased")
 FILE: Final = Bilingual(fr="Fichier", en="File")
 INFO: Final = "info"
 MISSING: Final = {

@@ -96,6 +96,7 @@ async def open_gateway(settings: Settings, *, keys: ExchangeKeys, founding: Foun
     ledger = await open_ledger(
         means.store,
         contents=means.contents,
+        words_days=settings.retention.log_words_days,
         signer=keys.log,
         clock=means.clock,
         randomness=means.randomness,
@@ -167,7 +168,12 @@ async def open_relay(
     Raises ``StoreError`` where the database can't be an exchange's, or does not go with these jurisdictions.
     """
     ledger = await open_ledger(
-        means.store, contents=means.contents, signer=keys.log, clock=means.clock, randomness=means.randomness
+        means.store,
+        contents=means.contents,
+        words_days=settings.retention.log_words_days,
+        signer=keys.log,
+        clock=means.clock,
+        randomness=means.randomness,
     )
     metrics = new_registry()
     try:

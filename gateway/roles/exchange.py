@@ -91,7 +91,13 @@ async def open_exchange(
     or where the database is behind what was published or cosigned.
     """
     ledger = await open_ledger(
-        store, contents=contents, signer=keys.log, clock=clock, randomness=randomness, tracing=tracing
+        store,
+        contents=contents,
+        words_days=settings.retention.log_words_days,
+        signer=keys.log,
+        clock=clock,
+        randomness=randomness,
+        tracing=tracing,
     )
     metrics = new_registry()
     try:

@@ -37,9 +37,9 @@ from gateway.sealing.contents import Contents
 from gateway.settings.exchange import Settings
 from gateway.signatures.beside import SignatureProcess
 from gateway.simulation.simulating import Simulations
-from gateway.store.acceptance import AcceptanceWriter, Keeping
+from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.committer import Batch
-from gateway.store.placing import Acceptance
+from gateway.store.placing import Acceptance, Keeping
 from gateway.trust.authorities import Authorities
 from gateway.trust.registry import CurrentRegistry
 from gateway.watching.checks import HasLatest, content_check, database_check, log_check, signer_check
@@ -172,12 +172,14 @@ class Front:
             ),
             auditing=Auditing(
                 store=ledger.store,
+                contents=around.contents,
                 committer=ledger.committer,
                 checkpoints=around.checkpoints,
                 limiter=RateLimiter(rate),
             ),
             exports=Exports(
                 store=ledger.store,
+                contents=around.contents,
                 committer=ledger.committer,
                 checkpoints=around.checkpoints,
                 signer=ManifestSigner(keys.receipt.public, self._signatures, settings.origin),

@@ -7,6 +7,10 @@ ends, or of the hold that keeps it (``gateway.sealing.folder``).
 
     sealed   1 byte (0x01), 12 of nonce, the ciphertext, 16 of tag
     wrapped  12 bytes of nonce, 32 of ciphertext, 16 of tag; associated data: the alert's id and the wrapping key's name
+
+What is no alert's, and ends all the same, is sealed under the key of the day on which it ends, without one of its own:
+
+    dated    1 byte (0x02), the day in 10 (2032-11-23), then as above; associated data: the place
 """
 
 from __future__ import annotations
@@ -23,15 +27,20 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.clock import Clock
 from gateway.sealing.errors import ContentErasedError, ContentUnreadableError, KeyLostError, SealingError
-from gateway.sealing.folder import KeyFolder, KeyName, day_key, day_of
+from gateway.sealing.folder import MARKS, KeyFolder, KeyName, day_key, day_of, is_day
 from gateway.sealing.kek import KEY_SIZE, NONCE_SIZE, Randomness
+from gateway.sealing.marks import Marks
 from schemas.bilingual import Bilingual
 from schemas.ids import AlertId
 
 SUBMISSION: Final = "submission"
 """The place of an alert's own submission."""
+IDENTIFIER: Final = "identifier"
+"""The place of the identifier that its sender gave it."""
 _VERSION: Final = b"\x01"
 """No compact JWS begins so, nor does an SD-JWT."""
+_DATED: Final = b"\x02"
+_DAY: Final = slice(1, 11)
 _KEPT: Final = 64
 """Unwrapped day keys that a process has at hand: agreements name few terms, and what is read again is recent."""
 
@@ -61,6 +70,23 @@ class Sealed:
     key: WrappedKey
 
 
+class ContentKey:
+    """An alert's content key at hand, from when it is made until all that is sealed under it is stored."""
+
+    __slots__ = ("_alert_id", "_cipher", "_randomness", "wrapped")
+
+    def __init__(self, alert_id: AlertId, key: bytes, wrapped: WrappedKey, randomness: Randomness) -> None:
+        self.wrapped = wrapped
+        self._alert_id = alert_id
+        self._cipher = AESGCM(key)
+        self._randomness = randomness
+
+    def seal(self, data: bytes, *, place: str = SUBMISSION) -> bytes:
+        """Return what is stored at a place of the alert."""
+        nonce = self._randomness(NONCE_SIZE)
+        return _VERSION + nonce + self._cipher.encrypt(nonce, data, _about(self._alert_id, place))
+
+
 class Contents:
     """Seals and opens, with the keys of one folder. Unwrapped day keys are kept in memory until their day is over.
 
@@ -72,16 +98,50 @@ class Contents:
         self._clock = clock
         self._kept: OrderedDict[KeyName, AESGCM] = OrderedDict()
         self._today = date.min
+        self._marks: Marks | None = None
+
+    @property
+    def marks(self) -> Marks:
+        """What makes marks in the place of words. Raises ``SealingError`` where its key can't be had."""
+        if self._marks is None:
+            self._marks = Marks(self.folder.read(MARKS))
+        return self._marks
+
+    def found_marks(self) -> Marks:
+        """Return the same, under a new key where there is none: for a database that holds no mark yet. Raises too."""
+        self.folder.obtain(MARKS, today=date.min)
+        return self.marks
 
     def seal(self, alert_id: AlertId, data: bytes, *, until: date, today: date, randomness: Randomness) -> Sealed:
         """Return a submission sealed under a new content key, which the key of the day ``until`` wraps.
 
         Raises ``SealingError`` where that key can't be had; nothing was stored then.
         """
-        chance = randomness(KEY_SIZE + NONCE_SIZE)
-        key, nonce = chance[:KEY_SIZE], chance[KEY_SIZE:]
-        sealed = _VERSION + nonce + AESGCM(key).encrypt(nonce, data, _about(alert_id, SUBMISSION))
-        return Sealed(sealed, self._wrap(alert_id, key, by=day_key(until), today=today, randomness=randomness))
+        key = self.new_key(alert_id, until=until, today=today, randomness=randomness)
+        return Sealed(key.seal(data), key.wrapped)
+
+    def new_key(self, alert_id: AlertId, *, until: date, today: date, randomness: Randomness) -> ContentKey:
+        """Return a new content key, wrapped by the key of the day ``until``. Raises as ``seal``."""
+        key = randomness(KEY_SIZE)
+        wrapped = self._wrap(alert_id, key, by=day_key(until), today=today, randomness=randomness)
+        return ContentKey(alert_id, key, wrapped, randomness)
+
+    def seal_until(self, data: bytes, *, place: str, until: date, today: date, randomness: Randomness) -> bytes:
+        """Return what is stored at a place that is no alert's, sealed under the key of a day. Raises as ``seal``."""
+        name, nonce = day_key(until), randomness(NONCE_SIZE)
+        cipher = self._at_hand(name) or self._keep(name, self.folder.obtain(name, today=today))
+        return _DATED + name.encode("ascii") + nonce + cipher.encrypt(nonce, data, place.encode("ascii"))
+
+    def open_dated(self, sealed: bytes, *, place: str) -> bytes:
+        """Return what ``seal_until`` sealed. Raises ``ContentErasedError`` once its day is over, and as ``open``."""
+        name, rest = KeyName(sealed[_DAY].decode("ascii", "replace")), sealed[_DAY.stop :]
+        if not sealed.startswith(_DATED) or not is_day(name):
+            raise ContentUnreadableError(_UNREADABLE)
+        cipher = self._at_hand(name) or self._keep(name, self._read(name))
+        try:
+            return cipher.decrypt(rest[:NONCE_SIZE], rest[NONCE_SIZE:], place.encode("ascii"))
+        except (InvalidTag, ValueError):
+            raise ContentUnreadableError(_UNREADABLE) from None
 
     def seal_beside(
         self, alert_id: AlertId, key: WrappedKey | None, data: bytes, *, place: str, randomness: Randomness
@@ -137,9 +197,7 @@ class Contents:
         self.folder.destroy(name)
 
     def _wrap(self, alert_id: AlertId, key: bytes, *, by: KeyName, today: date, randomness: Randomness) -> WrappedKey:
-        cipher = self._at_hand(by)
-        if cipher is None:
-            cipher = self._keep(by, self.folder.obtain(by, today=today))
+        cipher = self._at_hand(by) or self._keep(by, self.folder.obtain(by, today=today))
         nonce = randomness(NONCE_SIZE)
         return WrappedKey(by, nonce + cipher.encrypt(nonce, key, _about(alert_id, by)))
 
@@ -183,6 +241,11 @@ class Contents:
 def is_sealed(stored: bytes) -> bool:
     """Say whether stored bytes are sealed, and not a JWS as it came."""
     return stored.startswith(_VERSION)
+
+
+def is_dated(stored: bytes) -> bool:
+    """Say whether stored bytes are sealed under the key of a day, and not under an alert's own."""
+    return stored.startswith(_DATED)
 
 
 def utc_day(instant: datetime) -> date:

@@ -2,6 +2,7 @@
 
     2027-01-03.key        ends what is due that day: destroyed when the day is over
     hold-<32 digits>.key  keeps what is held: destroyed when the hold is released
+    marks.key             wraps nothing and is never destroyed: marks are made under it (``gateway.sealing.marks``)
 
 Every copy of a content key, in the database, its WAL, its backups and replicas, is wrapped by one of these. So what
 makes all of them worthless is the end of one small file, which no backup of the database holds: it is overwritten,
@@ -31,9 +32,11 @@ from gateway.sealing.kek import KEY_SIZE, KeyEncryptionKey, Randomness, UnwrapEr
 from schemas.bilingual import Bilingual
 
 KeyName = NewType("KeyName", str)
-"""A day, ``2027-01-03``, or ``hold-`` and 32 hexadecimal digits."""
+"""A day, ``2027-01-03``, or ``hold-`` and 32 hexadecimal digits; beside them ``marks``."""
 
-_NAME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|hold-[0-9a-f]{32}")
+MARKS: Final = KeyName("marks")
+"""The name of the key under which marks are made. It never ends, so it is none of ``KeyFolder.names``."""
+_ENDS: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|hold-[0-9a-f]{32}")
 _SUFFIX: Final = ".key"
 _FORMAT: Final = "lacolle-key/v1"
 _OWNER_ALONE: Final = 0o600
@@ -51,8 +54,16 @@ def hold_key(statement: bytes) -> KeyName:
 
 
 def day_of(name: KeyName) -> date | None:
-    """Return the day whose key a name is; None for a hold's."""
-    return None if name.startswith("hold-") else date.fromisoformat(name)
+    """Return the day whose key a name is; None for a hold's, and for the key of marks."""
+    return date.fromisoformat(name) if name[:1].isdigit() else None
+
+
+def is_day(name: str) -> bool:
+    """Say whether a text is the name of a day's key."""
+    try:
+        return date.fromisoformat(name).isoformat() == name
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +84,21 @@ class KeyFolder:
         self._randomness = randomness
 
     def names(self) -> Sequence[KeyName]:
-        """Return the names of the keys that there are. Raises ``KeyFolderError``."""
+        """Return the names of the keys that there are and that end. Raises ``KeyFolderError``."""
         try:
             found = [each.name.removesuffix(_SUFFIX) for each in self.path.iterdir() if each.name.endswith(_SUFFIX)]
         except OSError as error:
             raise KeyFolderError(_no_folder(self.path, error)) from error
-        return sorted(KeyName(each) for each in found if _NAME.fullmatch(each))
+        return sorted(KeyName(each) for each in found if _ENDS.fullmatch(each))
 
     def require_usable(self) -> tuple[KeyName, ...]:
-        """Return the keys that are damaged, each of which concerns what is under it alone.
+        """Return the keys that are damaged, each of which concerns what is under it alone, or marks.
 
         Raises ``KeyFolderError`` where the folder is missing or can't be written to, ``KeyEncryptionKeyError`` where
         keys in it were wrapped by another.
         """
         damaged = []
-        for name in self.names():
+        for name in self._all():
             try:
                 self.read(name)
             except KeyLostError:
@@ -131,7 +142,9 @@ class KeyFolder:
         return _unwrapped(content, name, self._kek)
 
     def destroy(self, name: KeyName) -> None:
-        """Destroy a key for good, durably. Idempotent. Raises ``KeyFolderError``."""
+        """Destroy a key that ends for good, durably. Idempotent. Raises ``KeyFolderError``."""
+        if name == MARKS:
+            raise ValueError("the key of marks never ends")
         file = self._file(name)
         try:
             with suppress(FileNotFoundError):
@@ -163,7 +176,7 @@ class KeyFolder:
         """
         changed = before = 0
         damaged = []
-        for name in self.names():
+        for name in self._all():
             try:
                 if _kek_of(self._file(name), name) == kek.name:
                     before += 1
@@ -177,6 +190,9 @@ class KeyFolder:
             changed += 1
         self._sync()
         return Rewrapped(changed, before, tuple(damaged))
+
+    def _all(self) -> Sequence[KeyName]:
+        return (*self.names(), *((MARKS,) if self.has(MARKS) else ()))
 
     def _make(self, name: KeyName) -> None:
         key = self._randomness(KEY_SIZE)
@@ -212,7 +228,7 @@ class KeyFolder:
                 os.close(folder)
 
     def _file(self, name: KeyName) -> Path:
-        if not _NAME.fullmatch(name):
+        if name != MARKS and not _ENDS.fullmatch(name):
             raise KeyLostError(_lost(name))
         return self.path / f"{name}{_SUFFIX}"
 

@@ -44,6 +44,11 @@ class SealingSettings(Section):
 
 
 class RetentionSettings(Section):
-    """For how many days an alert's content is kept where no agreement under which it was passed on names a term."""
+    """For how many days what is kept is kept.
+
+    ``days_default`` an alert's content where no agreement under which it was passed on names a term; ``log_words_days``
+    what the log's entries withhold and is no alert's: six years, as 45 CFR 164.528 has accountings kept.
+    """
 
     days_default: int = Field(default=365, ge=1, le=36_525)
+    log_words_days: int = Field(default=2_192, ge=1, le=36_525)

@@ -15,8 +15,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from audit.errors import LogStateError
 from audit.log import LogBatch, lock_head
 from gateway.errors import GatewayError, LogUnavailableError, OvertakenError, StoreError
+from gateway.sealing.words import NewKeeper
 from gateway.store.engine import is_storage_failure, is_unavailable
 from schemas.bilingual import Bilingual
 
@@ -38,6 +39,9 @@ HELD_FOR = 10.0
 PACE = 0.01
 """Seconds from the beginning of one batch to that of the next, at least: one item alone is written at once, and a few
 hundred a second share transactions, each of which costs several times as much as an item."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -62,7 +66,7 @@ class Batch:
     @property
     def now_ms(self) -> int:
         """The batch's instant in milliseconds since the Unix epoch."""
-        return int(self.now.timestamp() * 1000)
+        return (self.now - _EPOCH) // _MILLISECOND
 
 
 class Standing(Protocol):
@@ -126,7 +130,10 @@ class _Preparations:
 
 
 class Committer:
-    """Gathers items into transactions, one at a time."""
+    """Gathers items into transactions, one at a time.
+
+    ``new_keeper`` makes, for each, who keeps what its entries withhold; without one no such entry is written.
+    """
 
     def __init__(
         self,
@@ -134,6 +141,7 @@ class Committer:
         *,
         clock: Callable[[], datetime],
         randomness: Callable[[int], bytes],
+        new_keeper: NewKeeper | None = None,
         max_batch: int = 256,
         max_waiting: int = 4096,
         observe: Callable[[int, float], None] = lambda _items, _seconds: None,
@@ -141,6 +149,7 @@ class Committer:
         self._engine = engine
         self._clock = clock
         self._randomness = randomness
+        self._new_keeper = new_keeper
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self.observe = observe
@@ -262,7 +271,8 @@ class Committer:
             if filling:
                 chosen += self._taken(self._max_batch - len(chosen))
             results: list[object] = [None] * len(chosen)
-            log_batch = LogBatch(connection, frontier=frontier, now=now, randomness=self._randomness)
+            keeper = None if self._new_keeper is None else self._new_keeper(now, self._randomness)
+            log_batch = LogBatch(connection, frontier=frontier, now=now, randomness=self._randomness, keeper=keeper)
             batch = Batch(connection=connection, log=log_batch, now=now, randomness=self._randomness)
             if self.standing is not None:
                 await self.standing.refresh(connection)

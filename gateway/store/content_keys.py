@@ -9,7 +9,7 @@ from sqlalchemy import Column, Row, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import StoreError
-from gateway.sealing.contents import Contents, Sealed, WrappedKey
+from gateway.sealing.contents import Contents, WrappedKey
 from gateway.sealing.folder import KeyName
 from gateway.store.engine import Store
 from gateway.store.retention import Retention
@@ -44,12 +44,12 @@ def opened(contents: Contents, row: Row[Any]) -> bytes:
     return contents.open(AlertId(row.alert_id), row.submission, key_of(row))
 
 
-def content_key_row(alert_id: AlertId, sealed: Sealed, retention: Retention) -> tuple[Any, ...]:
+def content_key_row(alert_id: AlertId, key: WrappedKey, retention: Retention) -> tuple[Any, ...]:
     """Return the row of ``content_keys``, in the order of its columns."""
     return (
         alert_id,
-        sealed.key.by,
-        sealed.key.wrapped,
+        key.by,
+        key.wrapped,
         retention.due_ms,
         retention.days,
         retention.basis.value,

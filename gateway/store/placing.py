@@ -14,13 +14,16 @@ from typing import Any
 import orjson
 
 from audit.entry import Draft, Kind
-from gateway.receipts import Promise
-from gateway.sealing.contents import Sealed
+from gateway.receipts import Promise, detached
+from gateway.sealing.contents import IDENTIFIER, ContentKey, Contents, utc_day
+from gateway.sealing.marks import Marks
+from gateway.sealing.words import AlertKeeper, word_marks
 from gateway.store.asking import Question, awaited, question_rows, questions_of, requested_entry
 from gateway.store.committer import Batch
 from gateway.store.decisions import routed_entry, withheld_content
 from gateway.store.dispatches import HELD, PENDING
 from gateway.store.handling import handling_text
+from gateway.store.names import name_mark, payload_mark
 from gateway.store.retention import Retention, retention_of
 from gateway.store.sources import NO_SOURCES, Sources
 from gateway.store.terms import terms_content, terms_text
@@ -92,7 +95,7 @@ class Acceptance:
 
     @property
     def name(self) -> tuple[str, str]:
-        """What the alert is known by, for good: its sender and identifier."""
+        """What the alert is known by, for good: its sender and identifier, of which rows hold the mark."""
         return self.alert.sender, self.alert.identifier
 
     def retention(self, *, default_days: int, now_ms: int) -> Retention:
@@ -118,10 +121,19 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """How content is kept: sealed by ``contents``, and for ``default_days`` where no agreement says."""
+
+    contents: Contents
+    default_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """An acceptance with the names that its transaction gave it; ``routes`` has each permit's delivery.
 
-    ``questions`` has, for each delivery that awaits consent, whom it is asked of.
+    ``questions`` has, for each delivery that awaits consent, whom it is asked of; ``content`` seals what is stored of
+    the alert's own words, for as long as ``retention`` says.
     """
 
     item: Acceptance
@@ -130,6 +142,8 @@ class Placed:
     log_index: int
     routes: tuple[tuple[DeliveryId, Permit], ...]
     questions: Mapping[DeliveryId, tuple[Question, ...]]
+    content: ContentKey
+    retention: Retention
 
     @property
     def released(self) -> Iterable[Permit]:
@@ -171,9 +185,12 @@ def answer_body(placed: Placed, receipt: str) -> bytes:
     return orjson.dumps(document)
 
 
-def place(batch: Batch, item: Acceptance) -> Placed:
-    """Append an acceptance's entries, and return it with its place in the log."""
+def place(batch: Batch, item: Acceptance, keeping: Keeping) -> Placed:
+    """Append an acceptance's entries, and return it with its place in the log. Raises ``SealingError``."""
     alert_id = AlertId(uuid7(at=batch.now, randomness=batch.randomness(10)))
+    retention = item.retention(default_days=keeping.default_days, now_ms=batch.now_ms)
+    until = datetime.fromtimestamp(retention.due_ms / 1000, tz=UTC).date()
+    content = keeping.contents.new_key(alert_id, until=until, today=utc_day(batch.now), randomness=batch.randomness)
     thread = alert_id if item.thread is None else item.thread.first
     routes = tuple(
         (DeliveryId(uuid7(at=batch.now, randomness=batch.randomness(10))), permit) for permit in item.permits
@@ -184,8 +201,10 @@ def place(batch: Batch, item: Acceptance) -> Placed:
         if permit.terms.consent_by
     }
     told = [permit for delivery_id, permit in routes if delivery_id not in questions]
-    log_index = batch.log.append(_accepted_entry(item, alert_id, thread, told))
-    placed = Placed(item, alert_id, thread, log_index, routes, questions)
+    words = word_marks(keeping.contents.marks, item.alert.identifier)
+    accepted = _accepted_entry(item, alert_id, thread, told, words)
+    log_index = batch.log.append(accepted, keeper=AlertKeeper(content))
+    placed = Placed(item, alert_id, thread, log_index, routes, questions, content, retention)
     for delivery_id, permit in routes:
         asked, sender = questions.get(delivery_id), item.alert.sender
         entry = partial(requested_entry, asked) if asked else routed_entry
@@ -195,7 +214,9 @@ def place(batch: Batch, item: Acceptance) -> Placed:
     return placed
 
 
-def _accepted_entry(item: Acceptance, alert_id: AlertId, thread: AlertId, permits: Sequence[Permit]) -> Draft:
+def _accepted_entry(
+    item: Acceptance, alert_id: AlertId, thread: AlertId, permits: Sequence[Permit], words: Sequence[str]
+) -> Draft:
     alert = item.alert
     return Draft(
         kind=Kind.ACCEPTED,
@@ -208,6 +229,7 @@ def _accepted_entry(item: Acceptance, alert_id: AlertId, thread: AlertId, permit
             "payload_digest": f"sha-256:{item.payload_digest.hex()}",
             "kid": item.kid,
             "identifier": alert.identifier,
+            "words": words,
             "type": alert.type,
             "status": alert.status,
             "msg_type": alert.msgType,
@@ -229,22 +251,24 @@ def _withheld_entry(placed: Placed) -> Draft:
     )
 
 
-def alert_row(placed: Placed, answer: bytes, sealed: Sealed, *, now_ms: int) -> tuple[Any, ...]:
+def alert_row(placed: Placed, answer: bytes, sealed: bytes, marks: Marks, *, now_ms: int) -> tuple[Any, ...]:
     """Return the row of ``alerts``, in the order of its columns."""
+    name = name_mark(marks, *placed.item.name)
     item, alert = placed.item, placed.item.alert
     return (
         placed.alert_id,
         placed.log_index,
         placed.thread,
         alert.sender,
-        alert.identifier,
-        item.payload_digest,
+        name,
+        placed.content.seal(alert.identifier.encode(), place=IDENTIFIER),
+        payload_mark(marks, name, item.payload_digest),
         alert.type,
         alert.status,
         alert.msgType,
         now_ms,
-        sealed.data,
-        answer,
+        sealed,
+        detached(answer),
         item.submission_digest,
         handling_text(alert),
     )
@@ -286,5 +310,5 @@ def consent_rows(placed: Placed) -> Iterable[dict[str, Any]]:
 
 def citation_rows(placed: Placed) -> Iterable[dict[str, Any]]:
     """Yield the rows of ``citations``."""
-    for sender, identifier in placed.item.sources.cited:
-        yield {"alert_id": placed.alert_id, "sender": sender, "identifier": identifier}
+    for sender, name in placed.item.sources.cited:
+        yield {"alert_id": placed.alert_id, "sender": sender, "name": name}

@@ -23,13 +23,17 @@ from audit.proofs import inclusion
 from audit.queries import LoggedEntry, entries_at, entries_of_alert, entry_at
 from audit.tables import log_entries, log_parties
 from audit.terms import read_whole
+from gateway.receipts import Promise, attached
 from gateway.sealing.contents import Contents
 from gateway.store.content_keys import key_of
+from gateway.store.disclosed import ReadEntry, read_entries
+from gateway.store.names import identifier_of
 from gateway.store.reader import Reader
 from gateway.store.reading import find_alert, signed_word, speaks_for, submission_of
 from gateway.store.tables import acknowledgements, alerts, authority_statements, consent_answers, dispatches
 from schemas.decisions import ClauseRef
 from schemas.ids import AgreementId, AlertId, JurisdictionCode, ParticipantId
+from schemas.timestamps import utc_text_of_ms
 
 _LIVES: Final = (
     Kind.AGREEMENT_IN_FORCE,
@@ -44,28 +48,44 @@ _OF_CONSENT: Final = frozenset({Kind.CONSENT_REQUESTED, Kind.CONSENT_GIVEN, Kind
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """An entry with the audit path from it to a checkpoint, nearest sibling first."""
+    """An entry, as it was read, with the audit path from it to a checkpoint, nearest sibling first."""
 
-    entry: LoggedEntry
+    read: ReadEntry
     proof: tuple[bytes, ...]
 
     @property
+    def entry(self) -> LoggedEntry:
+        """The entry as it is kept."""
+        return self.read.entry
+
+    @property
     def whole(self) -> Mapping[str, Any]:
-        """Its members."""
-        return read_whole(self.entry.canonical)
+        """Its members, as the log committed to them."""
+        return self.read.whole
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The commitment of an entry that its reader may not read, with the same path."""
+
+    index: int
+    commitment: bytes
+    proof: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FoundAlert:
     """An alert that a reader may see: its row, the reader's deliveries of it, and whether it is seen whole.
 
-    ``submission`` is what was submitted, None where its content is there no more, or can't be read.
+    ``submission`` is what was submitted, ``identifier`` what its sender called it; each None where the content is there
+    no more, or can't be read.
     """
 
     row: Row[Any]
     deliveries: Sequence[Row[Any]]
     whole: bool
     submission: bytes | None
+    identifier: str | None
 
     @property
     def erased(self) -> bool:
@@ -91,7 +111,7 @@ async def find_evidence(
     own = [each for each in sent if speaks_for(reader, each.recipient)]
     submission = await submission_of(connection, contents, alert_id)
     mine = sorted(own, key=lambda each: str(each.recipient))
-    return FoundAlert(row, mine, speaks_for(reader, row.sender), submission)
+    return FoundAlert(row, mine, speaks_for(reader, row.sender), submission, identifier_of(contents, row))
 
 
 async def entries_about(
@@ -109,6 +129,8 @@ def _readable(reader: Reader, found: FoundAlert, entry: Mapping[str, Any]) -> bo
     if entry["kind"] == Kind.QUERIED:
         return bool(entry["actor"] == reader.participant)
     if found.whole:
+        return True
+    if entry["kind"] == Kind.ERASED:  # it says why there is neither content nor receipt, and nothing of others
         return True
     own = {each.delivery_id for each in found.deliveries}
     return entry["content"].get("delivery_id") in own and entry["kind"] not in _OF_CONSENT
@@ -146,18 +168,20 @@ def _is_of(entry: Mapping[str, Any], versions: Collection[VersionName]) -> bool:
     return entry["agreement"] is None or (entry["agreement"], entry["content"]["version"]) in versions
 
 
-async def proven(connection: AsyncConnection, entries: Iterable[LoggedEntry], *, size: int) -> tuple[Proven, ...]:
+async def proven(
+    connection: AsyncConnection, contents: Contents, entries: Iterable[LoggedEntry], *, size: int
+) -> tuple[Proven, ...]:
     """Return entries with their proofs in the tree of ``size`` entries, in the log's order."""
-    ordered = sorted(entries, key=lambda each: each.index)
-    return tuple([Proven(each, await inclusion(connection, each.index, size)) for each in ordered])
+    ordered = await read_entries(connection, contents, sorted(entries, key=lambda each: each.index))
+    return tuple([Proven(each, await inclusion(connection, each.entry.index, size)) for each in ordered])
 
 
-async def sealed(connection: AsyncConnection, found: FoundAlert, *, size: int) -> Proven:
+async def sealed(connection: AsyncConnection, found: FoundAlert, *, size: int) -> Sealed:
     """Return an alert's acceptance with its proof, of which its reader gets the commitment alone."""
     entry = await entry_at(connection, found.row.log_index)
     if entry is None:
         raise LookupError("an alert's row names an entry that is not there")
-    return Proven(entry, await inclusion(connection, entry.index, size))
+    return Sealed(entry.index, entry.commitment, await inclusion(connection, entry.index, size))
 
 
 async def signed_words(
@@ -191,9 +215,23 @@ async def statements_about(
     return [(row.log_index, row.compact.decode("ascii")) for row in rows]
 
 
-def receipt_in(answer: bytes) -> str:
-    """Return the receipt in the answer that a sender got."""
-    receipt: str = orjson.loads(answer)["receipt"]
+def receipt_in(found: FoundAlert, *, origin: str) -> str | None:
+    """Return the receipt that an alert's sender got; None where the identifier that it names was erased.
+
+    ``origin`` is that of the log.
+    """
+    row = found.row
+    if found.identifier is None:
+        return None
+    promise = Promise(
+        alert_id=AlertId(row.alert_id),
+        sender=found.sender,
+        identifier=found.identifier,
+        submission_digest=row.submission_digest,
+        log_index=row.log_index,
+    )
+    whole = attached(row.answer, promise.payload(origin=origin, received=utc_text_of_ms(row.received_ms)))
+    receipt: str = orjson.loads(whole)["receipt"]
     return receipt
 
 

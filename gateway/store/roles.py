@@ -7,7 +7,7 @@
 Both are groups that nobody logs in as. A login of the exchange is exempt from row-level security, for PostgreSQL lets
 no role that it applies to insert by COPY; an auditor's login is bound to one jurisdiction by a row of ``log_auditors``,
 which the owner alone writes. None of them owns a table, so none can lift the triggers of revisions 0002, 0004, 0006,
-0007, 0008, 0011 and 0012.
+0007, 0008, 0011, 0012 and 0013.
 
 Advisory locks are open to everybody in PostgreSQL, and the relays contend by one: they are taken from everybody but the
 exchange, lest an auditor keep every relay from working. Only a superuser can do that, in each database.
@@ -38,7 +38,7 @@ _GROWS: Final = (
     "log_entries, log_parties, log_tiles, log_segments, log_postings, checkpoints, "
     "alerts, acknowledgements, agreements, agreement_proposals, agreement_signatures, agreement_steps, "
     "authority_statements, jurisdictions, consent_requests, consent_answers, content_statements, citations, "
-    "period_statements, reconciliations"
+    "period_statements, reconciliations, mark_key"
 )
 """Tables that are only ever added to; the triggers refuse the rest to everybody."""
 _CHANGES: Final = "log_head, registry_head, dispatches"

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.sealing.words import NewKeeper
 from gateway.store.committer import Committer, ItemT, ResultT, Writer
 from schemas.tracing import Tracing
 
@@ -20,9 +21,10 @@ class TracedCommitter(Committer):
         *,
         clock: Callable[[], datetime],
         randomness: Callable[[int], bytes],
+        new_keeper: NewKeeper | None,
         tracing: Tracing,
     ) -> None:
-        super().__init__(engine, clock=clock, randomness=randomness)
+        super().__init__(engine, clock=clock, randomness=randomness, new_keeper=new_keeper)
         self._tracing = tracing
 
     async def submit(self, writer: Writer[ItemT, ResultT], item: ItemT, *, decided_at: int | None = None) -> ResultT:

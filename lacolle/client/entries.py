@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -12,6 +13,7 @@ from audit.entry import commitment
 from audit.errors import AuditError
 from audit.merkle import leaf_hash, verify_inclusion
 from audit.note import Verifier, open_note
+from audit.withheld import disclose
 from lacolle.errors import EntryNotProvenError
 from schemas.bilingual import Bilingual
 from schemas.signing.canonical import canonical_bytes
@@ -20,7 +22,11 @@ _Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ShownEntry(BaseModel):
-    """An entry with what proves it: its salt and commitment, and the audit path (RFC 6962), nearest sibling first."""
+    """An entry with what proves it: its salt and commitment, and the audit path (RFC 6962), nearest sibling first.
+
+    ``disclosures`` is what it withholds (RFC 9901 section 4.2), and ``withheld`` what can be had of that: ``nothing``,
+    ``disclosed``, ``erased`` or ``unreadable``.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -28,7 +34,15 @@ class ShownEntry(BaseModel):
     salt: _Hex
     commitment: _Hex
     entry: dict[str, JsonValue]
+    withheld: str = "nothing"
+    disclosures: tuple[str, ...] = ()
     proof: tuple[str, ...]
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """The entry with what is disclosed in its place; ``_sd`` stays for the rest. Raises ``DisclosureError``."""
+        content = self.entry["content"]
+        return {**self.entry, "content": disclose(content if isinstance(content, dict) else {}, self.disclosures)}
 
 
 class EntryPage(BaseModel):
@@ -50,6 +64,8 @@ class EntryPage(BaseModel):
 def require_proven(page: EntryPage, verifier: Verifier | None) -> None:
     """Hold every entry of a page against its checkpoint, and that against the log's own key where it is known.
 
+    What is disclosed of an entry is held against the entry.
+
     Raises ``EntryNotProvenError``.
     """
     try:
@@ -63,7 +79,7 @@ def require_proven(page: EntryPage, verifier: Verifier | None) -> None:
 
 def _require_proven(shown: ShownEntry, body: CheckpointBody) -> None:
     committed = commitment(bytes.fromhex(shown.salt), canonical_bytes(shown.entry))
-    if committed.hex() != shown.commitment or shown.entry.get("index") != shown.index:
+    if committed.hex() != shown.commitment or shown.told.get("index") != shown.index:
         raise EntryNotProvenError(_NOT_PROVEN)
     verify_inclusion(
         leaf=leaf_hash(committed),

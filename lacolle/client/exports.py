@@ -14,8 +14,9 @@ import orjson
 
 from audit.checkpoints import CheckpointBody
 from audit.entry import commitment
-from audit.errors import AuditError
+from audit.errors import AuditError, DisclosureError
 from audit.note import Verifier, open_note
+from audit.withheld import disclose
 from lacolle.errors import ExportNotTrustedError
 from schemas.bilingual import Bilingual
 from schemas.exports import MANIFEST, ExportManifest, ExportManifestError, read_manifest
@@ -106,14 +107,18 @@ def _held(data: IO[bytes], size: int, manifest: ExportManifest, watch: Watch) ->
 
 
 def _require_committed(line: bytes) -> None:
-    """Hold a line's entry against its commitment: what stands in the line is byte for byte what the log commits to."""
+    """Hold a line's entry against its commitment: what stands in the line is byte for byte what the log commits to.
+
+    What is disclosed of it is held against the entry.
+    """
     try:
         row = orjson.loads(line)
         entry = line[line.index(b'"entry":') + len(b'"entry":') : line.rindex(b"}")]
         made = commitment(bytes.fromhex(row["salt"]), entry)
         if made.hex() != row["commitment"] or row["entry"]["index"] != row["index"]:
             raise ExportNotTrustedError(_ALTERED)
-    except (ValueError, KeyError, TypeError):
+        disclose(row["entry"]["content"], row.get("disclosures", ()))
+    except (ValueError, KeyError, TypeError, DisclosureError):
         raise ExportNotTrustedError(_ALTERED) from None
 
 

@@ -26,7 +26,7 @@ from lacolle.commands.auditing import (
     WhyOption,
     given,
 )
-from lacolle.commands.entry_pages import believed_words, caption_of, print_page
+from lacolle.commands.entry_pages import believed_words, caption_of, print_page, withheld_words
 from lacolle.commands.frame import Connection, framed
 from lacolle.commands.inputs import InputError
 from lacolle.commands.proofs import NOT_THERE
@@ -105,7 +105,8 @@ def show(
         shown.model_dump(mode="json"),
         [
             caption,
-            orjson.dumps(shown.entry, option=orjson.OPT_INDENT_2).decode(),
+            orjson.dumps(shown.told, option=orjson.OPT_INDENT_2).decode(),
+            *withheld_words(shown, voice),
             believed_words(page, believed=log_key is not None),
         ],
     )

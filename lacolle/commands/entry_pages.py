@@ -39,10 +39,10 @@ def print_page(page: EntryPage, voice: Voice, *, believed: bool) -> None:
 
 def _rows(entries: Iterable[ShownEntry], voice: Voice) -> Iterable[tuple[str, ...]]:
     for each in entries:
-        entry: Mapping[str, Any] = each.entry
+        entry = each.told
         time = str(entry["time"]).replace("T", " ")[:19]
         what = f"{voice.words(caption_of(str(entry['kind'])))}\n{time}"
-        yield str(each.index), what, "\n".join(_details(entry, voice))
+        yield str(each.index), what, "\n".join((*_details(entry, voice), *withheld_words(each, voice)))
 
 
 def _details(entry: Mapping[str, Any], voice: Voice) -> Iterable[str]:
@@ -59,9 +59,17 @@ def _notes(content: Mapping[str, Any], voice: Voice) -> Iterable[str]:
     """Yield what else is worth a line: why something was withheld, what was answered, why somebody looked."""
     for denial in content.get("withheld", ()):
         yield f"{denial['recipient']}: {in_words(denial['reason'])[voice.language]}"
-    for name in ("status", "detail", "deadline", "justification", "identifier"):
+    for name in ("status", "detail", "deadline", "justification", "identifier", "reference"):
         if content.get(name):
             yield str(content[name])
+    text = content.get("filters", {}).get("text")
+    yield from (f"text: {text}",) if text else ()
+
+
+def withheld_words(shown: ShownEntry, voice: Voice) -> Iterable[str]:
+    """Yield that something of an entry is gone, or can't be read."""
+    if shown.withheld in _GONE:
+        yield voice.words(_GONE[shown.withheld])
 
 
 def caption_of(kind: str) -> Bilingual:
@@ -90,6 +98,16 @@ def _more(after: int) -> Bilingual:
     return Bilingual(fr=f"La suite : --after {after}", en=f"More: --after {after}")
 
 
+_GONE: Final = {
+    "erased": Bilingual(
+        fr="(ce que l'inscription tait a été effacé : seules ses empreintes restent)",
+        en="(what the entry withholds was erased: only its digests are left)",
+    ),
+    "unreadable": Bilingual(
+        fr="(ce que l'inscription tait ne peut être lu : altéré, ou sa clé perdue)",
+        en="(what the entry withholds can't be read: altered, or its key lost)",
+    ),
+}
 _NOTHING: Final = Bilingual(fr="Rien de tel.", en="Nothing of the kind.")
 _UUID: Final = 36
 """Characters of an alert's id, which is to be copied from one line."""

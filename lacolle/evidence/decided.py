@@ -49,7 +49,7 @@ def check_decisions(bundle: Bundle, pins: Pins) -> Bilingual:
         (each.agreement.document.id, each.agreement.document.version): each.agreement.document
         for each in enclosed(bundle, pins)
     }
-    at = read_utc(bundle.receipt.received)
+    at = read_utc(bundle.acceptance.received)
     own = home_of(bundle.evidence.drawn.by)  # of others one may know that consent was asked, not under which terms
     permits = [each for each in decisions if isinstance(each, Permit) and (whole or each.jurisdiction == own)]
     for permit in permits:
@@ -150,7 +150,7 @@ def _clauses_of(permit: Permit) -> set[ClauseRef]:
 
 def _require_covered(bundle: Bundle, permit: Permit, document: Agreement, at: datetime) -> None:
     """Raise ``WantingError`` unless a clause names this way, and its document was valid."""
-    sender = bundle.receipt.sender
+    sender = bundle.acceptance.sender
     (grant,) = [each for each in document.grants if each.clause == permit.under.clause]
     origins, recipients = {sender, home_of(sender)}, {permit.recipient, permit.jurisdiction}
     to = {*grant.recipients, *copies_of(grant.obligations)}

@@ -119,7 +119,7 @@ def questions(chance: random.Random, terms: Sequence[str], until: datetime) -> I
     for count in (0, 1, 2, 3):
         chosen = frozenset(chance.sample(terms, count))
         yield Search(chosen)
-        yield Search(chosen, one_of=frozenset(chance.sample(terms, 2)))
+        yield Search(chosen, one_of=(frozenset(chance.sample(terms, 2)), frozenset(chance.sample(terms, 3))))
         first, last = sorted(START + (until - START) * chance.random() for _ in range(2))
         yield Search(chosen, since=time_text(first))
         yield Search(chosen, until=time_text(last))

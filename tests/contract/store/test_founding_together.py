@@ -32,6 +32,7 @@ async def test_processes_found_an_exchange_together(tmp_path: Path, postgres_dat
             ledger = await open_ledger(
                 open_postgres(postgres_database),
                 contents=contents_of(folder.settings, folder.path),
+                words_days=folder.settings.retention.log_words_days,
                 signer=folder.keys.log,
                 clock=system_clock,
                 randomness=os.urandom,

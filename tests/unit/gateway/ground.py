@@ -37,11 +37,12 @@ from gateway.relaying.copies import Copies
 from gateway.sealing.contents import Contents
 from gateway.sealing.folder import KeyFolder
 from gateway.sealing.kek import LocalKey
-from gateway.store.acceptance import AcceptanceWriter, Keeping
+from gateway.sealing.words import keeping_for
+from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.committer import Batch, Committer
 from gateway.store.dispatches import Route
 from gateway.store.engine import Store, open_postgres, open_sqlite
-from gateway.store.placing import Acceptance
+from gateway.store.placing import Acceptance, Keeping
 from gateway.store.schema import upgrade
 from gateway.store.tables import dispatches
 from gateway.store.threads import Thread
@@ -59,6 +60,8 @@ from tests.unit.agreements import builders
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OWN_KIDS = OwnKids(frozenset({KeyId("exchange.example.log:receipt"), KeyId("Transport-1")}), "exchange.example/log")
 """What the exchange's own keys are called."""
+WORDS_DAYS = 30
+"""Days for which what entries withhold, and is no alert's, is kept."""
 ORIGIN = "gateway.example/log"
 SQ = ParticipantId("ca-qc.sq")
 NYSP = ParticipantId("us-ny.nysp")
@@ -146,10 +149,11 @@ async def open_ground(
     max_batch: int = 256,
     max_waiting: int = 4096,
     seed: int = 2026,
+    words: Contents | None = None,
 ) -> AsyncIterator[Ground]:
     """Yield a ground in a folder, on SQLite, or at the URL of a PostgreSQL database that has the schema.
 
-    ``prepare`` may listen to the store's engines before their first use.
+    ``prepare`` may listen to the store's engines before their first use; ``words`` seals what entries withhold.
     """
     store = open_postgres(place) if isinstance(place, str) else open_sqlite(_database(place))
     clock, batches = HandClock(), list[int]()
@@ -158,6 +162,7 @@ async def open_ground(
         store.writer,
         clock=clock,
         randomness=Random(seed).randbytes,  # noqa: S311 - the same salts and ids each time; they protect nothing here
+        new_keeper=keeping_for(words or contents(), days=WORDS_DAYS),
         max_batch=max_batch,
         max_waiting=max_waiting,
         observe=lambda items, _seconds: batches.append(items),
@@ -317,7 +322,9 @@ def contents() -> Contents:
 
 def contents_in(folder: Path, *, clock: Clock = lambda: START) -> Contents:
     """Return a door to content whose keys are in a folder, which is there."""
-    return Contents(KeyFolder(folder, KEK, randomness=os.urandom), clock=clock)
+    made = Contents(KeyFolder(folder, KEK, randomness=os.urandom), clock=clock)
+    made.found_marks()
+    return made
 
 
 class InPlace:

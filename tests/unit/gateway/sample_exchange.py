@@ -19,8 +19,8 @@ from gateway.intake.identification import Identification
 from gateway.log.ledger import Ledger, open_ledger
 from gateway.roles.founding import found
 from gateway.sealing.contents import Contents
-from gateway.store.acceptance import Keeping
 from gateway.store.engine import open_sqlite
+from gateway.store.placing import Keeping
 from gateway.trust.registry import CurrentRegistry
 from lacolle.contents import contents_of
 from lacolle.folder import read_folder
@@ -66,6 +66,7 @@ async def open_sample(world: World, place: Path) -> AsyncIterator[SampleExchange
     ledger = await open_ledger(
         open_sqlite(folder.database),
         contents=contents,
+        words_days=folder.settings.retention.log_words_days,
         signer=folder.keys.log,
         clock=system_clock,
         randomness=os.urandom,

@@ -19,10 +19,11 @@ from gateway.relaying.relay import Relay
 from gateway.sealing.contents import Contents
 from gateway.sealing.errors import ContentErasedError
 from gateway.sealing.folder import KeyName, day_key
-from gateway.store.acceptance import AcceptanceWriter, Answer, Keeping
+from gateway.store.acceptance import AcceptanceWriter, Answer
 from gateway.store.acknowledgements import AcknowledgementWriter, Recorded, SignedAcknowledgement
 from gateway.store.content_keys import OPENING, opened, require_keys, with_keys, wrapping_keys
 from gateway.store.dispatches import ExpiryWriter, OutcomeWriter
+from gateway.store.placing import Keeping
 from gateway.store.reader import Reader
 from gateway.store.reading import read_alert
 from gateway.store.tables import acknowledgements, content_keys
@@ -146,7 +147,9 @@ async def test_content_is_erased_when_it_is_due(room: Room) -> None:
         await room.submission(first)
     assert await room.submission(other) == acceptance("A-2").submission
     after = await room.read(first)
-    assert after == {**before, "state": "erased", "content": after["content"]}
+    ended = {name: after[name] for name in ("content", "log_entry")}
+    assert before["identifier"] == "A-1"
+    assert after == {**before, "identifier": None, "state": "erased", **ended}
     assert (after["content"]["state"], after["content"]["log_index"]) == ("erased", entry["index"])
     assert room.counted("lacolle_contents_erased_total") is None
     assert room.registry.get_sample_value("lacolle_contents_erased_total", {"basis": "agreement"}) == 1
