@@ -363,9 +363,10 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         fr="Exportation du journal terminée ou interrompue",
         en="Export of the log ended, or broken off",
         parties="the auditor's; in an entry of its own each that it asked about by name, and each party of what was in "
-        "it, with how many of its own entries that were",
-        required="begun entries complete digest",
-        optional="rows filters justification report format",
+        "it, with how many of its own entries that were; without digest, where the process died that made it, with how "
+        "many those were at most",
+        required="begun entries complete",
+        optional="digest rows filters justification report format",
     ),
 }
 """Every kind: who its parties are, and which members its ``content`` has."""
