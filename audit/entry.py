@@ -349,7 +349,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Log queried by an auditor",
         parties="the auditor's, which reads of all that it was shown; in an entry of its own each that it asked about "
         "by name, and each party of what it was shown, of its own part alone; with evidence, of an alert's bundle, "
-        "every party of the alert's own entries",
+        "each party of the alert's own entries, of its part",
         required="filters justification shown after",
         optional="question evidence",
     ),
