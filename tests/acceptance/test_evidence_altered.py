@@ -226,12 +226,16 @@ def reshaped(value: Any) -> Iterator[tuple[Place, Any]]:  # noqa: ANN401 - any J
 
 @pytest.mark.parametrize("scene", ["presented", "consented"])
 def test_a_document_of_another_shape(drawn: Drawn, scene: str) -> None:
-    """What one verifier would not even read the other refuses too, though the exchange itself signed it so."""
+    """What one verifier would not even read the other refuses too, though the exchange itself signed it so.
+
+    What decisions are made again from is for the one of them that does so.
+    """
     members, document = parts_of(drawn.bundles[scene])
     del members[MANIFEST]
-    refused_by_one = []
-    for place, other in reshaped({name: member for name, member in document.items() if name != "exchange_keys"}):
-        changed = {**members, DOCUMENT: json.dumps({"exchange_keys": document["exchange_keys"], **other}).encode()}
+    refused_by_one, apart = [], ("exchange_keys", "basis")
+    kept = {name: document[name] for name in apart}
+    for place, other in reshaped({name: member for name, member in document.items() if name not in apart}):
+        changed = {**members, DOCUMENT: json.dumps({**kept, **other}).encode()}
         payload = manifest_bytes(document["alert_id"], changed)
         data = write_archive({MANIFEST: sign_compact(payload, key=drawn.key, profile=EVIDENCE), **changed})
         found, plain = read_by_both(data, drawn)
