@@ -86,13 +86,7 @@ class StatementWriter:
 
     async def write(self, batch: Batch, items: Sequence[SignedStatement]) -> Sequence[Stated | GatewayError]:
         """Return the place of each statement, or why it is not taken."""
-        return [await self._written(batch, item) for item in items]
-
-    async def _written(self, batch: Batch, item: SignedStatement) -> Stated | GatewayError:
-        try:
-            return await self._write_one(batch, item)
-        except LogUnavailableError as error:  # of one lost key: whoever else is in the batch must not suffer for it
-            return error
+        return [await self._write_one(batch, item) for item in items]
 
     async def _write_one(self, batch: Batch, item: SignedStatement) -> Stated | GatewayError:
         known = await _known(batch.connection, item)

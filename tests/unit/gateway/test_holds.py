@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 from dataclasses import replace
@@ -18,7 +17,6 @@ from gateway.errors import (
     ContentGoneError,
     ContentHeldError,
     GatewayError,
-    LogUnavailableError,
     NotFoundError,
 )
 from gateway.sealing.errors import ContentErasedError
@@ -225,17 +223,6 @@ async def test_a_statement_counts_once(room: Room) -> None:
     assert (await release(room, answer, known_by)).log_index == released.log_index
     assert (await room.ground.kinds()).count("held") == (await room.ground.kinds()).count("released") == 1
     assert (await room.read(answer))["content"]["state"] == "stored"
-
-
-async def test_a_lost_key_is_one_alert_s_trouble(room: Room) -> None:
-    """A statement that needs a key which is gone is not taken; whoever states something at the same time is."""
-    lost, sound = await room.accept("A-1", keeping(NYSP, 3)), await room.accept("A-2")
-    (room.contents.folder.path / f"{await key_name(room, lost)}.key").unlink()
-    room.contents.forget(await key_name(room, lost))
-    words = [LegalHold(statement="legal-hold", **await members(room, each, QC)) for each in (lost, sound)]
-    first, second = await asyncio.gather(*(state(room, word) for word in words), return_exceptions=True)
-    assert isinstance(first, LogUnavailableError)
-    assert isinstance(second, Stated)
 
 
 async def test_a_hold_s_key_that_is_used_again_is_not_destroyed_as_an_old_one(room: Room) -> None:
