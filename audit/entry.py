@@ -364,7 +364,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Log queried by an auditor",
         parties="the auditor's, which reads of all that it was shown; in an entry of its own each that it asked about "
         "by name, and each party of what it was shown, of its own part alone; with evidence, of an alert's bundle, "
-        "every party of the alert's own entries",
+        "each party of the alert's own entries, of its part",
         required="filters justification shown after",
         optional="question evidence",
         withheld="justification filters/text",
@@ -380,9 +380,10 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         fr="Exportation du journal terminée ou interrompue",
         en="Export of the log ended, or broken off",
         parties="the auditor's; in an entry of its own each that it asked about by name, and each party of what was in "
-        "it, with how many of its own entries that were",
-        required="begun entries complete digest",
-        optional="rows filters justification report format",
+        "it, with how many of its own entries that were; without digest, where the process died that made it, with how "
+        "many those were at most",
+        required="begun entries complete",
+        optional="digest rows filters justification report format",
         withheld="justification filters/text",
     ),
 }

@@ -70,6 +70,7 @@ def read_archive(data: bytes) -> dict[str, bytes]:
 
 
 def _members(data: bytes) -> dict[str, bytes]:
+    _require_small_directory(data)
     with zipfile.ZipFile(BytesIO(data)) as archive:
         listed = archive.infolist()
         plain = all(
@@ -79,6 +80,21 @@ def _members(data: bytes) -> dict[str, bytes]:
             raise MalformedBundleError(_NO_ARCHIVE)
         return {each.filename: archive.read(each) for each in listed}
 
+
+def _require_small_directory(data: bytes) -> None:
+    """Raise ``MalformedBundleError`` for a directory that lists more than a bundle has: it is not even gone through.
+
+    The end of a ZIP without a comment says how large its directory is, which ends where that begins (APPNOTE 4.3.16).
+    """
+    end = _END.unpack(data[-_END.size :])
+    if end[0] != _END_SIGNATURE or end[5] > MOST_MEMBERS * _LARGEST_LISTED or end[5] + end[6] + _END.size != len(data):
+        raise MalformedBundleError(_NO_ARCHIVE)
+
+
+_END: Final = struct.Struct("<4s4H2LH")
+_END_SIGNATURE: Final = b"PK\x05\x06"
+_LARGEST_LISTED: Final = 46 + 64
+"""Bytes of a member's place in the directory, with its name."""
 
 _TOO_LARGE: Final = Bilingual(
     fr="Le fichier est plus gros qu'aucun dossier de preuve ne peut l'être.",

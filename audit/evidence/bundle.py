@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, TypeVar
 
@@ -42,13 +42,21 @@ class Pins:
 
     ``jurisdictions`` with their authority keys, the ``log``'s key, and the ``exchange``'s keys of receipts and copies;
     without these, what the exchange signed is checked against the keys that it named itself, and that is said.
-    ``witnesses`` are those whose cosignatures are demanded, where any are.
+    ``witnesses`` are those whose cosignatures are demanded, where any are. ``vouched`` are the statements that were
+    found to be an authority's so far: many checks ask for them again.
     """
 
     jurisdictions: Mapping[JurisdictionCode, Jurisdiction]
     log: Verifier
     exchange: Mapping[KeyId, PublicKey] | None = None
     witnesses: WitnessPolicy | None = None
+    vouched: dict[str, VerifiedStatement] = field(default_factory=dict, compare=False, repr=False)
+
+    def statement(self, compact: str) -> VerifiedStatement:
+        """Return what an authority has stated. Raises ``StatementError``."""
+        if compact not in self.vouched:
+            self.vouched[compact] = read_statement(compact.encode("ascii"), self.jurisdictions)
+        return self.vouched[compact]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +182,7 @@ def statements_before(bundle: Bundle, pins: Pins, index: int) -> list[VerifiedSt
     """Return the statements that stood below an index of the log, verified. Raises ``WantingError``."""
     stood: Iterable[str] = (each.statement for each in bundle.evidence.statements if each.index < index)
     try:
-        return [read_statement(each.encode("ascii"), pins.jurisdictions) for each in stood]
+        return [pins.statement(each) for each in stood]
     except StatementError as error:
         raise WantingError(error.reason) from None
 

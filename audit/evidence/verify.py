@@ -21,9 +21,11 @@ import hashlib
 import io
 import json
 import re
+import struct
 import sys
 import zipfile
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +39,35 @@ Json = Any  # whatever a strict reading of JSON gives: its shape is what the che
 
 MOST_BYTES = 256 * 1024 * 1024
 FORMS = {"lacolle-evidence/v1", "lacolle-evidence/v2"}
+END, MOST_DIRECTORY = 22, 64 * (46 + 64)
 FIXED = {"manifest.jws", "evidence.json", "narrative.html", "verify.py"}
 HASH, SIGNATURE, KEY_ID, MOST_MEMBERS, MOST_DIGITS = 32, 64, 4, 64, 17
 TOLERANCE = timedelta(seconds=301)
 BASE, DATED = {"alg", "kid", "typ"}, {"alg", "kid", "typ", "iat"}
 STEPS = {"agreement-suspended", "agreement-resumed", "agreement-withdrawn", "agreement-acceded"}
 MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OverflowError)
+
+
+_ENTRY = {"index": int, "salt": str, "entry": str, "proof": [str]}
+SHAPE = {
+    "form": str,
+    "alert_id": str,
+    "origin": str,
+    "drawn": {"at": str, "by": str, "view": str},
+    "narrative": int,
+    "contents": [{"file": str, "media_type": str, "deliveries": [str], "manifest": (str, None)}],
+    "missing": (str, None),
+    "receipt": (str, None),
+    "exchange_keys": [dict],
+    "checkpoint": str,
+    "entries": [(_ENTRY, {**_ENTRY, "disclosures": [str]})],
+    "sealed": [{"index": int, "commitment": str, "proof": [str]}],
+    "statements": [{"index": int, "statement": str}],
+    "agreements": [{"signed": str, "steps": [str]}],
+    "acknowledgements": [str],
+    "consents": [str],
+    "basis": ({"world": str, "reached": dict, "sources": [dict]}, None),
+}
 
 
 class UnreadableError(Exception):
@@ -87,6 +112,18 @@ def strict_json(data: bytes) -> Json:
     return json.loads(data.decode("utf-8"), object_pairs_hook=members, parse_int=integer, parse_constant=refuse)
 
 
+def of_shape(value: Json, shape: Json) -> bool:
+    """Say whether a value has the members that a shape names and no others, each of its type; a tuple has several."""
+    if isinstance(shape, tuple):
+        return any(of_shape(value, each) for each in shape)
+    if isinstance(shape, dict):
+        members = isinstance(value, dict) and value.keys() == shape.keys()
+        return members and all(of_shape(value[name], each) for name, each in shape.items())
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(of_shape(each, shape[0]) for each in value)
+    return value is None if shape is None else type(value) is shape
+
+
 def b64url(text: str) -> bytes:
     """Return the bytes of base64url without padding, in its one spelling."""
     data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -127,6 +164,9 @@ def written(members: dict[str, bytes]) -> bytes:
 def opened_archive(data: bytes) -> tuple[dict[str, bytes], Json]:
     """Return the members of a bundle; whatever could be read in two ways is no bundle."""
     try:
+        signature, *_, size, start, _ = struct.unpack("<4s4H2LH", data[-END:])
+        if signature != b"PK\x05\x06" or size > MOST_DIRECTORY or start + size + END != len(data):
+            raise UnreadableError("not a bundle")
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             listed = archive.infolist()
             stored = all(not each.compress_type and each.file_size == each.compress_size for each in listed)
@@ -138,9 +178,14 @@ def opened_archive(data: bytes) -> tuple[dict[str, bytes], Json]:
             raise UnreadableError("not a bundle")
         document = strict_json(members["evidence.json"])
         contents = {each["file"] for each in document["contents"]}
-        if document["form"] not in FORMS or contents & FIXED or FIXED | contents != members.keys():
+        if (
+            not of_shape(document, SHAPE)
+            or document["form"] not in FORMS
+            or contents & FIXED
+            or FIXED | contents != members.keys()
+        ):
             raise UnreadableError("not a bundle of this form")
-    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError, *MALFORMED):
+    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError, struct.error, *MALFORMED):
         raise UnreadableError("not a bundle") from None
     return members, document
 
@@ -233,30 +278,31 @@ class Bundle:
 
     def __init__(self, members: dict[str, bytes], document: Json, pins: Pins) -> None:
         self.members, self.document, self.pins = members, document, pins
+        self.vouched: dict[str, tuple[Json, Json]] = {}
 
     # Parts that several checks look at.
 
-    @property
+    @cached_property
     def entries(self) -> list[Json]:
         """The entries that are shown whole, with what is disclosed of them in its place."""
         return [told(each) for each in self.document["entries"]]
 
-    @property
+    @cached_property
     def about(self) -> list[Json]:
         """Those about the alert itself."""
         return [each for each in self.entries if each["alert_id"] is not None and each["kind"] != "queried"]
 
-    @property
+    @cached_property
     def accepted(self) -> Json:
         """The acceptance, where it is shown."""
         return next((each for each in self.about if each["kind"] == "accepted"), None)
 
-    @property
+    @cached_property
     def erased(self) -> Json:
         """The entry that says that the content was erased, where there is one."""
         return next((each for each in self.about if each["kind"] == "erased"), None)
 
-    @property
+    @cached_property
     def acceptance(self) -> Json:
         """What is known of the acceptance: what the receipt says, and where that was erased what the log does.
 
@@ -278,7 +324,7 @@ class Bundle:
         place = {"log_index": self.document["sealed"][0]["index"], "received": received.isoformat()}
         return {**known, **place, "sender": senders[0]}
 
-    @property
+    @cached_property
     def receipt(self) -> Json:
         """What the receipt says."""
         said = Signed(self.document["receipt"], "receipt+jws", BASE).said
@@ -376,10 +422,7 @@ class Bundle:
         for each in self.document["statements"]:
             if each["index"] >= before:
                 continue
-            signed = Signed(each["statement"], "authority-statement+jws", DATED)
-            said = signed.said
-            key = self.pins.authority(signed.kid, of=home_of(said["participant"]))
-            signed.by(key, "a statement is not signed by its authority")
+            iat, said = self.stated(each["statement"])
             if said["statement"] == "key-revocation":
                 mine = owners.get(said["kid"], ("", None))[0] == said["participant"]
                 require(mine and said["kid"] not in revoked, "a revocation is of no key that there was")
@@ -387,12 +430,22 @@ class Bundle:
                 continue
             require(said["statement"] == "participant", "a statement is of no known kind")
             known = current.get(said["participant"])
-            require(known is None or known[0] < signed.header["iat"], "a statement is older than the one before")
+            require(known is None or known[0] < iat, "a statement is older than the one before")
             for key in said["keys"]:
                 owner = (said["participant"], key["jwk"])
                 require(owners.setdefault(key["jwk"]["kid"], owner) == owner, "a key's name is another key's")
-            current[said["participant"]] = (signed.header["iat"], said)
+            current[said["participant"]] = (iat, said)
         return current, revoked
+
+    def stated(self, compact: str) -> tuple[Json, Json]:
+        """Return when a statement was signed, and what it says; each is verified once."""
+        if compact not in self.vouched:
+            signed = Signed(compact, "authority-statement+jws", DATED)
+            said = signed.said
+            key = self.pins.authority(signed.kid, of=home_of(said["participant"]))
+            signed.by(key, "a statement is not signed by its authority")
+            self.vouched[compact] = signed.header["iat"], said
+        return self.vouched[compact]
 
     def trusted(self, participant: str, kid: str, at: datetime, before: int) -> Json:
         """Return a participant's statement and the key that it could use at an instant; None for none."""
@@ -799,10 +852,10 @@ CHECKS = {
 def verdicts(data: bytes, pins: Pins) -> dict[str, tuple[str, str]]:
     """Return how each check of a file ends: its outcome, and why where it did not pass. Raises ``UnreadableError``."""
     members, document = opened_archive(data)
-    found = {}
+    bundle, found = Bundle(members, document, pins), {}
     for name, check in CHECKS.items():
         try:
-            check(Bundle(members, document, pins))
+            check(bundle)
             found[name] = ("passed", "")
         except UncheckableError as error:
             found[name] = ("not-made", str(error))

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ from gateway.store.reconciliations import (
     Comparison,
     ComparisonWriter,
     DifferencesWriter,
+    Differing,
     read_known,
 )
 from gateway.upkeep.following import decided_anew
@@ -63,6 +65,10 @@ from schemas.timestamps import read_utc, utc_text
 
 AT_ONCE: Final = 2
 """Groups whose lines one process compares at once: 100,000 of them are 30 MB in memory, beside their bytes."""
+
+
+KEPT: Final = 1_000
+"""Groups of which a process remembers what it logged of their lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,8 @@ class Reconciliations:
         self._metrics = metrics
         self._monotonic = monotonic
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._turns: defaultdict[ParticipantId, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._named: OrderedDict[tuple[str, GroupName], tuple[Sequence[Differing], list[int]]] = OrderedDict()
         self._comparisons = ComparisonWriter()
         self._differences = DifferencesWriter()
 
@@ -166,7 +174,7 @@ class Reconciliations:
         if known is None or known.participant != participant:
             raise NotFoundError
         said = _statement_in(known.compact)
-        async with self._places:
+        async with self._turns[participant], self._places:
             lines = await asyncio.to_thread(_stated_lines, said, name, body)
             return await self._name(participant, said, f"sha-256:{digest.hex()}", name, lines)
 
@@ -183,15 +191,25 @@ class Reconciliations:
         parts = await asyncio.to_thread(
             for_the_log, found, fates, participant=participant, period=period, statement=statement
         )
-        indexes = await self._committer.submit(self._differences, parts) if parts else []
-        self._metrics.differed(participant, found)
+        named_before, indexes = self._named.get((statement, name), ((), []))
+        if named_before != parts:
+            indexes = await self._committer.submit(self._differences, parts) if parts else []
+            self._remember((statement, name), parts, indexes)
+            self._metrics.differed(participant, found)
         return {**told(found, fates), "log_indexes": indexes}
+
+    def _remember(self, asked: tuple[str, GroupName], parts: Sequence[Differing], indexes: list[int]) -> None:
+        """Keep where it stands in the log what was found, so that the same lines sent again add nothing to it."""
+        self._named[asked] = parts, indexes
+        if len(self._named) > KEPT:
+            self._named.popitem(last=False)
 
     async def _state(self, participant: ParticipantId, period: Period, *, in_one: bool) -> Stated:
         checkpoint = self._checkpoints.latest
         if checkpoint is None:
             raise NotFoundError
-        books = (await read_books(self._store, period, participant)).get(participant, Books())
+        async with self._turns[participant]:
+            books = (await read_books(self._store, period, participant)).get(participant, Books())
         statement = ExchangeStatement.model_validate(
             {
                 "participant": participant,

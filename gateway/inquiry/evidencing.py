@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -30,12 +32,12 @@ from gateway.sealing.contents import Contents
 from gateway.signatures.beside import Signatures
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
-from gateway.store.entries import EntryWriter
+from gateway.store.entries import TogetherWriter
 from gateway.store.proving import find_evidence, parties_of
 from gateway.store.reader import Reader
 from gateway.trust.registry import CurrentRegistry
 from gateway.watching.checks import HasLatest
-from schemas.ids import AlertId
+from schemas.ids import AlertId, JurisdictionCode, ParticipantId
 from schemas.signing.jws import EVIDENCE, signing_input, with_signature
 from schemas.signing.keys import PublicKey
 from schemas.timestamps import utc_text
@@ -89,17 +91,19 @@ class Evidences:
         self._signer = signer
         self._limiter = limiter
         self._clock = clock
-        self._entries = EntryWriter()
+        self._entries = TogetherWriter()
         self._turn = asyncio.Lock()
+        self._turns: defaultdict[ParticipantId, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def draw(self, reader: Reader, alert_id: AlertId, *, justification: str) -> bytes:
         """Return the file of an alert's evidence, as the reader may see it, once the log says that it was drawn.
 
-        One is drawn at a time. Raises ``RateLimitedError``, ``NotFoundError`` and ``LogUnavailableError``.
+        One is drawn at a time, and of those that wait one for each participant: who asks for many waits for its own.
+        Raises ``RateLimitedError``, ``NotFoundError`` and ``LogUnavailableError``.
         """
         self._limiter.take(reader.participant, now=time.monotonic())
         checkpoint = await self._covering(reader, alert_id)
-        async with self._turn:
+        async with self._turns[reader.participant], self._turn:
             async with self._store.reading() as connection:
                 gathered = await gather(
                     connection,
@@ -110,8 +114,8 @@ class Evidences:
                     checkpoint=checkpoint,
                 )
             members = await asyncio.to_thread(self._members, reader, gathered)
-            question = _question(reader, gathered, justification=justification, document=members[DOCUMENT])
-            await self._committer.submit(self._entries, question)
+            questions = _questions(reader, gathered, justification=justification, document=members[DOCUMENT])
+            await self._committer.submit(self._entries, questions)
             manifest = await self._signer.sign(manifest_bytes(alert_id, members))
             return await asyncio.to_thread(write_archive, {MANIFEST: manifest, **members})
 
@@ -172,24 +176,31 @@ def verifier_program() -> bytes:
     return resources.files("audit.evidence").joinpath(VERIFIER).read_bytes()
 
 
-def _question(reader: Reader, gathered: Gathered, *, justification: str, document: bytes) -> Draft:
-    """Return the entry that says who drew what: for the parties of what it shows about the alert, and no others.
+def _questions(reader: Reader, gathered: Gathered, *, justification: str, document: bytes) -> Sequence[Draft]:
+    """Return what the log says of a drawing: to the reader's jurisdiction all, and to each other its part.
 
-    Those of agreements that are enclosed need not know that the alert was: it may have been withheld from them.
+    The others are the parties of what it shows about the alert: none learns from it who else received. Those of
+    agreements that are enclosed need not know that the alert was: it may have been withheld from them.
     """
-    about = [each.whole for each in gathered.about]
-    shown = (*gathered.about, *gathered.beside)
-    return Draft(
-        kind=Kind.QUERIED,
-        actor=reader.participant,
-        jurisdictions=(reader.jurisdiction, *parties_of(about)),
-        alert_id=AlertId(gathered.found.row.alert_id),
-        agreement=None,
-        content={
-            "filters": {"alert_id": gathered.found.row.alert_id},
-            "justification": justification,
-            "after": -1,
-            "shown": sorted(each.entry.index for each in shown),
-            "evidence": digest_of(document),
-        },
-    )
+    shown: dict[JurisdictionCode, list[int]] = {
+        party: [each.entry.index for each in gathered.about if party in each.whole["jurisdictions"]]
+        for party in parties_of(each.whole for each in gathered.about)
+    }
+    shown[reader.jurisdiction] = sorted(each.entry.index for each in (*gathered.about, *gathered.beside))
+    return [
+        Draft(
+            kind=Kind.QUERIED,
+            actor=reader.participant,
+            jurisdictions=(party,),
+            alert_id=AlertId(gathered.found.row.alert_id),
+            agreement=None,
+            content={
+                "filters": {"alert_id": gathered.found.row.alert_id},
+                "justification": justification,
+                "after": -1,
+                "shown": shown[party],
+                "evidence": digest_of(document),
+            },
+        )
+        for party in sorted(shown, key=lambda each: (each != reader.jurisdiction, each))
+    ]

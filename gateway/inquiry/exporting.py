@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -38,11 +39,11 @@ from gateway.sealing.contents import Contents
 from gateway.signatures.beside import Signatures
 from gateway.store.committer import Committer
 from gateway.store.engine import Store
-from gateway.store.entries import TogetherWriter
+from gateway.store.exports import ExportBeginWriter, ExportEnd, ExportEndWriter
 from gateway.store.reader import Reader
 from gateway.watching.checks import HasLatest
 from schemas.exports import MANIFEST, ExportManifest
-from schemas.ids import JurisdictionCode
+from schemas.ids import JurisdictionCode, ParticipantId
 from schemas.signing.canonical import PlainValue
 from schemas.signing.jws import EXPORT_MANIFEST, signing_input, with_signature
 from schemas.signing.keys import PublicKey
@@ -56,6 +57,8 @@ OF_ONE: Final = 2
 """Exports that one process makes at once for one jurisdiction: who takes its own slowly holds up nobody else's."""
 AT_ONCE: Final = 16
 """Exports that one process makes at once, each of which has a chunk in memory at most."""
+LONGEST: Final = timedelta(hours=6)
+"""How long an export may take: one that is older was left by a process that died (``gateway.inquiry.abandoning``)."""
 AGAIN: Final = 0.5
 """Seconds until a log that did not take the end of an export is asked again."""
 
@@ -111,7 +114,8 @@ class Exports:
         self._committer = committer
         self._checkpoints = checkpoints
         self._limiter = limiter
-        self._entries = TogetherWriter()
+        self._begins = ExportBeginWriter()
+        self._ends = ExportEndWriter()
         self._under_way: Counter[JurisdictionCode] = Counter()
         self._beside: set[asyncio.Task[Any]] = set()
 
@@ -131,15 +135,18 @@ class Exports:
         writer = writer_of(wanted.form, COLUMNS[wanted.report])
         self._under_way[jurisdiction] += 1
         try:
-            begun = await self.append([_begun(wanted, checkpoint)])
+            begun = await self._committer.submit(self._begins, _begun(wanted, checkpoint))
         except BaseException:
             self._under_way[jurisdiction] -= 1
             raise
         return Export(self, wanted, checkpoint, begun, writer)
 
-    async def append(self, drafts: Sequence[Draft]) -> int:
-        """Return the index of the first of some entries that are in the log now. Raises ``LogUnavailableError``."""
-        return await self._committer.submit(self._entries, drafts)
+    async def end(self, end: ExportEnd) -> int | None:
+        """Return the index of the first entry of an end that is in the log now; None where there was one before.
+
+        Raises ``LogUnavailableError``.
+        """
+        return await self._committer.submit(self._ends, end)
 
     def ended(self, jurisdiction: JurisdictionCode) -> None:
         """Let another export of a jurisdiction begin."""
@@ -172,7 +179,8 @@ class Export:
         self._counts = (0, 0)
         self._parties = Counter[JurisdictionCode](dict.fromkeys(wanted.asked.about, 0))
         self._open = True
-        self._ending: asyncio.Task[int] | None = None
+        self._ending: asyncio.Task[int | None] | None = None
+        self._until = exports.clock() + LONGEST
 
     @property
     def name(self) -> str:
@@ -185,13 +193,20 @@ class Export:
         return f"{self.name}.{self._wanted.form}"
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield the archive. Raises ``LogUnavailableError`` where its end can't be logged: it has no manifest then."""
+        """Yield the archive, which has a manifest where it was taken within ``LONGEST``.
+
+        Raises ``LogUnavailableError`` where its end can't be logged: it has no manifest then.
+        """
         yield self._archive.begin(self.file)
         async for rows in self._chunks():
             yield await asyncio.to_thread(self._write, rows)
+            if self._exports.clock() > self._until:
+                return
         yield await asyncio.to_thread(self._finish)
-        self._ending = self._exports.beside(self._exports.append(self._ended(complete=True)))
+        self._ending = self._exports.beside(self._exports.end(self._ended(complete=True)))
         ended = await asyncio.shield(self._ending)
+        if ended is None:
+            return
         manifest = await self._exports.signer.sign(self._manifest(ended))
         yield self._archive.begin(MANIFEST) + self._archive.write(manifest) + self._archive.finish()
         yield self._archive.end()
@@ -204,7 +219,7 @@ class Export:
             self._exports.ended(self._wanted.reader.jurisdiction)
             self._exports.beside(self._end(self._ended(complete=False)))
 
-    async def _end(self, broken_off: Sequence[Draft]) -> None:
+    async def _end(self, broken_off: ExportEnd) -> None:
         """Have one end in the log: that it was taken whole, where that is being written; else that it was not."""
         if self._ending is not None:
             with suppress(LogUnavailableError):
@@ -212,7 +227,7 @@ class Export:
                 return
         while True:
             try:
-                await self._exports.append(broken_off)
+                await self._exports.end(broken_off)
             except LogUnavailableError as error:
                 log.warning("export_end_waits_for_the_log", reason=str(error))
                 await asyncio.sleep(AGAIN)
@@ -280,19 +295,38 @@ class Export:
     def _digest_text(self) -> str:
         return f"sha-256:{self._digest.hexdigest()}"
 
-    def _ended(self, *, complete: bool) -> Sequence[Draft]:
-        """Return what the log says of the end: to the auditor's jurisdiction all of it, and to each other its part."""
-        home, (entries, rows) = self._wanted.reader.jurisdiction, self._counts
-        said: dict[str, PlainValue] = {"begun": self._begun, "complete": complete, "digest": self._digest_text}
-        own = self._end_for(home, {**said, "entries": entries, "rows": rows})
-        others = sorted(self._parties.keys() - {home})
-        asked = _asked(self._wanted)
-        return [own, *(self._end_for(each, {**said, **asked, "entries": self._parties[each]}) for each in others)]
+    def _ended(self, *, complete: bool) -> ExportEnd:
+        (entries, rows), reader = self._counts, self._wanted.reader
+        ended = Ended(reader.participant, reader.jurisdiction, self._begun, self._parties, _asked(self._wanted))
+        return ended.drafts(complete=complete, entries=entries, rows=rows, digest=self._digest_text)
 
-    def _end_for(self, party: JurisdictionCode, content: Mapping[str, PlainValue]) -> Draft:
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An export that has ended: whose it was, the index of its beginning, how many entries of each party it held."""
+
+    actor: ParticipantId
+    home: JurisdictionCode
+    begun: int
+    parties: Mapping[JurisdictionCode, int]
+    asked: Mapping[str, PlainValue]
+
+    def drafts(self, *, complete: bool, entries: int, **known: PlainValue) -> ExportEnd:
+        """Return what the log says of it: to the auditor's jurisdiction all, and to each other its part.
+
+        ``known`` is what is known beside of what was in it: ``rows``, and the ``digest``, which every party is told.
+        """
+        said: dict[str, PlainValue] = {"begun": self.begun, "complete": complete}
+        told = {**said, **{name: known[name] for name in ("digest",) if name in known}, **self.asked}
+        others = sorted(self.parties.keys() - {self.home})
+        drafts = [self._for(self.home, {**said, **known, "entries": entries})]
+        drafts += [self._for(each, {**told, "entries": self.parties[each]}) for each in others]
+        return ExportEnd(self.begun, drafts)
+
+    def _for(self, party: JurisdictionCode, content: Mapping[str, PlainValue]) -> Draft:
         return Draft(
             kind=Kind.EXPORT_ENDED,
-            actor=self._wanted.reader.participant,
+            actor=self.actor,
             jurisdictions=(party,),
             alert_id=None,
             agreement=None,

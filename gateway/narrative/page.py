@@ -6,7 +6,7 @@ change the direction of writing) is shown as its code point, and each text of ot
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -21,7 +21,15 @@ from schemas.bilingual import Language
 
 _LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
-_HIDING: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_HIDING: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\ud800-\uf8ff\ufdd0-\ufdef\ufeff\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd"
+    r"\U00013430-\U0001343f\U0001bca0-\U0001bcaf\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U0010ffff"
+    f"{''.join(f'{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}' for plane in range(0x10000, 0xE0000, 0x10000))}]"
+)
+"""Controls, formats (those that turn the writing around among them), separators of lines, surrogates, private use and
+what is no character; also where these may be in later versions of Unicode. Written out, for of the same evidence every
+Python must write the same narrative, and each knows another version of Unicode."""
 
 
 def narrative_page(bundle: Bundle) -> bytes:
@@ -44,7 +52,7 @@ def narrative_page(bundle: Bundle) -> bytes:
 
 def visible(text: str) -> str:
     """Return a text in which whatever hides, breaks or turns around is shown as its code point."""
-    return "".join(f"[U+{ord(each):04X}]" if unicodedata.category(each) in _HIDING else each for each in text)
+    return _HIDING.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
 
 
 def _in_language(told: tuple[Section, ...], language: Language, alert_id: str) -> HtmlElement:

@@ -23,6 +23,7 @@ from gateway.backoff import Backoff
 from gateway.books.reckoning import Reckoner
 from gateway.clock import Clock
 from gateway.errors import LogUnavailableError, StoreError
+from gateway.inquiry.abandoning import AbandonedExports
 from gateway.leadership import Leadership, Term
 from gateway.log.checkpoints import CheckpointTask
 from gateway.log.doubts import SIGNER
@@ -153,6 +154,7 @@ class Dispatching:
             clock=at.clock,
             metrics=at.metrics.erasures,
         )
+        self._abandoned = AbandonedExports(store=at.ledger.store, committer=committer, clock=at.clock)
 
     async def start(self) -> None:
         """Sign the head as it is.
@@ -170,6 +172,7 @@ class Dispatching:
         if self._at.forgetful:
             await self._at.ledger.committer.submit(ReopenWriter(), Reopening.ALL)
         await self.relay.start()
+        await self._abandoned.start()
 
     async def run(self) -> None:
         """Work until ``stop``, or until cancelled. Raises what ended the term otherwise."""
@@ -184,6 +187,7 @@ class Dispatching:
                 self.checkpoints.run(),
                 self._indexer.run(),
                 self._eraser.run(),
+                self._abandoned.run(),
                 measuring,
                 self._witnessing.run(),
             )

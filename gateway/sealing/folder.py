@@ -113,13 +113,16 @@ class KeyFolder:
         return self.path.is_dir() and os.access(self.path, os.R_OK | os.W_OK | os.X_OK)
 
     def obtain(self, name: KeyName, *, today: date) -> bytes:
-        """Return a key, a new one where there is none yet.
+        """Return a key, a new one where there is none yet. A hold's is as good as new then: ``age`` begins again.
 
         Raises ``KeyTooLateError`` for the key of ``today`` or a day before that is not there, ``KeyLostError``,
         ``KeyFolderError`` and ``KeyEncryptionKeyError``.
         """
+        day = day_of(name)
+        if day is None:  # one that a placing left which came to nothing must not be destroyed under the next
+            with _telling(self._file(name)), suppress(FileNotFoundError):
+                os.utime(self._file(name))
         if not self._file(name).exists():
-            day = day_of(name)
             if day is not None and day <= today:
                 raise KeyTooLateError(_TOO_LATE)
             self._make(name)

@@ -8,7 +8,7 @@ destroyed when the day is over: by then, ``unreadable_by``, no copy of anything 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
@@ -53,7 +53,7 @@ class EraseWriter:
 
 
 async def erase(batch: Batch, rows: Sequence[Row[Any]], ordered: dict[str, PlainValue] | None = None) -> Sequence[int]:
-    """Erase the content of ``erasable`` rows, and return the entries' indexes.
+    """Erase the content of ``erasable`` rows, and return the indexes of the entries, of each its sender's.
 
     ``ordered`` are the members that tell of the order to do so, where it is no term that has ended.
     """
@@ -61,7 +61,12 @@ async def erase(batch: Batch, rows: Sequence[Row[Any]], ordered: dict[str, Plain
         return []
     ids = [row.alert_id for row in rows]
     told = await _told(batch.connection, ids)
-    indexes = [batch.log.append(_entry(row, told[row.alert_id], ordered, batch.now)) for row in rows]
+    indexes = []
+    for row in rows:
+        together, *apart = _circles(row, told[row.alert_id])
+        indexes.append(batch.log.append(_entry(row, together, ordered, batch.now)))
+        for each in apart:
+            batch.log.append(_entry(row, each, ordered, batch.now))
     await batch.connection.execute(delete(content_keys).where(content_keys.c.alert_id.in_(ids)))
     return indexes
 
@@ -106,21 +111,29 @@ def _due(now_ms: int) -> Sequence[ColumnElement[bool]]:
     return content_keys.c.due_ms <= now_ms, content_keys.c.held_by.is_(None), ~on_its_way
 
 
-async def _told(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, set[JurisdictionCode]]:
-    """Return whose jurisdictions a copy of each alert was released to."""
-    told: defaultdict[str, set[JurisdictionCode]] = defaultdict(set)
+async def _told(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[JurisdictionCode, bool]]:
+    """Return to whose jurisdictions a copy of each alert was released, and whether that was upon its acceptance."""
+    told: defaultdict[str, dict[JurisdictionCode, bool]] = defaultdict(dict)
     rows = await connection.execute(
-        select(dispatches.c.alert_id, dispatches.c.recipient).where(
+        select(dispatches.c.alert_id, dispatches.c.recipient, dispatches.c.released == dispatches.c.log_index).where(
             dispatches.c.alert_id.in_(ids), dispatches.c.released.is_not(None)
         )
     )
-    for row in rows:
-        told[row.alert_id].add(home_of(ParticipantId(row.recipient)))
+    for alert_id, recipient, at_once in rows:
+        home = home_of(ParticipantId(recipient))
+        told[alert_id][home] = told[alert_id].get(home, False) or bool(at_once)
     return told
 
 
+def _circles(row: Row[Any], told: Mapping[JurisdictionCode, bool]) -> Iterator[Collection[JurisdictionCode]]:
+    """Yield who is told together: all whom the acceptance names to each other; each whom consent let in, by itself."""
+    sender = home_of(ParticipantId(row.sender))
+    yield [sender, *(each for each, at_once in told.items() if at_once)]
+    yield from ([each] for each in sorted(told) if not told[each] and each != sender)
+
+
 def _entry(
-    row: Row[Any], told: Collection[JurisdictionCode], ordered: dict[str, PlainValue] | None, now: datetime
+    row: Row[Any], parties: Collection[JurisdictionCode], ordered: dict[str, PlainValue] | None, now: datetime
 ) -> Draft:
     content: dict[str, PlainValue] = {
         "digest": f"sha-256:{row.submission_digest.hex()}",
@@ -132,7 +145,7 @@ def _entry(
     return Draft(
         kind=Kind.ERASED,
         actor=None,
-        jurisdictions=(home_of(ParticipantId(row.sender)), *told),
+        jurisdictions=tuple(parties),
         alert_id=AlertId(row.alert_id),
         agreement=None,
         content=content,

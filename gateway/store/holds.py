@@ -6,7 +6,8 @@
 
 A hold has a key of its own, which goes when it is released: no copy of a content key that it wrapped is read any more.
 The authority of every jurisdiction that is a party to the alert may hold it, that of the sender's may have it erased.
-An alert that is not there and one that is another's are the same. The same statement again gets its first place.
+An alert that is not there and one that is another's are the same. The same statement again gets its first place, but
+for a hold that was released since: whoever sends it would take the content for held.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class StatementWriter:
     async def _write_one(self, batch: Batch, item: SignedStatement) -> Stated | GatewayError:
         known = await _known(batch.connection, item)
         if known is not None:
-            return Stated(known, replayed=True)
+            return AlertRefusedError((_RELEASED,)) if known.released else Stated(known.log_index, replayed=True)
         alert = await _party(batch.connection, item)
         if alert is None:
             return NotFoundError()
@@ -177,10 +178,16 @@ class StatementWriter:
         )
 
 
-async def _known(connection: AsyncConnection, item: SignedStatement) -> int | None:
-    found: int | None = await connection.scalar(
-        select(content_statements.c.log_index).where(content_statements.c.digest == item.digest)
-    )
+async def _known(connection: AsyncConnection, item: SignedStatement) -> Row[Any] | None:
+    """Return where a statement stands in the log, and whether it is a hold that was released since."""
+    found: Row[Any] | None = (
+        await connection.execute(
+            select(
+                content_statements.c.log_index,
+                exists().where(_ENDING.c.ends == content_statements.c.digest).label("released"),
+            ).where(content_statements.c.digest == item.digest)
+        )
+    ).one_or_none()
     return found
 
 
@@ -270,6 +277,14 @@ def _hex(digest: bytes) -> str:
 
 _ALERT: Final[Select[Any]] = select(alerts.c.alert_id, alerts.c.sender, alerts.c.submission_digest)
 _ENDING: Final = content_statements.alias("ending")
+_RELEASED: Final = Fault(
+    pointer="/at",
+    code="hold-released",
+    message=Bilingual(
+        fr="cette mise sous garde a été levée et ne garde plus rien : signez-en une nouvelle",
+        en="this hold was released and holds nothing any more: sign a new one",
+    ),
+)
 _OTHER_CONTENT: Final = Fault(
     pointer="/digest",
     code="not-this-content",

@@ -1,7 +1,8 @@
 """The exchange's own books: what it handed to whom in a period, line by line, and what became of single deliveries.
 
 What was handed over is what its recipient took (``delivered``), whatever was acknowledged later. Rows are read a page
-at a time in the order of the primary key, which is that of time, so nothing here grows with the period.
+at a time in the order of their ids, which is that of time, so nothing here grows with the period; of one recipient its
+own alone are read, so that it learns nothing of others' from how long that takes.
 """
 
 from __future__ import annotations
@@ -117,15 +118,20 @@ async def read_fates(
 async def _pages(store: Store, wanted: Select[Any], period: Period) -> AsyncIterator[Sequence[Row[Any]]]:
     """Yield the rows of a period; each page is read in a transaction of its own, so that none lasts."""
     after, end = period.bounds
-    within = wanted.where(dispatches.c.delivery_id < end).order_by(dispatches.c.delivery_id).limit(PAGE)
-    page = within.where(dispatches.c.delivery_id >= after)
+    page = _of_period(wanted, after, end)
     while True:
         async with store.reading() as connection:
             rows = (await connection.execute(page)).all()
         yield rows
         if len(rows) < PAGE:
             return
-        page = within.where(dispatches.c.delivery_id > rows[-1].delivery_id)
+        page = _of_period(wanted, rows[-1].delivery_id, end).offset(1)
+
+
+def _of_period(wanted: Select[Any], after: str, end: str) -> Select[Any]:
+    """Return the query of a page, from one delivery id on; of one recipient ``ix_dispatches_books`` finds it."""
+    within = dispatches.c.delivery_id >= after, dispatches.c.delivery_id < end
+    return wanted.where(*within).order_by(dispatches.c.delivery_id).limit(PAGE)
 
 
 def _line(row: Row[Any]) -> Line:

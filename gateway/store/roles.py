@@ -42,7 +42,7 @@ _GROWS: Final = (
 )
 """Tables that are only ever added to; the triggers refuse the rest to everybody."""
 _CHANGES: Final = "log_head, registry_head, dispatches"
-_PASSES: Final = "client_assertions, cosignatures, log_doubts"
+_PASSES: Final = "client_assertions, cosignatures, log_doubts, open_exports"
 _FOR_AUDITORS: Final = "log_entries, log_parties, log_auditors, log_head, log_tiles, checkpoints, cosignatures"
 _ENDS: Final = "content_keys"
 """What is changed and then deleted: the key to an alert's content."""

@@ -211,6 +211,7 @@ dispatches = Table(
     Index("ix_dispatches_alert", "alert_id"),
     Index("ix_dispatches_route", "recipient", "lane", "state", "due_ms", "log_index"),
     Index("ix_dispatches_deadline", "state", "deadline_ms"),
+    Index("ix_dispatches_books", "recipient", "delivery_id"),
     Index("ix_dispatches_thread", "thread", "recipient", "log_index"),
     Index(
         "ix_dispatches_owed",
@@ -315,6 +316,14 @@ reconciliations = Table(
 )
 """What participants stated that they received, as signed, by the SHA-256 of the payload, with the answer that each
 got."""
+
+open_exports = Table(
+    "open_exports",
+    metadata,
+    Column("begun", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""Exports of the log that have begun, by the index of the entry that says so, and not ended."""
 
 client_assertions = Table(
     "client_assertions",

@@ -53,6 +53,8 @@ def get(
     with connection.client() as client:
         data = client.evidence(alert_id, justification=justification)
     bundle = open_bundle(data)
+    if bundle.evidence.alert_id != alert_id.lower():
+        raise MalformedBundleError(_ANOTHER_ALERT_S)
     file = output or Path(f"lacolle-evidence-{bundle.evidence.alert_id}.zip")
     write_bytes(file, data)
     voice.answer(
@@ -187,6 +189,10 @@ def _shown(text: str) -> str:
     return "".join(each for each in text if each.isprintable())
 
 
+_ANOTHER_ALERT_S: Final = Bilingual(
+    fr="La plateforme a remis le dossier d'une autre alerte que celle qui était demandée : rien n'a été écrit.",
+    en="The exchange has given the bundle of another alert than was asked for: nothing was written.",
+)
 _MARKS: Final = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.NOT_MADE: "·"}
 _HEADS: Final = (
     Bilingual(fr="vérification", en="check"),

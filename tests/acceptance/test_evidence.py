@@ -14,6 +14,7 @@ from schemas.ids import ParticipantId
 from tests.acceptance.agency import problem_of
 from tests.acceptance.commands import lacolle
 from tests.acceptance.databases import exchange_database
+from tests.acceptance.enrolment import enrol
 from tests.acceptance.evidence_stage import (
     HOSTILE,
     WHY,
@@ -153,17 +154,33 @@ def test_a_token_is_needed(stage: EvidenceStage) -> None:
 def test_that_it_was_drawn_is_in_the_log(stage: EvidenceStage) -> None:
     """A drawing is an entry about the alert with its reason and the digest of what was given, for auditors to find.
 
-    The jurisdictions of agreements that are enclosed, from whom the alert was withheld, are no parties to it.
+    Its own jurisdiction reads of all that was shown, the sender's of what is the sender's too.
     """
     first = open_bundle(stage.draw("us-ny.nysp", "delivered"))
     entry = _last_drawing(stage)
     assert (entry["actor"], entry["content"]["justification"]) == ("us-ny.nysp", WHY)
-    assert entry["content"]["shown"] == [each.index for each in first.evidence.entries]
+    shown = [each for each in entries_in(first) if each["alert_id"] is not None and "CA-QC" in each["jurisdictions"]]
+    assert entry["content"]["shown"] == [each["index"] for each in shown]
     assert entry["content"]["evidence"] == f"sha-256:{sha256(first.members['evidence.json']).hexdigest()}"
-    assert entry["jurisdictions"] == ["CA-QC", "US-NY"]
+    assert entry["jurisdictions"] == ["CA-QC"]
     own = _last_drawing(stage)
-    assert own["actor"] == "ca-qc.cai"
-    assert "US-ME" not in own["jurisdictions"]
+    assert (own["actor"], own["jurisdictions"]) == ("ca-qc.cai", ["CA-QC"])
+
+
+def test_no_recipient_learns_of_another_by_a_drawing(stage: EvidenceStage) -> None:
+    """What a recipient's auditor reads of a drawing by the sender names its own jurisdiction and its own entries alone.
+
+    Vermont's copy waited for New York's consent: its police are in no entry of before that New York's auditor reads.
+    """
+    auditor = enrol(stage.agencies, "US-NY", roles=["auditor"], sends=[])
+    stage.agencies.known[auditor.participant] = auditor
+    drawn = entries_in(open_bundle(stage.draw("ca-qc.sq", "consented")))
+    seen = entries_in(open_bundle(stage.draw(auditor.participant, "consented")))
+    told = [each for each in seen if each["kind"] == "queried" and each["actor"] == "ca-qc.sq"]
+    assert told
+    assert {tuple(each["jurisdictions"]) for each in told} == {("US-NY",)}
+    own = {each["index"] for each in drawn if "US-NY" in each["jurisdictions"]}
+    assert set(told[-1]["content"]["shown"]) <= own
 
 
 def _last_drawing(stage: EvidenceStage) -> Document:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +26,7 @@ from audit.evidence.bundle import Bundle, Pins, open_bundle
 from audit.evidence.document import Evidence, manifest_bytes
 from gateway.narrative.page import narrative_page
 from lacolle.evidence.pinning import read_pins
+from lacolle.evidence.verifying import verify_bundle
 from lacolle.keyfiles import load_key_file
 from schemas.signing.jws import EVIDENCE, sign_compact
 from schemas.signing.keys import SigningKey
@@ -198,6 +201,50 @@ def test_the_exchange_changes_anything_but_its_own_word(drawn: Drawn, scene: str
     assert missed <= ITS_WORD
 
 
+def reshaped(value: Any) -> Iterator[tuple[Place, Any]]:  # noqa: ANN401 - any JSON
+    """Yield a JSON value with one thing in it of another shape: a member more, an integer that is none."""
+    match value:
+        case dict():
+            yield ("more",), {**value, "more": "x"}
+            for name, member in value.items():
+                for place, other in reshaped(member):
+                    yield (name, *place), {**value, name: other}
+        case list():
+            for index in sorted({0, len(value) - 1} & set(range(len(value)))):
+                for place, other in reshaped(value[index]):
+                    yield (index, *place), [*value[:index], other, *value[index + 1 :]]
+            yield ("of one",), dict(enumerate(map(str, value)))
+        case bool() | None:
+            yield ("a list",), []
+        case int():
+            yield ("a float",), float(value)
+            yield ("a boolean",), bool(value)
+            yield ("a text",), str(value)
+        case _:
+            yield ("a list",), [value]
+
+
+@pytest.mark.parametrize("scene", ["presented", "consented"])
+def test_a_document_of_another_shape(drawn: Drawn, scene: str) -> None:
+    """What one verifier would not even read the other refuses too, though the exchange itself signed it so.
+
+    What decisions are made again from is for the one of them that does so.
+    """
+    members, document = parts_of(drawn.bundles[scene])
+    del members[MANIFEST]
+    refused_by_one, apart = [], ("exchange_keys", "basis")
+    kept = {name: document[name] for name in apart}
+    for place, other in reshaped({name: member for name, member in document.items() if name not in apart}):
+        changed = {**members, DOCUMENT: json.dumps({**kept, **other}).encode()}
+        payload = manifest_bytes(document["alert_id"], changed)
+        data = write_archive({MANIFEST: sign_compact(payload, key=drawn.key, profile=EVIDENCE), **changed})
+        found, plain = read_by_both(data, drawn)
+        accepted = [each is not None and "failed" not in each.values() for each in (found, plain)]
+        if any(accepted):
+            refused_by_one.append((place, accepted))
+    assert refused_by_one == []
+
+
 @pytest.mark.parametrize("scene", ["whole", "own"])
 def test_an_alert_whose_content_is_gone(drawn: Drawn, scene: str) -> None:
     """Without its content a bundle proves the rest, and both verifiers say what they can't check."""
@@ -276,6 +323,29 @@ def test_an_archive_is_read_in_one_way(drawn: Drawn, scene: str) -> None:
     for at in range(0, len(data), 997):
         changed = data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :]
         assert is_refused(changed, drawn), at
+
+
+@pytest.mark.parametrize("listed", [65, 100_000])
+def test_a_directory_without_end_is_not_gone_through(drawn: Drawn, listed: int) -> None:
+    """An archive that lists more members than a bundle has is refused by what its end says, before it is read."""
+    one = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 788, 20, 0, 0, 0, 33, 0, 0, 0, 6, 0, 0, 0, 0, 0o100644 << 16, 0)
+    directory = b"".join(b"%b%06d" % (one, number) for number in range(listed))
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, listed & 0xFFFF, listed & 0xFFFF, len(directory), 0, 0)
+    tracemalloc.start()
+    assert is_refused(directory + end, drawn)
+    assert tracemalloc.get_traced_memory()[1] < len(directory) + 1_000_000
+    tracemalloc.stop()
+
+
+def test_each_statement_is_verified_once(drawn: Drawn) -> None:
+    """However many words and entries ask who could sign what: a bundle of many is no work without end."""
+    bundle = open_bundle(drawn.bundles["whole"])
+    pins = replace(drawn.pins, vouched={})
+    assert "failed" not in {str(each.outcome) for each in verify_bundle(bundle, pins).findings}
+    assert len(pins.vouched) == len(bundle.evidence.statements)
+    seen = list(pins.vouched.values())
+    verify_bundle(bundle, pins)
+    assert all(one is other for one, other in zip(pins.vouched.values(), seen, strict=True))
 
 
 def test_the_command(drawn: Drawn, tmp_path: Path) -> None:

@@ -260,6 +260,17 @@ def test_the_same_statement_has_one_answer(stage: Stage) -> None:
     assert members(first) == members(again)
 
 
+def test_lines_that_are_sent_again_add_nothing_to_the_log(stage: Stage) -> None:
+    """What differs is written down once for a statement: nobody fills others' log by sending the same lines again."""
+    begins = utc_now()
+    stage.sent()
+    answer = stage.ny.post(stage.ny.sign(statement(past(begins), groups=[everything(b"")]), typ=TYP), PATH)
+    taken = members(answer)["reconciliation_id"]
+    first, *again = (members(send_lines(stage.ny, taken, b"")) for _ in range(3))
+    assert first["log_indexes"]
+    assert again == [first, first]
+
+
 def test_a_period_is_its_recipient_s(stage: Stage) -> None:
     """Each sees what was handed to itself: another's statement is about nothing, and nobody speaks for another."""
     begins = utc_now()

@@ -1,13 +1,17 @@
-"""What SQLite itself says when it can't write: the committer ends, or waits, as each case asks."""
+"""What SQLite itself says when it can't write, the committer ends or waits, as each case asks; and how it reads."""
 
 from __future__ import annotations
 
 import sqlite3
+from datetime import date
 
 import pytest
 from sqlalchemy import text
 
 from gateway.errors import LogUnavailableError
+from gateway.store.reckoning import _COUNTED, _of_period
+from gateway.store.tables import dispatches
+from schemas.reconciliation import day_of
 from tests.unit.gateway.ground import NYSP, Ground, acceptance, acceptances, accepted, permit
 
 
@@ -45,3 +49,14 @@ async def test_a_database_that_somebody_else_writes_to_is_a_503(on_sqlite: Groun
     assert on_sqlite.committer.failure is None
     other.close()
     assert not (await on_sqlite.committer.submit(acceptances(), item)).replayed
+
+
+async def test_one_s_books_are_read_by_themselves(on_sqlite: Ground) -> None:
+    """Others' deliveries are not even looked at: how long an answer takes says nothing of how many those are."""
+    page = _of_period(_COUNTED.where(dispatches.c.recipient == NYSP), *day_of(date(2026, 11, 21)).bounds)
+    statement = page.compile(dialect=on_sqlite.store.writer.dialect, compile_kwargs={"literal_binds": True})
+    async with on_sqlite.store.reading() as connection:
+        steps = (await connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"))).all()
+    assert [step.detail for step in steps] == [
+        "SEARCH dispatches USING INDEX ix_dispatches_books (recipient=? AND delivery_id>? AND delivery_id<?)"
+    ]

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from gateway.errors import AlertRefusedError, ContentGoneError, ContentHeldError, GatewayError, NotFoundError
+from gateway.errors import (
+    AlertRefusedError,
+    ContentGoneError,
+    ContentHeldError,
+    GatewayError,
+    NotFoundError,
+)
 from gateway.sealing.errors import ContentErasedError
 from gateway.sealing.folder import KeyName, day_key, hold_key
 from gateway.store.acceptance import Answer
@@ -19,6 +26,7 @@ from gateway.store.held import read_holds
 from gateway.store.holds import SignedStatement, Stated, StatementWriter
 from gateway.store.reader import Reader
 from gateway.store.tables import content_keys
+from gateway.upkeep.erasing import UNUSED_FOR
 from schemas.holds import ContentStatement, ErasureOrder, HoldRelease, LegalHold
 from schemas.ids import KeyId, ParticipantId, home_of
 from schemas.signing.canonical import canonical_plain_bytes
@@ -202,16 +210,31 @@ async def test_who_is_no_party_finds_nothing(room: Room) -> None:
 
 
 async def test_a_statement_counts_once(room: Room) -> None:
-    """The same statement again gets its first place and changes nothing, a hold's after its release included."""
+    """The same statement again gets its first place and changes nothing.
+
+    A hold that was released since is refused: nobody may take the content for held by it.
+    """
     answer = await room.accept("A-1")
     known_by, word = await hold(room, answer)
-    first = await state(room, word)
+    assert (await state(room, word)).replayed
     released = await release(room, answer, known_by)
-    again = await state(room, word)
-    assert (first.replayed, again.replayed, again.log_index) == (True, True, first.log_index)
+    with pytest.raises(AlertRefusedError) as refused:
+        await state(room, word)
+    assert [each.code for each in refused.value.faults] == ["hold-released"]
     assert (await release(room, answer, known_by)).log_index == released.log_index
     assert (await room.ground.kinds()).count("held") == (await room.ground.kinds()).count("released") == 1
     assert (await room.read(answer))["content"]["state"] == "stored"
+
+
+async def test_a_hold_s_key_that_is_used_again_is_not_destroyed_as_an_old_one(room: Room) -> None:
+    """A placing that came to nothing leaves a key; the next one's, of the same hold, is as good as new."""
+    answer = await room.accept("A-1")
+    word = LegalHold(statement="legal-hold", **await members(room, answer, QC))
+    name, folder, now = hold_key(signed(word).digest), room.contents.folder, room.ground.clock()
+    folder.obtain(name, today=now.date())
+    os.utime(folder.path / f"{name}.key", (0, 0))
+    folder.obtain(name, today=now.date())
+    assert folder.age(name, now=datetime.now(UTC)) < UNUSED_FOR
 
 
 @pytest.mark.parametrize(
