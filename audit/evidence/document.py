@@ -29,7 +29,7 @@ from schemas.timestamps import UtcText
 
 FORM: Final = "lacolle-evidence/v1"
 MANIFEST_FORM: Final = "lacolle-evidence-manifest/v1"
-NARRATIVE_VERSION: Final = 1
+NARRATIVE_VERSION: Final = 2
 """Of the narrative's words: one evidence has one narrative of each version, byte for byte."""
 
 

@@ -23,7 +23,7 @@ from gateway.store.decisions import read_reason
 from gateway.store.terms import terms_of_content
 from schemas.bilingual import Bilingual
 from schemas.consents import Consent
-from schemas.evidence import Acknowledgement
+from schemas.evidence import Acknowledgement, AcknowledgementStatus
 from schemas.signing.jws import ACKNOWLEDGEMENT, AGREEMENT_STEP, CONSENT, STATEMENT
 from schemas.signing.strict_json import JsonError, parse_json
 
@@ -83,7 +83,12 @@ def _content(bundle: Bundle) -> Iterator[tuple[Words, ...]]:
         for block in info if isinstance(info, list) else ():
             if isinstance(block, dict):
                 told = [block.get(name) for name in ("headline", "event", "description")]
-                yield f"{words.INFO} {block.get('language', '')}", " — ".join(str(each) for each in told if each)
+                yield _text_in(block.get("language")), " — ".join(str(each) for each in told if each)
+
+
+def _text_in(language: object) -> Bilingual:
+    named = f" ({language})" if language else ""
+    return Bilingual(fr=f"{words.INFO.fr}{named}", en=f"{words.INFO.en}{named}")
 
 
 def _missing(bundle: Bundle) -> tuple[Words, ...]:
@@ -110,32 +115,32 @@ def _why(content: Mapping[str, Any]) -> Bilingual:
     return Bilingual(fr=" ".join(each.fr for each in sentences), en=" ".join(each.en for each in sentences))
 
 
-def _chronology(bundle: Bundle) -> Iterator[tuple[Words, ...]]:
+def _chronology(bundle: Bundle) -> list[tuple[Words, ...]]:
     names = _names(bundle)
-    for each in bundle.evidence.entries:
-        entry = each.read
-        yield entry.time, f"#{entry.index}", KINDS[entry.kind].caption, _told(entry, names)
-    for hidden in bundle.evidence.sealed:
-        yield bundle.receipt.received, f"#{hidden.index}", KINDS[Kind.ACCEPTED].caption, words.SEALED
+    told: dict[int, tuple[Words, ...]] = {
+        hidden.index: (bundle.receipt.received, f"#{hidden.index}", KINDS[Kind.ACCEPTED].caption, words.SEALED)
+        for hidden in bundle.evidence.sealed
+    }
+    for entry in (each.read for each in bundle.evidence.entries):
+        told[entry.index] = entry.time, f"#{entry.index}", KINDS[entry.kind].caption, _told(entry, names)
+    return [told[index] for index in sorted(told)]
 
 
 def _told(entry: Entry, names: Mapping[str, Bilingual]) -> Words:
     """Return the facts of an entry that a person looks for."""
     content: Mapping[str, Any] = entry.content
     about = content.get("recipient") or content.get("participant") or content.get("by") or entry.actor
-    named = ["clause", "detail", "deadline", "jurisdiction", "justification"]
-    facts = [content.get(name) for name in (*named, *(("status",) if entry.kind == Kind.ACKNOWLEDGED else ()))]
-    rest = ", ".join(str(fact) for fact in facts if fact)
-    version = f"{entry.agreement}/{content['version']}" if entry.alert_id is None and "version" in content else ""
     who = _named(about, names) if isinstance(about, str) else ""
-    return _joined(who, version, rest)
+    version = f"{entry.agreement}/{content['version']}" if entry.alert_id is None and "version" in content else ""
+    named = ("clause", "detail", "deadline", "jurisdiction", "justification")
+    facts = [str(fact) for name in named if (fact := content.get(name))]
+    status = words.STATUSES[AcknowledgementStatus(content["status"])] if entry.kind == Kind.ACKNOWLEDGED else ""
+    return _joined(who, version, *facts, status)
 
 
-def _joined(who: Words, *others: str) -> Words:
-    rest = [each for each in others if each]
-    if isinstance(who, str):
-        return ", ".join([who, *rest] if who else rest)
-    return Bilingual(fr=", ".join([who.fr, *rest]), en=", ".join([who.en, *rest]))
+def _joined(*parts: Words) -> Bilingual:
+    told = [each if isinstance(each, Bilingual) else Bilingual(fr=each, en=each) for each in parts if each]
+    return Bilingual(fr=", ".join(each.fr for each in told), en=", ".join(each.en for each in told))
 
 
 def _acknowledgements(bundle: Bundle) -> Iterator[tuple[Words, ...]]:
