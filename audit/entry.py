@@ -317,14 +317,14 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Content put under a legal hold",
         parties="the sender's, and the jurisdiction whose authority asked for it",
         required="hold digest jurisdiction kid at",
-        optional="reference",
+        optional="reference thread",
     ),
     Kind.RELEASED: _rule(
         fr="Fin de la conservation pour des motifs juridiques",
         en="Legal hold released",
         parties="the sender's, and the jurisdiction whose authority had asked for it",
         required="hold digest jurisdiction kid at",
-        optional="due",
+        optional="due thread",
     ),
     Kind.RECONCILIATION_STATED: _rule(
         fr="Remises d'une journée, selon la plateforme",

@@ -36,6 +36,7 @@ async def read_holds(connection: AsyncConnection, reader: Reader, *, every: bool
         {
             "hold": f"sha-256:{row.digest.hex()}",
             "alert_id": row.alert_id,
+            "thread": row.thread,
             "sender": row.sender,
             "identifier": row.identifier,
             "jurisdiction": row.jurisdiction,

@@ -105,10 +105,14 @@ class Questions(_Answer):
 
 
 class Hold(_Answer):
-    """A legal hold: whose it is, on which alert, and the index of the entry that released it, if one did."""
+    """A legal hold: whose it is, on which alert, and the index of the entry that released it, if one did.
+
+    With ``thread`` it is on all that follows the alert too.
+    """
 
     hold: str
     alert_id: AlertIdField
+    thread: AlertIdField | None = None
     sender: ParticipantField
     identifier: str
     jurisdiction: str
