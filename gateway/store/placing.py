@@ -121,7 +121,8 @@ class Acceptance:
 class Placed:
     """An acceptance with the names that its transaction gave it; ``routes`` has each permit's delivery.
 
-    ``questions`` has, for each delivery that awaits consent, whom it is asked of.
+    ``questions`` has, for each delivery that awaits consent, whom it is asked of, ``entries`` the index of the entry
+    that says of a delivery under which clause it goes, or would.
     """
 
     item: Acceptance
@@ -130,6 +131,7 @@ class Placed:
     log_index: int
     routes: tuple[tuple[DeliveryId, Permit], ...]
     questions: Mapping[DeliveryId, tuple[Question, ...]]
+    entries: Mapping[DeliveryId, int]
 
     @property
     def released(self) -> Iterable[Permit]:
@@ -185,11 +187,14 @@ def place(batch: Batch, item: Acceptance) -> Placed:
     }
     told = [permit for delivery_id, permit in routes if delivery_id not in questions]
     log_index = batch.log.append(_accepted_entry(item, alert_id, thread, told))
-    placed = Placed(item, alert_id, thread, log_index, routes, questions)
+    entries: dict[DeliveryId, int] = {}
+    placed = Placed(item, alert_id, thread, log_index, routes, questions, entries)
     for delivery_id, permit in routes:
         asked, sender = questions.get(delivery_id), item.alert.sender
         entry = partial(requested_entry, asked) if asked else routed_entry
-        batch.log.append(entry(permit, delivery_id=delivery_id, alert_id=alert_id, sender=sender, home=item.home))
+        entries[delivery_id] = batch.log.append(
+            entry(permit, delivery_id=delivery_id, alert_id=alert_id, sender=sender, home=item.home)
+        )
     if item.denials:
         batch.log.append(_withheld_entry(placed))
     return placed
@@ -272,7 +277,7 @@ def dispatch_rows(placed: Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]:
             None,
             placed.item.traceparent or None,
             terms_text(permit.terms),
-            None if held else placed.log_index,
+            None if held else placed.entries[delivery_id],
             None if owed is None or held else now_ms + owed * 1000,
             None,
         )
