@@ -246,7 +246,7 @@ async def hold_thread(room: Room, answer: Answer, jurisdiction: str = QC, **othe
 async def release_thread(room: Room, answer: Answer, known_by: str, jurisdiction: str = QC) -> Stated:
     """Release a hold on a thread."""
     at = utc_text(room.ground.clock())
-    about = {"thread": answer.alert_id, "jurisdiction": jurisdiction, "at": at}
+    about: dict[str, Any] = {"thread": answer.alert_id, "jurisdiction": jurisdiction, "at": at}
     return await state(room, HoldRelease(statement="hold-release", hold=known_by, **about))
 
 
