@@ -331,7 +331,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Content put under a legal hold",
         parties="the sender's, and the jurisdiction whose authority asked for it",
         required="hold digest jurisdiction kid at",
-        optional="reference",
+        optional="reference thread",
         withheld="reference",
     ),
     Kind.RELEASED: _rule(
@@ -339,7 +339,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Legal hold released",
         parties="the sender's, and the jurisdiction whose authority had asked for it",
         required="hold digest jurisdiction kid at",
-        optional="due",
+        optional="due thread",
     ),
     Kind.RECONCILIATION_STATED: _rule(
         fr="Remises d'une journée, selon la plateforme",

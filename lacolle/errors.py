@@ -36,6 +36,10 @@ class UnexpectedAnswerError(LacolleError):
     """What answered does not speak as an exchange does; probably the address is another service's."""
 
 
+class TroubledError(UnexpectedAnswerError):
+    """What answered can't for now, or wants to be asked less often: that says nothing about what it has."""
+
+
 class EntryNotProvenError(LacolleError):
     """An entry that the exchange showed is not under the checkpoint that it named, or that is not the log's."""
 

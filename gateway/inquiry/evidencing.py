@@ -36,6 +36,7 @@ from gateway.store.entries import TogetherWriter
 from gateway.store.proving import find_evidence, parties_of
 from gateway.store.reader import Reader
 from gateway.trust.registry import CurrentRegistry
+from gateway.upkeep.rebuilding import Rebuilding
 from gateway.watching.checks import HasLatest
 from schemas.ids import AlertId, JurisdictionCode, ParticipantId
 from schemas.signing.jws import EVIDENCE, signing_input, with_signature
@@ -87,6 +88,7 @@ class Evidences:
         self._checkpoints = checkpoints
         self._policy = policy
         self._registry = registry
+        self._rebuilding = Rebuilding(registry.jurisdictions.values())
         self._copies = copies
         self._signer = signer
         self._limiter = limiter
@@ -109,6 +111,7 @@ class Evidences:
                     connection,
                     self._contents,
                     self._registry,
+                    self._rebuilding,
                     reader=reader,
                     alert_id=alert_id,
                     checkpoint=checkpoint,

@@ -36,6 +36,7 @@ from gateway.store.proving import (
 from gateway.store.reader import Reader
 from gateway.store.terms import UnreadableTermsError, read_terms
 from gateway.trust.registry import CurrentRegistry
+from gateway.upkeep.rebuilding import Rebuilding
 from schemas.ids import AlertId, AlertType, ParticipantId
 from schemas.signing.jws import join_signatures
 from schemas.signing.keys import PublicKey
@@ -75,6 +76,7 @@ async def gather(
     connection: AsyncConnection,
     contents: Contents,
     registry: CurrentRegistry,
+    rebuilding: Rebuilding,
     *,
     reader: Reader,
     alert_id: AlertId,
@@ -105,7 +107,7 @@ async def gather(
         agreements=_agreements(chapters, beside),
         acknowledgements=acknowledgements,
         consents=consents,
-        recalled=await _recalled(connection, contents, registry, found),
+        recalled=await _recalled(connection, contents, rebuilding, found),
     )
 
 
@@ -177,7 +179,7 @@ def document_of(
 
 
 async def _recalled(
-    connection: AsyncConnection, contents: Contents, registry: CurrentRegistry, found: FoundAlert
+    connection: AsyncConnection, contents: Contents, rebuilding: Rebuilding, found: FoundAlert
 ) -> Recalled | None:
     """Return what the decisions were made from; None where that can't be had, or is not the reader's to see."""
     if not found.whole or found.submission is None:
@@ -186,7 +188,7 @@ async def _recalled(
     if past is None:
         return None
     try:
-        return await recall(connection, contents.marks, past, registry.jurisdictions.values())
+        return await recall(connection, contents.marks, past, rebuilding)
     except StoreError:
         return None
 

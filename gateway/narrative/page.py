@@ -30,6 +30,10 @@ _HIDING: Final = re.compile(
 """Controls, formats (those that turn the writing around among them), separators of lines, surrogates, private use and
 what is no character; also where these may be in later versions of Unicode. Written out, for of the same evidence every
 Python must write the same narrative, and each knows another version of Unicode."""
+_SEAM: Final = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))|(?<=\w)(?=[/#])", re.ASCII
+)
+"""An instant (RFC 3339), or the place in a long reference, such as a clause's, where a line may end."""
 
 
 def narrative_page(bundle: Bundle) -> bytes:
@@ -41,6 +45,7 @@ def narrative_page(bundle: Bundle) -> bytes:
             html.META({"charset": "utf-8"}),
             html.META({"http-equiv": "Content-Security-Policy", "content": _POLICY}),
             html.META({"name": "referrer", "content": "no-referrer"}),
+            html.META({"name": "viewport", "content": "width=device-width, initial-scale=1"}),
             html.TITLE(f"{words.TITLE.fr} / {words.TITLE.en} - {alert_id}"),
             html.STYLE(_style()),
         ),
@@ -57,11 +62,17 @@ def visible(text: str) -> str:
 
 def _in_language(told: tuple[Section, ...], language: Language, alert_id: str) -> HtmlElement:
     return html.SECTION(
+        *(_link_to(other) for other in _LANGUAGES if other != language),
         html.H1(words.TITLE.in_language(language), html.SMALL(alert_id)),
         html.P(words.LEAD.in_language(language), html.CLASS("lead")),
         *(element for section in told for element in _section(section, language)),
-        {"lang": f"{language}-CA"},
+        {"lang": f"{language}-CA", "id": language},
     )
+
+
+def _link_to(other: Language) -> HtmlElement:
+    there = html.A(words.ITSELF[other], {"href": f"#{other}", "lang": f"{other}-CA", "hreflang": f"{other}-CA"})
+    return html.P(there, html.CLASS("other"))
 
 
 def _section(section: Section, language: Language) -> list[HtmlElement]:
@@ -87,14 +98,24 @@ def _table(section: Section, language: Language) -> HtmlElement:
 
 
 def _cells(section: Section, row: tuple[Words, ...], language: Language) -> list[HtmlElement]:
-    cells = [html.TD(_said(each, language)) for each in row]
+    """Return a row's cells; under heads each names its own, for where there is no room for columns."""
+    said = [_said(each, language) for each in row]
     if not section.heads:
-        cells[0] = html.TH({"scope": "row"}, _said(row[0], language))
-    return cells
+        return [html.TH({"scope": "row"}, said[0]), *(html.TD(each) for each in said[1:])]
+    heads = [head.in_language(language) for head in section.heads]
+    return [html.TD({"data-head": head}, each) for head, each in zip(heads, said, strict=True)]
 
 
 def _said(text: Words, language: Language) -> HtmlElement:
-    return html.BDI(visible(text if isinstance(text, str) else text.in_language(language)))
+    """Return a text that breaks between lines where a person would break it: never within an instant."""
+    shown = visible(text if isinstance(text, str) else text.in_language(language))
+    return html.BDI(*(_piece(each) for each in _SEAM.split(shown)))
+
+
+def _piece(piece: str | None) -> HtmlElement | str:
+    if piece is None:  # a seam without a text of its own
+        return html.E.wbr()
+    return html.E.time(piece) if _SEAM.fullmatch(piece) else piece
 
 
 @cache

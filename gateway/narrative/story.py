@@ -24,7 +24,7 @@ from gateway.store.decisions import read_reason
 from gateway.store.terms import terms_of_content
 from schemas.bilingual import Bilingual
 from schemas.consents import Consent
-from schemas.evidence import Acknowledgement
+from schemas.evidence import Acknowledgement, AcknowledgementStatus
 from schemas.signing.jws import ACKNOWLEDGEMENT, AGREEMENT_STEP, CONSENT, STATEMENT
 from schemas.signing.strict_json import JsonError, parse_json
 
@@ -84,7 +84,12 @@ def _content(bundle: Bundle) -> Iterator[tuple[Words, ...]]:
         for block in info if isinstance(info, list) else ():
             if isinstance(block, dict):
                 told = [block.get(name) for name in ("headline", "event", "description")]
-                yield f"{words.INFO} {block.get('language', '')}", " — ".join(str(each) for each in told if each)
+                yield _text_in(block.get("language")), " — ".join(str(each) for each in told if each)
+
+
+def _text_in(language: object) -> Bilingual:
+    named = f" ({language})" if language else ""
+    return Bilingual(fr=f"{words.INFO.fr}{named}", en=f"{words.INFO.en}{named}")
 
 
 def _missing(bundle: Bundle) -> tuple[Words, ...]:
@@ -111,34 +116,33 @@ def _why(content: Mapping[str, Any]) -> Bilingual:
     return Bilingual(fr=" ".join(each.fr for each in sentences), en=" ".join(each.en for each in sentences))
 
 
-def _chronology(bundle: Bundle) -> Iterator[tuple[Words, ...]]:
+def _chronology(bundle: Bundle) -> list[tuple[Words, ...]]:
     names = _names(bundle)
-    for each in bundle.evidence.entries:
-        entry = each.told
-        yield entry.time, f"#{entry.index}", KINDS[entry.kind].caption, _told(entry, names)
-    for hidden in bundle.evidence.sealed:
-        yield bundle.acceptance.received, f"#{hidden.index}", KINDS[Kind.ACCEPTED].caption, words.SEALED
+    told: dict[int, tuple[Words, ...]] = {
+        hidden.index: (bundle.acceptance.received, f"#{hidden.index}", KINDS[Kind.ACCEPTED].caption, words.SEALED)
+        for hidden in bundle.evidence.sealed
+    }
+    for entry in (each.told for each in bundle.evidence.entries):
+        told[entry.index] = entry.time, f"#{entry.index}", KINDS[entry.kind].caption, _told(entry, names)
+    return [told[index] for index in sorted(told)]
 
 
 def _told(entry: Entry, names: Mapping[str, Bilingual]) -> Words:
     """Return the facts of an entry that a person looks for."""
     content: Mapping[str, Any] = entry.content
     about = content.get("recipient") or content.get("participant") or content.get("by") or entry.actor
-    named = ["clause", "detail", "deadline", "jurisdiction", "justification"]
-    facts = [content.get(name) for name in (*named, *(("status",) if entry.kind == Kind.ACKNOWLEDGED else ()))]
-    rest = ", ".join(str(fact) for fact in facts if fact)
-    gone = words.WITHHELD_GONE if withholds(content) else None
-    version = f"{entry.agreement}/{content['version']}" if entry.alert_id is None and "version" in content else ""
     who = _named(about, names) if isinstance(about, str) else ""
-    return _joined(who, version, rest, gone)
+    version = f"{entry.agreement}/{content['version']}" if entry.alert_id is None and "version" in content else ""
+    named = ("clause", "detail", "deadline", "jurisdiction", "justification")
+    facts = [str(fact) for name in named if (fact := content.get(name))]
+    status = words.STATUSES[AcknowledgementStatus(content["status"])] if entry.kind == Kind.ACKNOWLEDGED else ""
+    gone = words.WITHHELD_GONE if withholds(content) else ""
+    return _joined(who, version, *facts, status, gone)
 
 
-def _joined(*parts: Words | None) -> Words:
-    said = [each for each in parts if each]
-    if all(isinstance(each, str) for each in said):
-        return ", ".join(map(str, said))
-    both = [Bilingual(fr=each, en=each) if isinstance(each, str) else each for each in said]
-    return Bilingual(fr=", ".join(each.fr for each in both), en=", ".join(each.en for each in both))
+def _joined(*parts: Words) -> Bilingual:
+    told = [each if isinstance(each, Bilingual) else Bilingual(fr=each, en=each) for each in parts if each]
+    return Bilingual(fr=", ".join(each.fr for each in told), en=", ".join(each.en for each in told))
 
 
 def _acknowledgements(bundle: Bundle) -> Iterator[tuple[Words, ...]]:

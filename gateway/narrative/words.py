@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from schemas.bilingual import Bilingual
+from schemas.bilingual import Bilingual, Language
 from schemas.consents import Answer
 from schemas.evidence import AcknowledgementStatus
 
@@ -15,6 +16,8 @@ LEAD: Final = Bilingual(
     en="This narrative is written from the bundle that it comes with, and proves nothing by itself: the evidence is "
     "in evidence.json, which anybody can verify offline.",
 )
+ITSELF: Final[Mapping[Language, str]] = {"fr": "Français", "en": "English"}
+"""What each language calls itself."""
 ALERT: Final = Bilingual(fr="L'alerte", en="The alert")
 CONTENT: Final = Bilingual(fr="Ce qu'elle dit", en="What it says")
 DECISIONS: Final = Bilingual(fr="Ce qui a été décidé, et pourquoi", en="What was decided, and why")
@@ -50,7 +53,7 @@ VIEWS: Final = {
 ERASED: Final = Bilingual(fr="effacé avec le contenu", en="erased with the content")
 WITHHELD_GONE: Final = Bilingual(fr="le reste a été effacé", en="the rest was erased")
 FILE: Final = Bilingual(fr="Fichier", en="File")
-INFO: Final = "info"
+INFO: Final = Bilingual(fr="Texte", en="Text")
 MISSING: Final = {
     "erased": Bilingual(fr="Le contenu a été effacé.", en="The content has been erased."),
     "no-copy": Bilingual(

@@ -32,7 +32,7 @@ from gateway.store.past import PastDecision, read_past_decision
 from gateway.store.placing import Basis
 from gateway.store.sources import find_sources
 from gateway.store.threads import find_thread
-from gateway.upkeep.rebuilding import rebuilt_registry
+from gateway.upkeep.rebuilding import Rebuilding
 from schemas.alerts.header import Alert
 from schemas.bilingual import Bilingual
 from schemas.decisions import ClauseRef, Decision, Permit
@@ -112,18 +112,13 @@ class Recalled:
         return decide(self.alert, self.snapshot, self.now, reached=self.reached, sources=self.sources)
 
 
-async def recall(
-    connection: AsyncConnection, marks: Marks, past: PastDecision, jurisdictions: Iterable[Jurisdiction]
-) -> Recalled:
-    """Return what the decisions on an alert were made from.
-
-    ``jurisdictions`` are those pinned, with their authority keys. Raises as ``replay``.
-    """
+async def recall(connection: AsyncConnection, marks: Marks, past: PastDecision, rebuilding: Rebuilding) -> Recalled:
+    """Return what the decisions on an alert were made from. Raises as ``replay``."""
     if past.basis is None:
         raise NotReplayableError(_NOT_LOGGED)
     if past.submission is None:
         raise NotReplayableError(_erased(past.basis))
-    registry = await rebuilt_registry(connection, jurisdictions, version=past.basis.registry_version)
+    registry = await rebuilding.rebuilt(connection, version=past.basis.registry_version)
     try:
         payload = read_submission(past.submission).alert_json()
         alert = read_alert(payload)
@@ -160,7 +155,7 @@ async def replay(store: Store, contents: Contents, alert_id: AlertId, jurisdicti
             raise NotReplayableError(error.reason) from error
         if past is None:
             raise NotReplayableError(_UNKNOWN)
-        recalled = await recall(connection, contents.marks, past, jurisdictions)
+        recalled = await recall(connection, contents.marks, past, Rebuilding(jurisdictions))
     if past.basis is None:
         raise NotReplayableError(_NOT_LOGGED)
     decisions = recalled.decisions()

@@ -44,6 +44,7 @@ from gateway.store.placing import (
     place,
 )
 from gateway.store.sources import find_sources
+from gateway.store.standing import bring_under
 from gateway.store.tables import alerts, citations, consent_requests, content_keys, dispatches
 from gateway.store.threads import Thread, find_thread
 from schemas.alerts.header import Alert, read_references
@@ -152,6 +153,12 @@ class AcceptanceWriter:
         await insert_rows(batch.connection, alerts, rows)
         keys = [content_key_row(each.alert_id, each.content.wrapped, each.retention) for each in placed.values()]
         await insert_rows(batch.connection, content_keys, keys)
+        following = defaultdict[AlertId, list[AlertId]](list)
+        for each in placed.values():
+            if each.item.thread is not None:
+                following[each.thread].append(each.alert_id)
+        if following:
+            await bring_under(batch, self._keeping.contents, following)
         batch.after_commit.append(lambda: self._on_stored([(each.alert_id, each.item) for each in placed.values()]))
         return bodies
 

@@ -47,6 +47,7 @@ async def read_holds(
         {
             "hold": f"sha-256:{row.digest.hex()}",
             "alert_id": row.alert_id,
+            "thread": row.thread,
             "sender": row.sender,
             "identifier": identifier_of(contents, row),
             "content": contents.state(key_of(row)).value,

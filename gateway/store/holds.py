@@ -5,6 +5,7 @@
     stored ──ordered──> erased; copies that have not gone out end as withheld
 
 A hold has a key of its own, which goes when it is released: no copy of a content key that it wrapped is read any more.
+One on a thread stands over what is accepted later too (``gateway.store.standing``), and ends for all of it at once.
 The authority of every jurisdiction that is a party to the alert may hold it, that of the sender's may have it erased.
 An alert that is not there and one that is another's are the same. The same statement again gets its first place, but
 for a hold that was released since: whoever sends it would take the content for held.
@@ -17,8 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, assert_never
 
-import structlog
-from sqlalchemy import Row, Select, exists, insert, select, update
+from sqlalchemy import Row, Select, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements import reasons
@@ -28,16 +28,16 @@ from gateway.errors import (
     ContentGoneError,
     ContentHeldError,
     GatewayError,
-    LogUnavailableError,
     NotFoundError,
 )
-from gateway.sealing.contents import Contents, WrappedKey, utc_day
-from gateway.sealing.errors import ContentErasedError, SealingError
-from gateway.sealing.folder import KeyName, day_key, hold_key
+from gateway.sealing.contents import Contents, utc_day
+from gateway.sealing.errors import ContentErasedError
+from gateway.sealing.folder import day_key, hold_key
 from gateway.store.committer import Batch
 from gateway.store.dispatches import HELD, PENDING, rows_of
 from gateway.store.erasing import erasable, erase
 from gateway.store.retention import DAY_MS, RetentionBasis
+from gateway.store.standing import STANDS, alerts_of, bring_under, homes_of, rewrap, standing_over
 from gateway.store.tables import alerts, content_keys, content_statements, dispatches
 from gateway.store.withholding import end_withheld
 from schemas.alerts.catalogue import Fault
@@ -46,8 +46,6 @@ from schemas.holds import ContentStatement, ErasureOrder, HoldRelease, LegalHold
 from schemas.ids import AlertId, DeliveryId, JurisdictionCode, KeyId, ParticipantId, home_of
 from schemas.signing.canonical import PlainValue
 from schemas.timestamps import utc_text_of_ms
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,8 @@ class SignedStatement:
 
     @property
     def alert_id(self) -> AlertId:
-        """The alert that it is about."""
-        return AlertId(self.statement.alert_id)
+        """The alert that it is about, or the one that began the thread that it is about."""
+        return self.statement.named
 
     @property
     def jurisdiction(self) -> JurisdictionCode:
@@ -106,36 +104,66 @@ class StatementWriter:
                 assert_never(unreachable)
 
     async def _hold(self, batch: Batch, item: SignedStatement, alert: Row[Any], *, about: str) -> Stated | GatewayError:
+        thread = item.statement.thread
+        if thread is not None and alert.thread != thread:
+            return AlertRefusedError((_BEGINS_NO_THREAD,))
         if about != _digest(alert):
             return AlertRefusedError((_OTHER_CONTENT,))
+        content = {**_content(item), "hold": _hex(item.digest), "digest": _digest(alert)}
+        if thread is not None:
+            return await self._hold_thread(batch, item, alert, AlertId(thread), content)
         row = await erasable(batch.connection, item.alert_id)
         if row is None:
             return ContentGoneError()
         if row.held_by is None:
+            by = hold_key(item.digest)
             try:
-                await self._rewrap(batch, row, by=hold_key(item.digest), held_by=item.digest, due_ms=row.due_ms)
+                await rewrap(batch, self._contents, row, by=by, held_by=item.digest, due_ms=row.due_ms)
             except ContentErasedError:
                 return ContentGoneError()  # a restored database, whose erasure is about to be logged anew
-        content = {**_content(item), "hold": _hex(item.digest), "digest": _digest(alert)}
         return await _record(batch, item, _entry(Kind.HELD, item, alert, content))
+
+    async def _hold_thread(
+        self, batch: Batch, item: SignedStatement, alert: Row[Any], thread: AlertId, content: dict[str, PlainValue]
+    ) -> Stated | GatewayError:
+        theirs = [
+            each
+            for each in await alerts_of(batch.connection, thread)
+            if item.jurisdiction in await homes_of(batch.connection, each)
+        ]
+        if not [each for each in theirs if await erasable(batch.connection, each) is not None]:
+            return ContentGoneError()
+        stated = await _record(batch, item, _entry(Kind.HELD, item, alert, content))
+        await bring_under(batch, self._contents, {thread: theirs})
+        return stated
 
     async def _release(
         self, batch: Batch, item: SignedStatement, alert: Row[Any], *, ended: bytes
     ) -> Stated | GatewayError:
-        standing = await _standing(batch.connection, item.alert_id)
-        if standing.get(ended) != item.jurisdiction:
+        if not await _stands(batch.connection, item, ended):
             return NotFoundError()
-        row = await erasable(batch.connection, item.alert_id)
         due: dict[str, PlainValue] = {}
-        if row is not None and row.held_by == ended:
-            others = sorted(hold for hold in standing if hold != ended)
-            due_ms = row.due_ms if others else max(row.due_ms, batch.now_ms)
-            until = datetime.fromtimestamp(max(due_ms, batch.now_ms + DAY_MS) / 1000, tz=UTC)
-            name = hold_key(others[0]) if others else day_key(utc_day(until))
-            await self._rewrap(batch, row, by=name, held_by=others[0] if others else None, due_ms=due_ms)
-            due = {} if others else {"due": utc_text_of_ms(due_ms)}
+        held = await batch.connection.scalars(
+            select(content_keys.c.alert_id).where(content_keys.c.held_by == ended).order_by(content_keys.c.alert_id)
+        )
+        for alert_id in held.all():
+            due_ms = await self._end(batch, AlertId(alert_id), ended)
+            if due_ms is not None and item.statement.thread is None:
+                due = {"due": utc_text_of_ms(due_ms)}
         content = {**_content(item), "hold": _hex(ended), "digest": _digest(alert), **due}
         return await _record(batch, item, _entry(Kind.RELEASED, item, alert, content), ends=ended)
+
+    async def _end(self, batch: Batch, alert_id: AlertId, ended: bytes) -> int | None:
+        """Leave an alert's content to another hold that stands over it, or to its time, which is returned."""
+        row = await erasable(batch.connection, alert_id)
+        if row is None:
+            return None
+        others = sorted(hold for hold in await standing_over(batch.connection, alert_id) if hold != ended)
+        due_ms: int = row.due_ms if others else max(row.due_ms, batch.now_ms)
+        until = datetime.fromtimestamp(max(due_ms, batch.now_ms + DAY_MS) / 1000, tz=UTC)
+        name = hold_key(others[0]) if others else day_key(utc_day(until))
+        await rewrap(batch, self._contents, row, by=name, held_by=others[0] if others else None, due_ms=due_ms)
+        return None if others else due_ms
 
     async def _erase(
         self, batch: Batch, item: SignedStatement, alert: Row[Any], *, about: str
@@ -147,7 +175,7 @@ class StatementWriter:
         row = await erasable(batch.connection, item.alert_id)
         if row is None:
             return ContentGoneError()
-        if await _standing(batch.connection, item.alert_id):
+        if await standing_over(batch.connection, item.alert_id):
             return ContentHeldError()
         await _end_what_waits(batch, item)
         ordered: dict[str, PlainValue] = {
@@ -159,23 +187,6 @@ class StatementWriter:
         (index,) = await erase(batch, [row], ordered)
         await _store(batch, item, index)
         return Stated(index, replayed=False)
-
-    async def _rewrap(self, batch: Batch, row: Row[Any], *, by: KeyName, held_by: bytes | None, due_ms: int) -> None:
-        key = WrappedKey(KeyName(row.wrapped_by), row.wrapped)
-        try:
-            renewed = self._contents.rewrap(
-                AlertId(row.alert_id), key, by=by, today=utc_day(batch.now), randomness=batch.randomness
-            )
-        except ContentErasedError:
-            raise
-        except SealingError as error:
-            log.critical("content_can_not_be_rewrapped", error=type(error).__name__, key=key.by)
-            raise LogUnavailableError from error
-        await batch.connection.execute(
-            update(content_keys)
-            .where(content_keys.c.alert_id == row.alert_id)
-            .values(wrapped_by=renewed.by, wrapped=renewed.wrapped, held_by=held_by, due_ms=due_ms)
-        )
 
 
 async def _known(connection: AsyncConnection, item: SignedStatement) -> Row[Any] | None:
@@ -205,16 +216,19 @@ async def _party(connection: AsyncConnection, item: SignedStatement) -> Row[Any]
     return row
 
 
-async def _standing(connection: AsyncConnection, alert_id: AlertId) -> dict[bytes, JurisdictionCode]:
-    """Return the holds of an alert that nobody released, with whose they are."""
-    rows = await connection.execute(
-        select(content_statements.c.digest, content_statements.c.jurisdiction).where(
-            content_statements.c.alert_id == alert_id,
-            content_statements.c.statement == "legal-hold",
-            ~exists().where(_ENDING.c.ends == content_statements.c.digest),
+async def _stands(connection: AsyncConnection, item: SignedStatement, hold: bytes) -> bool:
+    """Say whether a hold is this authority's, on what this statement names, and nobody released it."""
+    thread = content_statements.c.thread
+    found = await connection.scalar(
+        select(content_statements.c.log_index).where(
+            content_statements.c.digest == hold,
+            content_statements.c.jurisdiction == item.jurisdiction,
+            content_statements.c.alert_id == item.alert_id,
+            thread.is_(None) if item.statement.thread is None else thread == item.statement.thread,
+            STANDS,
         )
     )
-    return {row.digest: JurisdictionCode(row.jurisdiction) for row in rows}
+    return found is not None
 
 
 async def _end_what_waits(batch: Batch, item: SignedStatement) -> None:
@@ -245,6 +259,7 @@ async def _store(batch: Batch, item: SignedStatement, index: int, *, ends: bytes
         "ends": ends,
         "compact": item.compact,
         "log_index": index,
+        "thread": item.statement.thread,
     }
     await batch.connection.execute(insert(content_statements), [row])
 
@@ -264,7 +279,8 @@ def _content(item: SignedStatement) -> dict[str, PlainValue]:
     statement = item.statement
     reference = statement.reference if isinstance(statement, LegalHold) else None
     said: dict[str, PlainValue] = {"jurisdiction": item.jurisdiction, "kid": item.kid, "at": statement.at}
-    return said if reference is None else {**said, "reference": reference}
+    optional = {"reference": reference, "thread": statement.thread}
+    return said | {name: value for name, value in optional.items() if value is not None}
 
 
 def _digest(alert: Row[Any]) -> str:
@@ -275,7 +291,7 @@ def _hex(digest: bytes) -> str:
     return f"sha-256:{digest.hex()}"
 
 
-_ALERT: Final[Select[Any]] = select(alerts.c.alert_id, alerts.c.sender, alerts.c.submission_digest)
+_ALERT: Final[Select[Any]] = select(alerts.c.alert_id, alerts.c.sender, alerts.c.submission_digest, alerts.c.thread)
 _ENDING: Final = content_statements.alias("ending")
 _RELEASED: Final = Fault(
     pointer="/at",
@@ -283,6 +299,14 @@ _RELEASED: Final = Fault(
     message=Bilingual(
         fr="cette mise sous garde a été levée et ne garde plus rien : signez-en une nouvelle",
         en="this hold was released and holds nothing any more: sign a new one",
+    ),
+)
+_BEGINS_NO_THREAD: Final = Fault(
+    pointer="/thread",
+    code="begins-no-thread",
+    message=Bilingual(
+        fr="cette alerte fait suite à une autre : nommez celle qui a ouvert le fil",
+        en="this alert follows another: name the one that began the thread",
     ),
 )
 _OTHER_CONTENT: Final = Fault(

@@ -1,7 +1,7 @@
 """Whether a dispatch is the one that the log let go: its row may have been changed since.
 
 Each copy that may go out has a ``routed`` entry, which says to whom, under which clause, in which lane and on which
-terms. A row that says otherwise, or of which the log says nothing, must not go out.
+terms, and its row names that entry. A row that says otherwise, or of which the log says nothing, must not go out.
 """
 
 from __future__ import annotations
@@ -21,15 +21,22 @@ from schemas.ids import AgreementId, DeliveryId
 
 async def as_logged(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> frozenset[DeliveryId]:
     """Return which dispatches, as ``gateway.store.due`` reads them, are what the log says of them."""
+    wanted = {row.delivery_id: row for row in rows if row.released is not None}
+    named = sorted({row.released for row in wanted.values() if row.released != row.log_index})
+    entries = list(await connection.execute(_NAMED, {"indexes": named})) if named else []
+    entries += await _unnamed(connection, [row for row in wanted.values() if row.released == row.log_index])
+    return frozenset(DeliveryId(each) for entry in entries if (each := _vouched_for(entry, wanted)) is not None)
+
+
+async def _unnamed(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    """Return entries among which are those of dispatches of earlier versions, whose rows name their alert's alone."""
     if not rows:
-        return frozenset()
-    wanted = {row.delivery_id: row for row in rows}
-    names = {"alerts": sorted({row.alert_id for row in rows}), "agreements": sorted({row.agreement for row in rows})}
-    entries: Sequence[Row[Any]] = (await connection.execute(_ROUTED, names)).all()
+        return []
+    alerts, agreements = sorted({row.alert_id for row in rows}), sorted({row.agreement for row in rows})
+    found = await connection.execute(_OF_ALERTS, {"alerts": alerts, "agreements": agreements})
     # an alert to many has an entry for each of them: those of one route need not all be read
     recipients = {row.recipient.encode() for row in rows}
-    theirs = [entry for entry in entries if any(each in entry.content for each in recipients)]
-    return frozenset(DeliveryId(each) for entry in theirs if (each := _vouched_for(entry, wanted)) is not None)
+    return [entry for entry in found if any(each in entry.content for each in recipients)]
 
 
 def _vouched_for(entry: Row[Any], wanted: Mapping[str, Row[Any]]) -> str | None:
@@ -49,7 +56,9 @@ def _vouched_for(entry: Row[Any], wanted: Mapping[str, Row[Any]]) -> str | None:
     return row.delivery_id if (*logged, content.get("terms")) == (*stored, terms) else None
 
 
-_ROUTED: Final[Select[Any]] = select(log_entries.c.salt, log_entries.c.content, log_entries.c.commitment).where(
+_ENTRY: Final[Select[Any]] = select(log_entries.c.salt, log_entries.c.content, log_entries.c.commitment)
+_NAMED: Final = _ENTRY.where(log_entries.c.log_index.in_(bindparam("indexes", expanding=True)))
+_OF_ALERTS: Final = _ENTRY.where(
     log_entries.c.alert_id.in_(bindparam("alerts", expanding=True)),
     log_entries.c.agreement.in_(bindparam("agreements", expanding=True)),
     log_entries.c.kind == Kind.ROUTED.value,

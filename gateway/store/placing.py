@@ -132,8 +132,9 @@ class Keeping:
 class Placed:
     """An acceptance with the names that its transaction gave it; ``routes`` has each permit's delivery.
 
-    ``questions`` has, for each delivery that awaits consent, whom it is asked of; ``content`` seals what is stored of
-    the alert's own words, for as long as ``retention`` says.
+    ``questions`` has, for each delivery that awaits consent, whom it is asked of, ``entries`` the index of the entry
+    that says of a delivery under which clause it goes, or would; ``content`` seals what is stored of the alert's own
+    words, for as long as ``retention`` says.
     """
 
     item: Acceptance
@@ -142,6 +143,7 @@ class Placed:
     log_index: int
     routes: tuple[tuple[DeliveryId, Permit], ...]
     questions: Mapping[DeliveryId, tuple[Question, ...]]
+    entries: Mapping[DeliveryId, int]
     content: ContentKey
     retention: Retention
 
@@ -204,11 +206,14 @@ def place(batch: Batch, item: Acceptance, keeping: Keeping) -> Placed:
     words = word_marks(keeping.contents.marks, item.alert.identifier)
     accepted = _accepted_entry(item, alert_id, thread, told, words)
     log_index = batch.log.append(accepted, keeper=AlertKeeper(content))
-    placed = Placed(item, alert_id, thread, log_index, routes, questions, content, retention)
+    entries: dict[DeliveryId, int] = {}
+    placed = Placed(item, alert_id, thread, log_index, routes, questions, entries, content, retention)
     for delivery_id, permit in routes:
         asked, sender = questions.get(delivery_id), item.alert.sender
         entry = partial(requested_entry, asked) if asked else routed_entry
-        batch.log.append(entry(permit, delivery_id=delivery_id, alert_id=alert_id, sender=sender, home=item.home))
+        entries[delivery_id] = batch.log.append(
+            entry(permit, delivery_id=delivery_id, alert_id=alert_id, sender=sender, home=item.home)
+        )
     if item.denials:
         batch.log.append(_withheld_entry(placed))
     return placed
@@ -296,7 +301,7 @@ def dispatch_rows(placed: Placed, *, now_ms: int) -> Iterable[tuple[Any, ...]]:
             None,
             placed.item.traceparent or None,
             terms_text(permit.terms),
-            None if held else placed.log_index,
+            None if held else placed.entries[delivery_id],
             None if owed is None or held else now_ms + owed * 1000,
             None,
         )

@@ -133,6 +133,12 @@ alerts = Table(
     Column("answer", LargeBinary, nullable=False),
     Column("submission_digest", LargeBinary(32), nullable=False),
     Column("handling", Text, nullable=False),
+    Index(
+        "ix_alerts_following",
+        "thread",
+        sqlite_where=text("thread <> alert_id"),
+        postgresql_where=text("thread <> alert_id"),
+    ),
 )
 """What was accepted: the submission, sealed (``gateway.sealing.contents``), and the answer that its sender got.
 
@@ -223,10 +229,11 @@ dispatches = Table(
 """One recipient's copy on its way: see ``gateway.store.dispatches`` for its states, ``gateway.store.terms`` for those
 of its permit.
 
-``released`` is the index of the entry that let it go, the alert's own or the consent that came last; None of one that
-awaits consent or ended so, of which its recipient must not learn. ``owed_ms`` is by when its recipient must acknowledge
-it; None where it need not or was not sent it yet, where it did, and where the log says that it did not. ``handed`` is
-the SHA-256 of the bytes that the recipient took; None where it took none, or nobody said.
+``released`` is the index of the entry that let it go, its own of kind ``routed`` (of rows before revision 0016 it may
+be its alert's); None of one that awaits consent or ended so, of which its recipient must not learn. ``owed_ms`` is by
+when its recipient must acknowledge it; None where it need not or was not sent it yet, where it did, and where the log
+says that it did not. ``handed`` is the SHA-256 of the bytes that the recipient took; None where it took none, or nobody
+said.
 """
 
 consent_requests = Table(
@@ -262,9 +269,11 @@ content_statements = Table(
     Column("ends", LargeBinary(32), unique=True),
     Column("compact", LargeBinary, nullable=False),
     Column("log_index", BigInteger, nullable=False, unique=True),
+    Column("thread", String(36), index=True),
 )
 """What authorities stated of an alert's content, as signed, by the SHA-256 of the payload: a legal hold, the release of
-one, of which ``ends`` is the digest, or an order to erase."""
+one, of which ``ends`` is the digest, or an order to erase. With ``thread``, which ``alert_id`` began, it is about all
+that."""
 
 citations = Table(
     "citations",

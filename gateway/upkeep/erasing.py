@@ -23,6 +23,7 @@ from gateway.store.committer import Committer
 from gateway.store.content_keys import wrapping_keys
 from gateway.store.engine import Store
 from gateway.store.erasing import EraseWriter, count_erasures, due_contents
+from gateway.store.standing import keys_of_threads
 from gateway.watching.metrics import ErasureMetrics
 
 log = structlog.get_logger(__name__)
@@ -78,8 +79,9 @@ class Eraser:
         async with self._store.reading() as connection:
             counts = await count_erasures(connection, now_ms=self._now_ms())
             needed = await wrapping_keys(connection)
+            spared = await keys_of_threads(connection)
         self._metrics.found(counts)
-        await self._destroy(frozenset(needed))
+        await self._destroy(frozenset((*needed, *spared)))
         lost = [name for name in self._contents.missing(needed) if not self._contents.is_over(name)]
         for name in lost:
             log.error("content_key_missing", key=name)

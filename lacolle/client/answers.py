@@ -110,10 +110,12 @@ class Hold(_Answer):
     """A legal hold: whose it is, on which alert, and the index of the entry that released it, if one did.
 
     ``content`` is what is left of the alert's, as in ``Question``; once it was erased ``identifier`` is None.
+    With ``thread`` it is on all that follows the alert too.
     """
 
     hold: str
     alert_id: AlertIdField
+    thread: AlertIdField | None = None
     sender: ParticipantField
     identifier: str | None
     content: str | None = None

@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx2
 
-from lacolle.errors import ConfigurationError, ExchangeUnreachableError, UnexpectedAnswerError
+from lacolle.errors import ConfigurationError, ExchangeUnreachableError, TroubledError, UnexpectedAnswerError
 from schemas.bilingual import Bilingual
 
 _TIMEOUT: Final = 30.0
@@ -20,8 +20,9 @@ _TIMEOUT: Final = 30.0
 async def fetching(base: str, *, ca_file: Path | None) -> AsyncIterator[Callable[[str], Awaitable[bytes]]]:
     """Yield a function that gets a file below ``base``.
 
-    It raises ``ExchangeUnreachableError`` where no answer comes, and ``UnexpectedAnswerError`` where the file is not
-    there. Raises ``ConfigurationError`` where ``ca_file`` can't be read.
+    It raises ``ExchangeUnreachableError`` where no answer comes, ``TroubledError`` where it says that it can't for now,
+    and ``UnexpectedAnswerError`` where the file is not there. Raises ``ConfigurationError`` where ``ca_file`` can't be
+    read.
     """
     try:
         tls = ssl.create_default_context(cafile=ca_file)
@@ -39,6 +40,8 @@ async def fetching(base: str, *, ca_file: Path | None) -> AsyncIterator[Callable
                 answer = await client.get(f"{base}/{path}")
             except (httpx2.HTTPError, httpx2.InvalidURL):
                 raise ExchangeUnreachableError(_UNREACHABLE) from None
+            if answer.is_server_error or answer.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+                raise TroubledError(_NO_LOG)
             if answer.status_code != httpx2.codes.OK:
                 raise UnexpectedAnswerError(_NO_LOG)
             return answer.content

@@ -1,11 +1,16 @@
-"""Watching a log from outside: whoever keeps its last checkpoint sees whether history was rewritten since."""
+"""Watching a log from outside: whoever keeps its last checkpoint sees whether history was rewritten since.
+
+Behind one address may be several gateways, one of which is a moment behind the others. So a smaller checkpoint is no
+accusation by itself: where the log that it is of is the beginning of the one that was kept, it *lags*. Only where that
+can't be shown does it contradict.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,7 +19,7 @@ from audit.checkpoints import CheckpointBody
 from audit.errors import AuditError
 from audit.merkle import verify_consistency
 from audit.note import Verifier, open_note
-from lacolle.errors import HistoryRewrittenError
+from lacolle.errors import HistoryRewrittenError, TroubledError, UnexpectedAnswerError
 from schemas.bilingual import Bilingual
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -31,10 +36,14 @@ class _Consistency(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A checkpoint that continues the one before: the signed note, and what it says."""
+    """A checkpoint that goes with the one before: the signed note, and what it says.
+
+    One that ``lags`` is of a smaller log, with which the one before begins: whoever keeps checkpoints keeps that.
+    """
 
     note: bytes
     body: CheckpointBody
+    lags: bool = False
 
 
 def opened(note: bytes, log: Verifier) -> Seen:
@@ -43,10 +52,10 @@ def opened(note: bytes, log: Verifier) -> Seen:
 
 
 async def look(fetch: Fetch, log: Verifier, known: Seen | None) -> Seen:
-    """Return the log's checkpoint, now that it is known to continue the one that was kept.
+    """Return the log's checkpoint, now that it is known to continue the one that was kept, or to lag behind it.
 
-    ``known`` is that one, None at the first look. Raises ``HistoryRewrittenError`` where it does not continue it, or
-    is not the log's, and what ``fetch`` raises.
+    ``known`` is that one, None at the first look. Raises ``HistoryRewrittenError`` where it does neither, or is not the
+    log's, and what ``fetch`` raises.
     """
     note = await fetch("log/checkpoint")
     try:
@@ -55,32 +64,37 @@ async def look(fetch: Fetch, log: Verifier, known: Seen | None) -> Seen:
         raise HistoryRewrittenError(error.reason) from None
     if known is not None and known.body.size:
         try:
-            await _require_continued(fetch, known.body, seen.body)
+            await _require_one_history(fetch, known.body, seen.body)
         except HistoryRewrittenError as error:
             raise HistoryRewrittenError(error.reason, note=note) from None
+        return replace(seen, lags=seen.body.size < known.body.size)
     return seen
 
 
-async def _require_continued(fetch: Fetch, before: CheckpointBody, body: CheckpointBody) -> None:
+async def _require_one_history(fetch: Fetch, before: CheckpointBody, body: CheckpointBody) -> None:
     if body.origin != before.origin:
         raise HistoryRewrittenError(_ANOTHER_LOG)
-    if body.size < before.size:
-        raise HistoryRewrittenError(_shrunk(before.size, body.size))
-    if body.size == before.size:
-        proof: list[bytes] = []
-    else:
-        answer = await fetch(f"v1/log/proofs/consistency?first={before.size}&second={body.size}")
-        try:
-            told = _Consistency.model_validate_json(answer).proof
-            proof = [base64.b64decode(each, validate=True) for each in told]
-        except (ValidationError, binascii.Error):
-            raise HistoryRewrittenError(_rewritten(before.size, body.size)) from None
+    if not body.size:
+        return  # every log begins so
+    first, second = sorted((before, body), key=lambda each: each.size)
+    told = _rewritten(before.size, body.size) if first is before else _shrunk(before.size, body.size)
     try:
+        proof = await _proof(fetch, first.size, second.size) if first.size < second.size else []
         verify_consistency(
-            first=before.size, second=body.size, proof=proof, first_root=before.root, second_root=body.root
+            first=first.size, second=second.size, proof=proof, first_root=first.root, second_root=second.root
         )
-    except AuditError:
-        raise HistoryRewrittenError(_rewritten(before.size, body.size)) from None
+    except (AuditError, ValidationError, binascii.Error):
+        raise HistoryRewrittenError(told) from None
+    except UnexpectedAnswerError as error:
+        if first is before or isinstance(error, TroubledError):
+            raise  # it is asked again
+        raise HistoryRewrittenError(told) from None  # it has no longer what it has signed
+
+
+async def _proof(fetch: Fetch, first: int, second: int) -> list[bytes]:
+    answer = await fetch(f"v1/log/proofs/consistency?first={first}&second={second}")
+    told = _Consistency.model_validate_json(answer).proof
+    return [base64.b64decode(each, validate=True) for each in told]
 
 
 _ANOTHER_LOG: Final = Bilingual(
@@ -91,10 +105,11 @@ _ANOTHER_LOG: Final = Bilingual(
 
 def _shrunk(before: int, now: int) -> Bilingual:
     return Bilingual(
-        fr=f"Le journal a rétréci, de {before} à {now} inscriptions : conservez les deux points de contrôle, qui le "
-        "prouvent, et avertissez les autres administrations.",
-        en=f"The log has shrunk from {before} to {now} entries: keep both checkpoints, which prove it, and tell the "
-        "other jurisdictions.",
+        fr=f"Le journal a rétréci, de {before} à {now} inscriptions, et ne montre pas que celles-ci sont le début de "
+        "celles-là : ce n'est pas un simple retard. Conservez les deux points de contrôle, qui le prouvent, et "
+        "avertissez les autres administrations.",
+        en=f"The log has shrunk from {before} to {now} entries, and does not show that these are the beginning of "
+        "those: it is no mere lag. Keep both checkpoints, which prove it, and tell the other jurisdictions.",
     )
 
 

@@ -67,6 +67,10 @@ def place(
     reference: Annotated[
         str | None, typer.Option("--reference", help="A file number, without spaces: it is logged, so no names.")
     ] = None,
+    whole_thread: Annotated[
+        bool,
+        typer.Option("--thread", help="Also all that follows this alert, which began a thread; what is to come too."),
+    ] = False,
 ) -> None:
     """Keep an alert's content from being erased until the hold is released."""
     authority = load_key_file(authority_key)
@@ -74,7 +78,8 @@ def place(
         try:
             hold = LegalHold(
                 statement="legal-hold",
-                alert_id=AlertId(alert_id),
+                alert_id=None if whole_thread else AlertId(alert_id),
+                thread=AlertId(alert_id) if whole_thread else None,
                 digest=_digest(client.status(alert_id).digest),
                 jurisdiction=home_of(ParticipantId(connection.participant)),
                 reference=reference,
@@ -104,13 +109,14 @@ def release(
     """Release a hold of your jurisdiction: content whose time is over is erased at once."""
     authority = load_key_file(authority_key)
     with connection.client() as client:
-        alert_id = next((each.alert_id for each in client.holds() if each.hold == hold), None)
-        if alert_id is None:
+        known = next((each for each in client.holds() if each.hold == hold), None)
+        if known is None:
             raise InputError(_UNKNOWN)
         word = HoldRelease(
             statement="hold-release",
             hold=hold,
-            alert_id=alert_id,
+            alert_id=known.alert_id if known.thread is None else None,
+            thread=known.thread,
             jurisdiction=home_of(ParticipantId(connection.participant)),
             at=utc_text(MACHINE.now()),
         )
@@ -158,6 +164,8 @@ def _lines(hold: Hold) -> Iterator[Bilingual | str]:
     yield hold.hold
     about = called(hold.sender, hold.identifier, hold.alert_id)
     yield Bilingual(fr=f"  {about.fr}", en=f"  {about.en}")
+    if hold.thread is not None:
+        yield Bilingual(fr="  avec tout ce qui la suit dans son fil", en="  with all that follows it in its thread")
     yield Bilingual(
         fr=f"  demandée par {hold.jurisdiction}, inscription {hold.log_index}",
         en=f"  asked for by {hold.jurisdiction}, log entry {hold.log_index}",

@@ -86,7 +86,8 @@ def watch(
 ) -> None:
     """Hold the log to what it said before, again and again; end with status 1 once its past was rewritten.
 
-    An exchange that does not answer is asked again. A checkpoint that contradicts the one that was kept is kept, too.
+    An exchange that does not answer is asked again. A checkpoint that contradicts the one that was kept is kept, too;
+    one of a smaller log that is its beginning only lags, and is told of.
     """
     log = Verifier.from_vkey(log_key)
     watching = _Watching(voice, log, known, _kept(known, log) if known.exists() else None)
@@ -131,6 +132,9 @@ class _Watching:
                 self._voice.mention(_evidence(evidence := self._known.with_name(f"{self._known.name}.contradiction")))
                 _write(evidence, error.note)
             raise
+        if self._kept is not None and seen.lags:
+            _tell_lag(self._voice, seen, kept=self._kept)
+            return
         if self._kept is not None and seen.note == self._kept.note:
             return
         _write(self._known, seen.note)
@@ -152,6 +156,18 @@ def _tell(voice: Voice, seen: Seen) -> None:
         en=f"{body.size} entries, root {body.root.hex()[:16]}…: the log continues what was known.",
     )
     voice.answer({"consistent": True, "origin": body.origin, "size": body.size, "root": body.root.hex()}, [told])
+
+
+def _tell_lag(voice: Voice, seen: Seen, *, kept: Seen) -> None:
+    body, known = seen.body, kept.body.size
+    told = Bilingual(
+        fr=f"{body.size} inscriptions : en retard sur les {known} qui étaient connues, dont elles sont le début. Une "
+        "passerelle retarde peut-être sur les autres; ce qui est conservé le reste.",
+        en=f"{body.size} entries: behind the {known} that were known, of which they are the beginning. A gateway may "
+        "lag behind the others; what was kept is kept.",
+    )
+    document = {"consistent": True, "lags": True, "origin": body.origin, "size": body.size, "known_size": known}
+    voice.answer(document, [told])
 
 
 def _proof(page: EntryPage) -> LogProof:

@@ -130,6 +130,9 @@ def test_the_commands_do_the_same(standing: ServerProcess, seen: Document, tmp_p
     ]
     said = json.loads(base64.urlsafe_b64decode(listed["signed"].split(".")[1] + "=="))
     assert (said["statement"], said["alert_id"], said["reference"]) == ("legal-hold", alert_id, "A-1")
+    whole = json.loads(run("hold", "place", alert_id, "--thread", "--authority-key", authority, "--json"))
+    assert {"fr": "son fil", "en": "its thread"}[language] in run("hold", "list")
+    run("hold", "release", whole["hold"], "--authority-key", authority)
     assert {"fr": "effacé", "en": "erased"}[language] in run("erase", alert_id, "--authority-key", authority)
     assert {"fr": "effacé", "en": "erased"}[language] in run("status", alert_id)
     refused = lacolle("erase", alert_id, "--authority-key", authority, *asked, *pinned)

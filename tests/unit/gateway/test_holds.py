@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from gateway.errors import (
@@ -26,12 +27,14 @@ from gateway.store.held import read_holds
 from gateway.store.holds import SignedStatement, Stated, StatementWriter
 from gateway.store.reader import Reader
 from gateway.store.tables import content_keys
+from gateway.store.threads import find_thread
 from gateway.upkeep.erasing import UNUSED_FOR
+from schemas.decisions import Permit
 from schemas.holds import ContentStatement, ErasureOrder, HoldRelease, LegalHold
 from schemas.ids import KeyId, ParticipantId, home_of
 from schemas.signing.canonical import canonical_plain_bytes
 from schemas.timestamps import utc_text
-from tests.unit.gateway.ground import NYSP, SQ, VSP, Ground, permit
+from tests.unit.gateway.ground import NYSP, SQ, VSP, Ground, acceptance, permit
 from tests.unit.gateway.test_erasing import DAY, Room, keeping, make_room
 
 QC, NY, VT, ME = "CA-QC", "US-NY", "US-VT", "US-ME"
@@ -257,3 +260,114 @@ async def test_holds_are_listed_to_those_whom_they_concern(
         assert len(listed) == seen
         assert len(await read_holds(connection, room.contents, reader, every=False)) == max(0, seen - 1)
     assert {each["released"] is None for each in listed} <= {True, False}
+
+
+async def hold_thread(room: Room, answer: Answer, jurisdiction: str = QC, **other: Any) -> tuple[str, LegalHold]:  # noqa: ANN401 - any member
+    """Place a hold on the thread that an alert began, and return what it is known by and what it says."""
+    return await hold(room, answer, jurisdiction, alert_id=None, thread=answer.alert_id, **other)
+
+
+async def release_thread(room: Room, answer: Answer, known_by: str, jurisdiction: str = QC) -> Stated:
+    """Release a hold on a thread."""
+    at = utc_text(room.ground.clock())
+    about: dict[str, Any] = {"thread": answer.alert_id, "jurisdiction": jurisdiction, "at": at}
+    return await state(room, HoldRelease(statement="hold-release", hold=known_by, **about))
+
+
+async def follow(room: Room, first: Answer, identifier: str, *permits: Permit) -> Answer:
+    """Accept an alert that follows the one which began a thread."""
+    async with room.ground.store.reading() as connection:
+        thread = await find_thread(connection, sender=SQ, identifiers=["A-1"])
+    assert thread is not None
+    reached = thread.reached
+    later = acceptance(identifier, *permits, thread=first.alert_id, references=("A-1",), reached=reached)
+    return await room.ground.committer.submit(room.writer, later)
+
+
+async def test_a_hold_on_a_thread_keeps_all_of_it(room: Room) -> None:
+    """What was in the thread and what comes later outlive their day; one entry says so, and one release ends it."""
+    first = await room.accept("A-1", keeping(NYSP, 1))
+    second = await follow(room, first, "A-2", keeping(NYSP, 1))
+    other = await room.accept("B-1", keeping(NYSP, 1))
+    known_by, word = await hold_thread(room, first)
+    *_, entry = await room.ground.entries()
+    assert (entry["kind"], entry["alert_id"], entry["content"]["thread"]) == ("held", first.alert_id, first.alert_id)
+    assert entry["content"]["digest"] == word.digest
+    room.ground.clock.advance(60)
+    third = await follow(room, first, "A-3", keeping(NYSP, 1))
+    await room.deliver()
+    room.ground.clock.advance(5 * DAY)
+    assert await room.eraser.look() == 1
+    assert (await room.read(other))["state"] == "erased"
+    for each in (first, second, third):
+        assert (await room.read(each))["content"] == {"state": "held"}
+        assert (await room.submission(each)).startswith(b"head.A-")
+        with pytest.raises(ContentHeldError):
+            await order(room, each)
+    await release_thread(room, first, known_by)
+    assert await room.eraser.look() == 3
+    assert (await room.ground.kinds())[-4:] == ["released", "erased", "erased", "erased"]
+    assert (await room.ground.kinds()).count("held") == 1
+
+
+async def test_a_released_thread_holds_nothing_that_comes_later(room: Room) -> None:
+    """After the release a later alert ends in its time, and the hold's key is destroyed, not before."""
+    first = await room.accept("A-1")
+    known_by, _ = await hold_thread(room, first)
+    key = await key_name(room, first)
+    room.ground.clock.advance(1000)
+    await room.eraser.look()
+    assert key in room.contents.folder.names()
+    await release_thread(room, first, known_by)
+    later = await follow(room, first, "A-2")
+    assert (await room.read(later))["content"]["state"] == "stored"
+    room.ground.clock.advance(DAY)
+    await room.eraser.look()
+    assert key not in room.contents.folder.names()
+
+
+async def test_a_recipient_s_hold_on_a_thread_keeps_what_came_to_it(room: Room) -> None:
+    """An alert of the thread that went to others alone is none of its business, one that awaits consent is."""
+    first = await room.accept("A-1", keeping(NYSP, 1))
+    await hold_thread(room, first, NY)
+    elsewhere = await follow(room, first, "A-2", keeping(VSP, 1))
+    waiting = replace(permit(NYSP), terms=replace(permit(NYSP).terms, consent_by=("ca.rcmp",), consent_within=60))
+    asked = await follow(room, first, "A-3", waiting)
+    assert (await room.read(elsewhere))["content"]["state"] == "stored"
+    assert (await room.read(asked))["content"] == {"state": "held"}
+    await order(room, elsewhere)
+
+
+async def test_holds_on_an_alert_and_on_its_thread_do_not_end_each_other(room: Room) -> None:
+    """Whichever is released first, what the other stands over stays; each is released by the name that it was given."""
+    first = await room.accept("A-1", permit(NYSP))
+    second = await follow(room, first, "A-2", permit(NYSP))
+    alone, _ = await hold(room, second, NY)
+    whole, _ = await hold_thread(room, first)
+    with pytest.raises(NotFoundError):
+        await release(room, first, whole)
+    with pytest.raises(NotFoundError):
+        await release_thread(room, first, alone, NY)
+    await release(room, second, alone, NY)
+    assert (await room.read(second))["content"] == {"state": "held"}
+    again, _ = await hold(room, second, NY, reference="2")
+    await release_thread(room, first, whole)
+    assert (await room.read(first))["content"]["state"] == "stored"
+    assert (await room.read(second))["content"] == {"state": "held"}
+    await release(room, second, again, NY)
+    assert (await room.read(second))["content"]["state"] == "stored"
+
+
+async def test_a_thread_is_named_by_the_alert_that_began_it(room: Room) -> None:
+    """Named by a later one it is refused; by one that is no party to it, it is not there; a word names one or other."""
+    first = await room.accept("A-1", permit(NYSP))
+    second = await follow(room, first, "A-2", permit(NYSP))
+    with pytest.raises(AlertRefusedError) as refused:
+        await hold_thread(room, second)
+    assert {fault.pointer for fault in refused.value.faults} == {"/thread"}
+    with pytest.raises(NotFoundError):
+        await hold_thread(room, first, ME)
+    both = {**await members(room, first, QC), "thread": first.alert_id}
+    for named in (both, {name: value for name, value in both.items() if name not in ("thread", "alert_id")}):
+        with pytest.raises(ValidationError):
+            LegalHold(statement="legal-hold", **named)

@@ -55,3 +55,29 @@ async def test_each_of_many_has_its_entry(ground: Ground) -> None:
     await accepted(ground, *(acceptance(f"A-{number}", permit(NYSP), permit(VSP)) for number in range(5)))
     await line.look()
     assert [len(await line.parcels(partner)) for partner in (NYSP, VSP)] == [5, 5]
+
+
+async def test_one_entry_is_read_for_a_dispatch(ground: Ground) -> None:
+    """A row names its entry, whether it went out at once or with consent; none of the alert's other entries is read."""
+    line = await Line.open(ground)
+    await accepted(ground, acceptance("A-1", permit(NYSP), permit(VSP)))
+    entries = {entry["index"]: entry for entry in await ground.entries()}
+    rows = await ground.dispatches()
+    assert [entries[row.released]["content"]["delivery_id"] for row in rows] == [row.delivery_id for row in rows]
+    async with ground.store.writer.begin() as connection:
+        await connection.execute(
+            update(dispatches).where(dispatches.c.recipient == VSP).values(released=rows[0].released)
+        )
+    await line.look()
+    assert [len(await line.parcels(partner)) for partner in (NYSP, VSP)] == [1, 0]
+
+
+async def test_a_dispatch_of_an_earlier_version_has_its_entry(ground: Ground) -> None:
+    """A row that names its alert's entry alone is held against those of the alert, and goes out, or does not."""
+    line = await Line.open(ground)
+    await accepted(ground, acceptance("A-1", permit(NYSP), permit(VSP)))
+    async with ground.store.writer.begin() as connection:
+        await connection.execute(update(dispatches).values(released=dispatches.c.log_index))
+        await connection.execute(update(dispatches).where(dispatches.c.recipient == VSP).values(clause="9.9"))
+    await line.look()
+    assert [len(await line.parcels(partner)) for partner in (NYSP, VSP)] == [1, 0]

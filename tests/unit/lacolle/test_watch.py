@@ -26,14 +26,20 @@ PROOF: Final = json.dumps({"proof": [b64encode(each).decode() for each in LOG.pr
 
 
 @contextmanager
-def saying(answers: Sequence[bytes | None]) -> Iterator[str]:
-    """Yield the address of an exchange that says one thing after another, and the last for ever; None is a failure."""
+def saying(answers: Sequence[bytes | int | None]) -> Iterator[str]:
+    """Yield the address of an exchange that says one thing after another, and the last for ever.
+
+    A number is a refusal of that status, None a failure.
+    """
     left = list(answers)
 
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = left.pop(0) if len(left) > 1 else left[0]
-            self.send_response(503 if body is None else 200)
+            status = 503 if body is None else 200
+            if isinstance(body, int):
+                status, body = body, None
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             self.wfile.write(body or b"")
@@ -69,6 +75,28 @@ def test_a_fork_is_kept_beside_what_was_known(tmp_path: Path) -> None:
         assert (status, known.read_bytes()) == (1, LOG.note(7))
         assert (tmp_path / "checkpoint.contradiction").read_bytes() == fork
         assert "checkpoint.contradiction" in said
+
+
+def test_a_gateway_that_lags_is_not_accused(tmp_path: Path) -> None:
+    """A smaller log that the known one begins with is a lag: said so, nothing is kept of it, and the watch goes on."""
+    known = tmp_path / "checkpoint"
+    known.write_bytes(LOG.note(70))
+    with saying([LOG.note(7), None, LOG.note(7), PROOF, LOG.note(0), LOG.note(70), FORK.note(70)]) as url:
+        status, said = watch(url, known, "--every", "0.1", "--json")
+    lags = [json.loads(line) for line in said.splitlines() if line.startswith("{")][:2]
+    assert [(each["lags"], each["size"], each["known_size"]) for each in lags] == [(True, 7, 70), (True, 0, 70)]
+    assert (status, known.read_bytes()) == (1, LOG.note(70))
+
+
+def test_a_log_that_has_shrunk_is_no_lag(tmp_path: Path) -> None:
+    """Where the smaller log is another's beginning, or the exchange lacks what it has signed, it is accused."""
+    known = tmp_path / "checkpoint"
+    known.write_bytes(LOG.note(70))
+    for shrunk, proof in ((FORK.note(7), PROOF), (LOG.note(7), b"{}"), (LOG.note(7), 422)):
+        with saying([shrunk, proof]) as url:
+            status, said = watch(url, known, "--once")
+        assert (status, "has shrunk" in said, known.read_bytes()) == (1, True, LOG.note(70))
+        assert (tmp_path / "checkpoint.contradiction").read_bytes() == shrunk
 
 
 def test_an_exchange_that_is_away_for_a_while_is_asked_again(tmp_path: Path) -> None:
