@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.segments import SEGMENT, describe, indexed, offsets_in, unpack
 from audit.tables import log_entries, log_postings, log_segments
-from audit.terms import EVERY, is_party, told_by
+from audit.terms import EVERY, is_party, kept_as, told_by
 from schemas.ids import JurisdictionCode
 
 _FIRST_STRETCH: Final = 2
@@ -135,8 +135,9 @@ async def _candidates(
     connection: AsyncConnection, wanted: Search, scope: JurisdictionCode, stretch: range
 ) -> list[tuple[int, int]]:
     """Return the segments that have entries with the terms that are looked for, in order, and these as bits."""
-    every = wanted.terms or (frozenset() if wanted.one_of else frozenset({EVERY}))
-    terms = sorted(every | wanted.one_of)
+    one_of = frozenset(map(kept_as, wanted.one_of))
+    every = frozenset(map(kept_as, wanted.terms)) or (frozenset() if one_of else frozenset({EVERY}))
+    terms = sorted(every | one_of)
     asked = {"scope": scope, "terms": terms, "first": stretch.start, "stop": stretch.stop}
     missing = dict.fromkeys(stretch, len(every))
     having: dict[int, int] = {}
@@ -146,9 +147,9 @@ async def _candidates(
         if term in every:
             missing[segment] -= 1
             having[segment] = having[segment] & bits if segment in having else bits
-        if term in wanted.one_of:
+        if term in one_of:
             choices[segment] |= bits
-    if wanted.one_of:
+    if one_of:
         having = {segment: having.get(segment, _ALL) & bits for segment, bits in choices.items()}
     return sorted((segment, bits) for segment, bits in having.items() if bits and not missing[segment])
 
