@@ -1,24 +1,20 @@
 """Tiles, entry bundles and proofs, read from the log's tables.
 
-Full tiles are stored. A partial tile is read from what lies beneath it: the entries' commitments at level 0, the
-roots of full tiles above. So a tile of any earlier size of the log can be had for good.
+A partial tile is read from what lies beneath it. So a tile of any earlier size of the log can be had for good.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import and_, bindparam, or_, select, tuple_
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.errors import NotInLogError
 from audit.merkle import (
+    EMPTY_ROOT,
     HASH_SIZE,
-    HashReader,
-    Node,
     consistency_nodes,
     consistency_proof,
     inclusion_nodes,
@@ -27,11 +23,10 @@ from audit.merkle import (
     root_nodes,
     tree_root,
 )
+from audit.nodes import node_hashes
 from audit.tables import SIZE_LIMIT, log_entries, log_tiles
-from audit.tiles import TILE_WIDTH, span_of, tile_width
+from audit.tiles import TILE_WIDTH
 from schemas.bilingual import Bilingual
-
-_TILES_AT_ONCE: Final = 200
 
 _ENTRY_LENGTH: Final = HASH_SIZE.to_bytes(2, "big")
 """The length before each entry of a bundle: in public an entry is its commitment."""
@@ -51,10 +46,17 @@ async def inclusions(connection: AsyncConnection, indexes: Sequence[int], size: 
         raise NotInLogError(_NO_SUCH_SIZE)
     if not indexes:
         return []
-    await _require_size(connection, size)
     nodes = {node for index in indexes for node in inclusion_nodes(index, size)}
-    read = await _hashes(connection, nodes, size)
+    read = await node_hashes(connection, nodes, size)
     return [inclusion_proof(index, size, read) for index in indexes]
+
+
+async def inclusion_and_root(connection: AsyncConnection, index: int, size: int) -> tuple[tuple[bytes, ...], bytes]:
+    """Return the proof of an entry and the root that it leads to, read together. Else as ``inclusion``."""
+    if not 0 <= index < size < SIZE_LIMIT:
+        raise NotInLogError(_NO_SUCH_SIZE)
+    read = await node_hashes(connection, {*inclusion_nodes(index, size), *root_nodes(size)}, size)
+    return inclusion_proof(index, size, read), tree_root(size, read)
 
 
 async def consistency(connection: AsyncConnection, first: int, second: int) -> tuple[bytes, ...]:
@@ -64,8 +66,7 @@ async def consistency(connection: AsyncConnection, first: int, second: int) -> t
     """
     if not 0 < first <= second < SIZE_LIMIT:
         raise NotInLogError(_NO_SUCH_SIZE)
-    await _require_size(connection, second)
-    read = await _hashes(connection, consistency_nodes(first, second), second)
+    read = await node_hashes(connection, consistency_nodes(first, second), second)
     return consistency_proof(first, second, read)
 
 
@@ -73,7 +74,9 @@ async def root_at(connection: AsyncConnection, size: int) -> bytes:
     """Return the root of the log's first ``size`` entries, from its tiles. Raises ``NotInLogError``."""
     if not 0 <= size < SIZE_LIMIT:
         raise NotInLogError(_NO_SUCH_SIZE)
-    return tree_root(size, await _hashes(connection, root_nodes(size), size))
+    if size == 0:
+        return EMPTY_ROOT
+    return tree_root(size, await node_hashes(connection, root_nodes(size), size))
 
 
 async def read_tile(connection: AsyncConnection, level: int, index: int, width: int | None = None) -> bytes:
@@ -126,63 +129,8 @@ def _exactly(width: int, hashes: Sequence[bytes]) -> Sequence[bytes]:
     return hashes
 
 
-async def _require_size(connection: AsyncConnection, size: int) -> None:
-    if await connection.scalar(_ENTRY, {"index": size - 1}) is None:
-        raise NotInLogError(_NO_SUCH_SIZE)
-
-
-async def _hashes(connection: AsyncConnection, nodes: Iterable[Node], size: int) -> HashReader:
-    # Each tile is read once, as wide as it is in the tree of ``size`` leaves: one statement for those that are full,
-    # one for those above the entries that are not, and one for the last entries themselves.
-    spans = {node: span_of(node) for node in nodes}
-    wanted = {(span.level, span.index): tile_width(span.level, span.index, size) for span in spans.values()}
-    tiles = await _full_tiles(connection, [place for place, width in wanted.items() if width == TILE_WIDTH])
-    partial = {place: width for place, width in wanted.items() if width < TILE_WIDTH}
-    tiles |= await _tiles_of_roots(connection, {place: width for place, width in partial.items() if place[0] > 0})
-    for (level, index), width in partial.items():
-        if level == 0:
-            tiles[level, index] = await read_tile(connection, level, index, width)
-
-    @cache
-    def read(node: Node) -> bytes:
-        span = spans[node]
-        return span.root(tiles[span.level, span.index])
-
-    return read
-
-
-async def _full_tiles(connection: AsyncConnection, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
-    tiles: dict[tuple[int, int], bytes] = {}
-    for at in range(0, len(places), _TILES_AT_ONCE):
-        rows = await connection.execute(_TILES, {"places": places[at : at + _TILES_AT_ONCE]})
-        tiles |= {(row.level, row.tile): row.data for row in rows}
-    if len(tiles) < len(places):
-        raise NotInLogError(_NO_SUCH_TILE)
-    return tiles
-
-
-async def _tiles_of_roots(
-    connection: AsyncConnection, widths: Mapping[tuple[int, int], int]
-) -> dict[tuple[int, int], bytes]:
-    # A tile above the entries that has not filled is made of the roots of the full ones beneath it.
-    if not widths:
-        return {}
-    level, tile = log_tiles.c.level, log_tiles.c.tile
-    beneath = [
-        and_(level == above - 1, tile.between(*_range_of(index, width))) for (above, index), width in widths.items()
-    ]
-    roots = defaultdict[tuple[int, int], list[bytes]](list)
-    for row in await connection.execute(select(level, tile, log_tiles.c.root).where(or_(*beneath)).order_by(tile)):
-        roots[row.level + 1, row.tile // TILE_WIDTH].append(row.root)
-    return {place: b"".join(_exactly(width, roots[place])) for place, width in widths.items()}
-
-
-_ENTRY: Final = select(log_entries.c.log_index).where(log_entries.c.log_index == bindparam("index"))
 _TILE: Final = select(log_tiles.c.data).where(
     log_tiles.c.level == bindparam("level"), log_tiles.c.tile == bindparam("tile")
-)
-_TILES: Final = select(log_tiles.c.level, log_tiles.c.tile, log_tiles.c.data).where(
-    tuple_(log_tiles.c.level, log_tiles.c.tile).in_(bindparam("places", expanding=True))
 )
 _ROOTS: Final = (
     select(log_tiles.c.root)

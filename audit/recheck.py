@@ -46,7 +46,7 @@ def leaves_of_rows(rows: Iterable[Sequence[Any]], parties: Sequence[str], first:
         after = f'}},"index":{index},"jurisdictions":[{parties[index - first]}],"kind":"{kind}","time":"{time}"}}'
         if not (content.startswith(before) and content.endswith(after.encode())):
             raise LogVerificationError(*_disagreement(content, parties[index - first]), index=index)
-        leaves.append(sha256(b"\x00" + commitment).digest())
+        leaves.append(leaf_hash(commitment))
     if len(leaves) < len(parties):
         raise LogVerificationError(Subject.ENTRY, _MISSING, index=first + len(leaves))
     return leaves
@@ -67,18 +67,21 @@ def leaves_of_bundle(bundle: bytes, *, width: int, first: int) -> list[bytes]:
     return leaves
 
 
-def parties_text(indexes: Mapping[str, Sequence[int]], *, first: int, count: int) -> list[str]:
+def parties_text(indexes: Mapping[str, Iterable[int]], *, first: int, count: int) -> list[str]:
     """Return, for each of ``count`` entries from ``first`` on, its jurisdictions as JSON writes them in a list.
 
-    ``indexes`` are the entries of each jurisdiction.
+    ``indexes`` are the entries of each jurisdiction, in any order.
     """
-    texts = [""] * count
-    for jurisdiction in sorted(indexes):
-        quoted = _json(jurisdiction)
-        for index in indexes[jurisdiction]:
-            text = texts[index - first]
-            texts[index - first] = f"{text},{quoted}" if text else quoted
-    return texts
+    names = sorted(indexes)
+    among = [0] * count  # a bit for each jurisdiction: many entries have the same ones
+    for place, name in enumerate(names):
+        bit = 1 << place
+        for index in indexes[name]:
+            among[index - first] |= bit
+    texts = {
+        bits: ",".join(_json(name) for place, name in enumerate(names) if bits >> place & 1) for bits in set(among)
+    }
+    return [texts[bits] for bits in among]
 
 
 def require_roots(

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.segments import SEGMENT, Described, describe, indexed, offsets_in, unpack
 from audit.tables import log_entries, log_postings, log_segments
-from audit.terms import EVERY, is_party, told_by
+from audit.terms import EVERY, is_party, kept_as, told_by
 from schemas.ids import JurisdictionCode
 
 _FIRST_STRETCH: Final = 2
@@ -167,7 +167,7 @@ async def _candidates(
     connection: AsyncConnection, wanted: Search, scope: JurisdictionCode, stretch: range
 ) -> list[tuple[int, int]]:
     """Return the segments that have entries with the terms that are looked for, in order, and these as bits."""
-    groups = wanted.groups
+    groups = [frozenset(map(kept_as, group)) for group in wanted.groups]
     terms = sorted(frozenset[str]().union(*groups))
     asked = {"scope": scope, "terms": terms, "first": stretch.start, "stop": stretch.stop}
     found: defaultdict[int, dict[str, int]] = defaultdict(dict)

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit.bulk import insert_rows
 from audit.entry import Kind
 from audit.tables import log_entries, log_postings, log_segments
-from audit.terms import read_whole, terms_of
+from audit.terms import kept_as, read_whole, terms_of
 
 SEGMENT: Final = 1_024
 """Entries of one segment."""
@@ -62,7 +62,7 @@ async def build(connection: AsyncConnection, segment: int) -> None:
     for entry in described:
         for jurisdiction in entry.jurisdictions:
             for term in entry.terms_for(jurisdiction):
-                postings[jurisdiction, term].append(entry.index - segment * SEGMENT)
+                postings[jurisdiction, kept_as(term)].append(entry.index - segment * SEGMENT)
     rows = [(jurisdiction, term, segment, pack(offsets)) for (jurisdiction, term), offsets in sorted(postings.items())]
     await insert_rows(connection, log_postings, rows)
     times = [entry.time for entry in described]

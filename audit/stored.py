@@ -5,7 +5,8 @@ Raises ``LogVerificationError`` for what the database itself can't read back, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import Any, Final, Protocol
 
 from sqlalchemy import ColumnElement, Text, TextClause, and_, bindparam, cast, func, or_, select, text
@@ -38,8 +39,8 @@ class LogTables(Protocol):
         """Return every jurisdiction that is a party to something."""
         ...
 
-    async def parties(self, jurisdictions: Sequence[str], start: int, stop: int) -> Mapping[str, Sequence[int]]:
-        """Return the entries in the range that each jurisdiction may read, in order."""
+    async def parties(self, jurisdictions: Sequence[str], start: int, stop: int) -> Mapping[str, Iterable[int]]:
+        """Return the entries in the range that each jurisdiction may read, in any order."""
         ...
 
     async def tiles(self, level: int, start: int, stop: int) -> Mapping[int, tuple[bytes, bytes]]:
@@ -79,11 +80,11 @@ class StoredLog:
         except DBAPIError as error:
             raise _unreadable(error, Subject.PARTIES) from None
 
-    async def parties(self, jurisdictions: Sequence[str], start: int, stop: int) -> Mapping[str, Sequence[int]]:
-        """Return the entries in the range that each jurisdiction may read, in order."""
+    async def parties(self, jurisdictions: Sequence[str], start: int, stop: int) -> Mapping[str, Iterable[int]]:
+        """Return the entries in the range that each jurisdiction may read, in any order."""
         among = {"jurisdictions": jurisdictions, "start": start, "stop": stop}
         rows = await self._connection.execute(_PARTIES, among)
-        return {jurisdiction: sorted(map(int, indexes.split(","))) for jurisdiction, indexes in rows}
+        return {jurisdiction: map(int, indexes.split(",")) for jurisdiction, indexes in rows}
 
     async def tiles(self, level: int, start: int, stop: int) -> Mapping[int, tuple[bytes, bytes]]:
         """Return root and data of the level's full tiles in the range."""
@@ -117,7 +118,9 @@ class StoredLog:
     async def _range(self, statement: TextClause, subject: Subject, start: int, stop: int) -> Sequence[Sequence[Any]]:
         # SQLite can't read back a text that is no UTF-8, and does not say where it stands: halve until it is found.
         try:
-            return (await self._connection.execute(statement, {"start": start, "stop": stop})).all()
+            result = await self._connection.execute(statement, {"start": start, "stop": stop})
+            with closing(result.cursor) as cursor:
+                return cursor.fetchall()
         except DBAPIError as error:
             if error.connection_invalidated or stop - start == 1:
                 raise _unreadable(error, subject, index=start) from None
@@ -134,7 +137,8 @@ def _unreadable(error: DBAPIError, subject: Subject, *, index: int | None = None
 _HEAD: Final = select(log_head.c.size, log_head.c.root, log_head.c.frontier)
 _JURISDICTIONS: Final = select(log_parties.c.jurisdiction).distinct()
 
-# As text, their values come as the driver gives them; SQLAlchemy's conversions would take a fifth of the whole time.
+# As text, and fetched from the driver's cursor, they come as the driver gives them: SQLAlchemy's conversions would take
+# a fifth of the whole time, its rows a fifteenth.
 _ENTRIES: Final = text(
     "SELECT log_index, kind, time, actor, alert_id, agreement, salt, content, commitment FROM log_entries"
     " WHERE log_index >= :start AND log_index < :stop ORDER BY log_index"

@@ -7,9 +7,9 @@ only where all that comes before is known: so a stretch tells the root of its ow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from audit.checkpoints import CheckpointBody
 from audit.errors import LogVerificationError, Subject
@@ -22,12 +22,12 @@ from audit.tiles import TILE_HEIGHT, TILE_WIDTH
 from schemas.bilingual import Bilingual
 
 HEIGHT: Final = 2
-"""Levels of tiles that a stretch of 65,536 entries spans: a second's work at most."""
+"""Levels of tiles that a stretch of 65,536 entries spans: a second's work at most, and two MiB of tiles."""
 
 Stretches = Sequence[tuple[int, int]]
 """Where each begins, and where the next one does."""
 
-_CHUNK: Final = 16 * TILE_WIDTH
+_CHUNK: Final = 8 * TILE_WIDTH
 """Entries read at once: few enough for a processor to keep near, many enough for a round trip."""
 
 
@@ -58,6 +58,18 @@ class Recomputed:
     fault: LogVerificationError | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What the database says beside a stretch's entries.
+
+    Checkpoints' rows, the entries' parties from the first on, root and data of the tiles of level 0.
+    """
+
+    checkpoints: Sequence[Sequence[Any]]
+    parties: Sequence[str]
+    tiles: Mapping[int, tuple[bytes, bytes]]
+
+
 async def recompute(log: LogTables, demanded: Demanded, start: int, stop: int) -> Recomputed:
     """Verify the entries from ``start`` to before ``stop`` with their columns, parties, tiles and checkpoints' notes.
 
@@ -65,8 +77,9 @@ async def recompute(log: LogTables, demanded: Demanded, start: int, stop: int) -
     """
     growth, claims = Growth(Frontier()), list[Claim]()
     try:
+        beside = await _beside(log, demanded, start, stop)
         for at in range(start, stop, _CHUNK):
-            claims += await _chunk(log, demanded, growth, (start, at, min(at + _CHUNK, stop)))
+            claims += await _chunk(log, demanded, growth, beside, (start, at, min(at + _CHUNK, stop)))
     except LogVerificationError as fault:
         return Recomputed(growth.frontier, tuple(claims), fault)
     return Recomputed(growth.frontier, tuple(claims), None)
@@ -78,21 +91,35 @@ async def require_tiles(log: LogTables, tiles: Sequence[FullTile], *, start: int
         expected = [tile for tile in tiles if tile.level == level]
         before = start >> TILE_HEIGHT * (level + 1)
         stored = await log.tiles(level, before + expected[0].index, before + expected[-1].index + 1)
-        for tile in expected:
-            index = before + tile.index
-            root, data = stored.get(index, (None, None))
-            require_tile(data, tile.data, level=level, tile=index)
-            if root != tile.root:
-                raise LogVerificationError(Subject.TILE, _OTHER_TILE_ROOT, level=level, tile=index)
+        _require(expected, stored, before=before)
 
 
-async def _chunk(log: LogTables, demanded: Demanded, growth: Growth, places: tuple[int, int, int]) -> list[Claim]:
+def _require(tiles: Sequence[FullTile], stored: Mapping[int, tuple[bytes, bytes]], *, before: int) -> None:
+    for tile in tiles:
+        index = before + tile.index
+        root, data = stored.get(index, (None, None))
+        require_tile(data, tile.data, level=tile.level, tile=index)
+        if root != tile.root:
+            raise LogVerificationError(Subject.TILE, _OTHER_TILE_ROOT, level=tile.level, tile=index)
+
+
+async def _beside(log: LogTables, demanded: Demanded, start: int, stop: int) -> _Beside:
+    return _Beside(
+        checkpoints=await log.checkpoints(start + 1, stop + 1),
+        parties=parties_text(await log.parties(demanded.jurisdictions, start, stop), first=start, count=stop - start),
+        tiles=await log.tiles(0, start >> TILE_HEIGHT, stop >> TILE_HEIGHT),
+    )
+
+
+async def _chunk(
+    log: LogTables, demanded: Demanded, growth: Growth, beside: _Beside, places: tuple[int, int, int]
+) -> list[Claim]:
     start, at, stop = places
-    claimed = await _claimed(log, demanded.verifier, at + 1, stop + 1)
-    parties = parties_text(await log.parties(demanded.jurisdictions, at, stop), first=at, count=stop - at)
-    leaves = leaves_of_rows(await log.entries(at, stop), parties, at)
+    claimed = _claimed(demanded.verifier, [row for row in beside.checkpoints if at < row[0] <= stop])
+    leaves = leaves_of_rows(await log.entries(at, stop), beside.parties[at - start : stop - start], at)
     edge, tiles = growth.frontier.copy(), growth.extend(leaves)
-    await require_tiles(log, tiles, start=start)
+    _require([tile for tile in tiles if tile.level == 0], beside.tiles, before=start >> TILE_HEIGHT)
+    await require_tiles(log, [tile for tile in tiles if tile.level > 0], start=start)
     wanted: dict[int, bytes | None] = {claim.size: claim.root for claim in claimed}
     if demanded.known is not None and at < demanded.known <= stop:
         wanted.setdefault(demanded.known, None)
@@ -100,9 +127,9 @@ async def _chunk(log: LogTables, demanded: Demanded, growth: Growth, places: tup
     return [Claim(start + size, wanted[start + size], root) for size, root in within]
 
 
-async def _claimed(log: LogTables, verifier: Verifier, start: int, stop: int) -> list[CheckpointBody]:
+def _claimed(verifier: Verifier, rows: Iterable[Sequence[Any]]) -> list[CheckpointBody]:
     claims = []
-    for size, root, note in await log.checkpoints(start, stop):
+    for size, root, note in rows:
         claim = claim_of_note(str(note).encode(), verifier, size=size)
         if (claim.size, claim.root) != (size, root):
             raise LogVerificationError(Subject.CHECKPOINT, _OTHER_NOTE, index=size)

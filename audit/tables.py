@@ -128,9 +128,12 @@ log_postings: Final = Table(
     "log_postings",
     metadata,
     Column("jurisdiction", Text, primary_key=True),
-    Column("term", Text, primary_key=True),
-    Column("segment", LogIndex, primary_key=True, autoincrement=False),
+    Column("term", Text, primary_key=True),  # as audit.terms.kept_as gives it
+    Column("segment", Integer, primary_key=True, autoincrement=False),
     Column("offsets", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Which entries of a segment have a term, among those to which a jurisdiction is a party."""
+"""Which entries of a segment have a term, among those to which a jurisdiction is a party.
+
+On PostgreSQL a row is there twice, in the table and in its key's index, so each byte of these counts twice.
+"""

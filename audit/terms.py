@@ -24,9 +24,11 @@ mark stands in the entry, so that the index is made, and held against the log, w
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
@@ -38,6 +40,7 @@ LONGEST_WORD: Final = 32
 _WORD: Final = re.compile(r"[0-9a-z]+")
 _VERBATIM: Final = ("kind", "with", "participant", "agreement", "clause", "alert", "mark")
 _OF_A_KIND: Final = {"word": Kind.ACCEPTED, "looked": Kind.QUERIED}
+_ABOUT_ALERTS: Final = {"alert": "", "looked": "looked:"}
 _PARTIES: Final = b'"jurisdictions":['
 _PARTICIPANTS: Final = ("recipient", "participant", "by", "asked")
 
@@ -56,6 +59,23 @@ def told_by(term: str) -> bytes:
     if what in _OF_A_KIND:
         return f'"kind":"{_OF_A_KIND[what]}"'.encode()
     return name.encode() if what in _VERBATIM or (what == "to" and "." in name) else b""
+
+
+def kept_as(term: str) -> str:
+    """Return a term as the index keeps it: alerts, which most of it is about, by their 128 bits in 22 characters.
+
+    What is no UUID in its usual spelling (RFC 9562 section 4) is kept as it is. No other term is without a colon but
+    ``*``, so none is kept as another is.
+    """
+    what, _, name = term.partition(":")
+    if what not in _ABOUT_ALERTS:
+        return term
+    try:
+        number = UUID(name)
+    except ValueError:
+        return term
+    short = base64.urlsafe_b64encode(number.bytes).rstrip(b"=").decode("ascii")
+    return _ABOUT_ALERTS[what] + short if str(number) == name else term
 
 
 def is_party(jurisdiction: str, canonical: bytes) -> bool:

@@ -23,14 +23,15 @@ import orjson
 from rich.console import Console, RenderableType
 from sqlalchemy import make_url
 
-from benchmarks import deciding, exporting, log_verification, roles, searching, simulating
+from benchmarks import deciding, exporting, log_verification, roles, searching, simulating, telling_apart
 from benchmarks.compared import on_postgres, on_sqlite
 from benchmarks.delivering import deliveries
-from benchmarks.engines import Kafka, Postgres, running_kafka, running_postgres
+from benchmarks.engines import Kafka, Postgres, running_kafka, running_postgres, store_settings
 from benchmarks.intake import batches
 from benchmarks.process import ServerDiedError
-from benchmarks.report import circumstances, decided, exported, searched, show, simulated, verified
+from benchmarks.report import circumstances, decided, exported, searched, show, simulated, told_apart, verified
 from benchmarks.stage import Figures, MeasurementError, Scale, Seen, Stage
+from benchmarks.telling_apart import NotAlikeError
 from benchmarks.urgent import urgent_lane
 from lacolle.errors import LacolleError
 from lacolle.logs import write_logs
@@ -42,6 +43,7 @@ QUICK = Scale(
     connections=64,
     log_entries=10_000,
     searched=(10_000,),
+    asked=60,
     past_alerts=5_000,
     parcels=1_000,
     dispatches=5_120,
@@ -56,6 +58,7 @@ FULL = Scale(
     connections=64,
     log_entries=1_000_000,
     searched=(100_000, 1_000_000, 10_000_000),
+    asked=600,
     past_alerts=100_000,
     parcels=10_000,
     dispatches=25_600,
@@ -74,6 +77,7 @@ PARTS = (
     "urgent",
     "log",
     "search",
+    "apart",
     "export",
     "decide",
     "simulate",
@@ -117,7 +121,7 @@ class Run:
         for name in names:
             try:
                 seen = self._part(name)
-            except (MeasurementError, ServerDiedError, LacolleError) as error:
+            except (MeasurementError, NotAlikeError, ServerDiedError, LacolleError) as error:
                 self.failed.append(name)
                 seen = Seen({}, (f"{name}: {error}",))
             yield Seen({}, (self._left_out(name),)) if seen is None else seen
@@ -143,6 +147,7 @@ class Run:
             "batch": self._batch,
             "log": self._log,
             "search": self._search,
+            "apart": self._apart,
             "export": self._export,
             "decide": self._decide,
             "simulate": self._simulate,
@@ -188,6 +193,19 @@ class Run:
             figures |= seen.figures
             shown += seen.shown
         return Seen(figures, tuple(shown))
+
+    def _apart(self) -> Seen:
+        self.stage.say("asking for what is another's and what never was")
+        asked = self.stage.scale.asked
+        with self.stage.folder("apart-sqlite") as folder:
+            seen = told_apart("SQLite", telling_apart.measure(folder, asked=asked, engines={}))
+        if self.postgres is None:
+            return seen
+        url = self.postgres.fresh_exchange("apart")
+        with self.stage.folder("apart-password") as secret, self.stage.folder("apart-postgres") as folder:
+            engines = {"store": store_settings(secret, url)}
+            also = told_apart("PostgreSQL", telling_apart.measure(folder, asked=asked, engines=engines))
+        return Seen({**seen.figures, **also.figures}, (*seen.shown, *also.shown))
 
     def _export(self) -> Seen:
         self.stage.say(f"exporting a log of {self.stage.scale.log_entries:,} entries")

@@ -23,6 +23,7 @@ from benchmarks.log_verification import Verification
 from benchmarks.searching import Searching
 from benchmarks.simulating import Simulation
 from benchmarks.stage import Figures, Seen
+from benchmarks.telling_apart import Likeness
 
 _LIBRARIES = (
     *("fastapi", "uvicorn", "uvloop", "httptools", "pydantic", "joserfc", "cryptography", "sqlalchemy"),
@@ -92,6 +93,25 @@ def searched(searching: Searching) -> Seen:
         f"  {rates}; {size}; a checkpoint in {at_most}",
     ]
     lines += [f"  {name}: p50 {p50:.1f} ms, p99 {p99:.1f}" for name, (p50, p99) in rows.items()]
+    return Seen(figures, tuple(lines))
+
+
+def told_apart(engine: str, measured: Sequence[Likeness]) -> Seen:
+    """Return how long answers about another's objects took, and about absent ones, and how far apart these are."""
+    figures: Figures = {}
+    lines = [f"Another's objects and absent ones on {engine}, {measured[0].asked:,} of each kind in turns:"]
+    for each in measured:
+        prefix = f"apart_{engine.lower()}_{each.name}"
+        figures |= {
+            **{f"{prefix}_{kind.replace(' ', '_')}_p50_ms": round(ms, 2) for kind, ms in each.medians.items()},
+            f"{prefix}_distance": round(each.distance, 3),
+            f"{prefix}_distance_of_absent": round(each.distance_of_absent, 3),
+        }
+        medians = ", ".join(f"{kind} {ms:.2f} ms" for kind, ms in each.medians.items())
+        lines.append(
+            f"  {each.name}: p50 {medians}; distance {each.distance:.3f}, of absent ones from each other "
+            f"{each.distance_of_absent:.3f}, by chance up to {each.chance:.3f}; {each.stolen_share:.0%} stolen"
+        )
     return Seen(figures, tuple(lines))
 
 

@@ -38,7 +38,8 @@ class MeasurementError(Exception):
 class Scale:
     """How long to measure: seconds of each window and of its warm-up, how many turns.
 
-    ``searched`` are the sizes of the logs that are searched. ``saturate`` asks for the window that has the exchange
+    ``searched`` are the sizes of the logs that are searched, ``asked`` is how often each kind of an object is asked for
+    that may not be told from another. ``saturate`` asks for the window that has the exchange
     deliver at full load; ``parcels`` is how many an adapter alone hands over, ``dispatches`` how many a relay
     publishes, ``backlog`` how many urgent alerts overtake, ``rates`` the alerts a second at which latencies are taken.
     """
@@ -49,6 +50,7 @@ class Scale:
     connections: int
     log_entries: int
     searched: tuple[int, ...]
+    asked: int
     past_alerts: int
     parcels: int
     dispatches: int

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from audit.checkpoints import Checkpoint
 from audit.cosigned import read_cosigned
 from audit.errors import AuditError, MalformedTilePathError, NotInLogError
-from audit.proofs import consistency, inclusion, read_entry_bundle, read_tile, root_at
+from audit.proofs import consistency, inclusion_and_root, read_entry_bundle, read_tile
 from audit.tiles import EntryBundle, parse_tile_path
 from gateway.errors import InvalidQueryError, NotFoundError
 from gateway.http.queries import Index, Size
@@ -78,8 +78,7 @@ async def inclusion_proof(
     tree = _published(request) if size is None else size
     try:
         async with services(request).store.reading() as connection:
-            proof = await inclusion(connection, index, tree)
-            root = await root_at(connection, tree)
+            proof, root = await inclusion_and_root(connection, index, tree)
     except AuditError as error:
         raise InvalidQueryError(error.reason) from error
     return _proof({"index": index, "size": tree, "root": _text(root), "proof": [_text(each) for each in proof]})

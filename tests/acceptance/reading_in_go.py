@@ -1,4 +1,4 @@
-"""The reader of a log in Go: built once for a module, and run."""
+"""Readers of a log in Go: built once for a module, and run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ import pytest
 from tests.patience import GIVES_UP_AFTER
 from tests.servers.availability import unavailable
 
-SOURCE: Final = Path(__file__).parent / "golog"
+OWN_READER: Final = Path(__file__).parent / "golog"
 
 
-def built(folder: Path) -> Path:
-    """Return the reader, built from its source; Go keeps what it fetched and compiled in caches of its own."""
+def built(folder: Path, *packages: str, source: Path = OWN_READER) -> Path:
+    """Return the folder of a module's commands, built there: its own, and ``packages`` of the modules that it names.
+
+    Go keeps what it fetched and compiled in caches of its own.
+    """
     go = shutil.which("go")
     if go is None:
         pytest.skip("Go is not installed")
     environment = {**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
     ran = subprocess.run(
-        [go, "build", "-o", str(folder / "golog"), "."],
-        cwd=SOURCE,
+        [go, "build", "-o", f"{folder}/", ".", *packages],
+        cwd=source,
         env=environment,
         capture_output=True,
         text=True,
@@ -33,9 +36,11 @@ def built(folder: Path) -> Path:
     )
     if ran.returncode != 0:
         unavailable(f"the reader in Go can't be built: {ran.stderr[-500:]}")
-    return folder / "golog"
+    return folder
 
 
-def read_in_go(golog: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the reader."""
-    return subprocess.run([str(golog), *arguments], capture_output=True, text=True, check=False, timeout=GIVES_UP_AFTER)
+def run_in_go(command: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that was built."""
+    return subprocess.run(
+        [str(command), *arguments], capture_output=True, text=True, check=False, timeout=GIVES_UP_AFTER
+    )

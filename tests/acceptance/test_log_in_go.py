@@ -15,7 +15,7 @@ from tests.acceptance.agency import Agency
 from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.conftest import ServerProcess
 from tests.acceptance.log_reader import WIDTH, LogReader
-from tests.acceptance.reading_in_go import built, read_in_go
+from tests.acceptance.reading_in_go import built, run_in_go
 
 BUNDLES: Final = 3
 
@@ -23,7 +23,7 @@ BUNDLES: Final = 3
 @pytest.fixture(scope="module")
 def golog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the reader, built from its source."""
-    return built(tmp_path_factory.mktemp("golog"))
+    return built(tmp_path_factory.mktemp("golog")) / "golog"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_a_log_of_several_tiles_verifies(
         lines = b"\n".join(sq.sign(stolen_vehicle()) for _ in range(100))
         answer = sq.http.post("/v1/alerts/batch", content=lines, headers={"Content-Type": "application/jose-seq"})
         log.holding(json.loads(answer.content.splitlines()[-1])["body"]["log_index"])
-    ran = read_in_go(golog, standing.world.base_url, vkey)
+    ran = run_in_go(golog, standing.world.base_url, vkey)
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
     assert told["size"] >= BUNDLES * WIDTH
@@ -52,6 +52,6 @@ def test_a_log_of_several_tiles_verifies(
 def test_another_log_s_key_is_refused(golog: Path, vkey: str, standing: ServerProcess) -> None:
     """With the key of another name nothing is believed: the reader would notice a checkpoint that is not the log's."""
     other = vkey.replace("+", "x+", 1)
-    ran = read_in_go(golog, standing.world.base_url, other)
+    ran = run_in_go(golog, standing.world.base_url, other)
     assert ran.returncode == 1
     assert ran.stdout == ""

@@ -32,7 +32,7 @@ from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.commands import shared_forks
 from tests.acceptance.conftest import ServerProcess, calling, free_port, reading_log
 from tests.acceptance.databases import exchange_database
-from tests.acceptance.reading_in_go import built, read_in_go
+from tests.acceptance.reading_in_go import built, run_in_go
 from tests.acceptance.role_fork import ForkedProcess
 from tests.patience import GIVES_UP_AFTER
 from tests.servers.postgres import Postgres
@@ -197,8 +197,8 @@ def test_a_checkpoint_is_published_with_its_cosignatures(witnessed: Witnessed) -
 
 def test_go_reads_a_cosigned_checkpoint(witnessed: Witnessed, tmp_path: Path) -> None:
     """Go's own note and tlog read the log and both cosignatures, with a verifier that knows nothing of ours."""
-    golog = built(tmp_path)
-    ran = read_in_go(golog, witnessed.server.world.base_url, witnessed.log_key, witnessed.qc.key, witnessed.ny.key)
+    golog = built(tmp_path) / "golog"
+    ran = run_in_go(golog, witnessed.server.world.base_url, witnessed.log_key, witnessed.qc.key, witnessed.ny.key)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["signed_by"] == [
         WorldOptions().origin,
@@ -207,7 +207,7 @@ def test_go_reads_a_cosigned_checkpoint(witnessed: Witnessed, tmp_path: Path) ->
     ]
     stranger = WitnessProcess(tmp_path / "stranger", "US-VT")
     stranger.make()
-    refused = read_in_go(golog, witnessed.server.world.base_url, witnessed.log_key, stranger.key)
+    refused = run_in_go(golog, witnessed.server.world.base_url, witnessed.log_key, stranger.key)
     assert refused.returncode == 1
 
 

@@ -161,6 +161,14 @@ func leaves(base string, tree tlog.Tree, hashes tlog.HashReader) error {
 		if err != nil {
 			return err
 		}
+		stored := make([]int64, width)
+		for offset := range stored {
+			stored[offset] = tlog.StoredHashIndex(0, first+int64(offset))
+		}
+		known, err := hashes.ReadHashes(stored)
+		if err != nil {
+			return err
+		}
 		for offset := int64(0); offset < width; offset++ {
 			if len(bundle) < 2 {
 				return fmt.Errorf("bundle %d ends at entry %d", name.N, first+offset)
@@ -168,11 +176,7 @@ func leaves(base string, tree tlog.Tree, hashes tlog.HashReader) error {
 			length := int(bundle[0])<<8 | int(bundle[1])
 			commitment := bundle[2 : 2+length]
 			bundle = bundle[2+length:]
-			known, err := hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, first+offset)})
-			if err != nil {
-				return err
-			}
-			if tlog.RecordHash(commitment) != known[0] {
+			if tlog.RecordHash(commitment) != known[offset] {
 				return fmt.Errorf("entry %d is not the one in the tree", first+offset)
 			}
 		}

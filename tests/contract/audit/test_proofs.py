@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from audit.errors import NotInLogError
 from audit.merkle import EMPTY_ROOT, complete_root, leaf_hash, verify_consistency, verify_inclusion
-from audit.proofs import consistency, inclusion, inclusions, read_entry_bundle, read_tile, root_at
+from audit.proofs import consistency, inclusion, inclusion_and_root, inclusions, read_entry_bundle, read_tile, root_at
 from audit.tables import log_entries
 from audit.tiles import split_hashes
 from tests.contract.audit.writing import append
@@ -41,6 +41,7 @@ async def test_inclusion_proofs_verify_at_every_size(log: AsyncConnection) -> No
         for index in {0, size // 2, max(size - 257, 0), size - 1}:
             proof = await inclusion(log, index, size)
             verify_inclusion(leaf=leaves[index], index=index, size=size, proof=proof, root=root)
+            assert await inclusion_and_root(log, index, size) == (proof, root)
 
 
 async def test_several_proofs_are_those_of_one_at_a_time(log: AsyncConnection) -> None:
@@ -140,3 +141,14 @@ async def test_inclusion_beyond_the_log_is_refused(log: AsyncConnection, index: 
         await inclusion(log, index, size)
     with pytest.raises(NotInLogError):
         await root_at(log, -1 if size <= SIZE else size)
+
+
+async def test_the_next_entry_is_not_proven_before_it_is_there(engine: AsyncEngine) -> None:
+    """Where all tiles are full, the tree of one entry more has every hash that its proofs need, but not the entry."""
+    async with engine.connect() as connection:
+        await append(connection, 256)
+        for index in (0, 256):
+            with pytest.raises(NotInLogError):
+                await inclusion(connection, index, 257)
+        with pytest.raises(NotInLogError):
+            await consistency(connection, 256, 257)

@@ -18,7 +18,7 @@ from audit.log import open_batch
 from audit.search import Search, search
 from audit.segments import SEGMENT, Described, build, describe, indexed, offsets_in, pack, unpack
 from audit.tables import log_postings, log_segments
-from audit.terms import is_party, read_whole, terms_of, told_by, words_of
+from audit.terms import is_party, kept_as, read_whole, terms_of, told_by, words_of
 from schemas.ids import AgreementId, AlertId, JurisdictionCode, ParticipantId, home_of
 from schemas.signing.canonical import PlainValue
 from tests.contract.audit.writing import Plainly
@@ -241,3 +241,14 @@ def test_what_stands_in_an_entry_is_told_by_its_terms() -> None:
         parties = {each for each in ("CA", "CA-QC", "US-NY", "US-VT", "US-ME", "FR") if is_party(each, canonical)}
         assert parties == set(entry["jurisdictions"])
     assert sum(told_by("kind:routed") in canonical for canonical in every) < len(every)
+
+
+def test_alerts_are_kept_by_fewer_characters() -> None:
+    """Terms about alerts are kept shorter, no two as the same; what is no UUID as it stands, and all other terms."""
+    first, second = "019b76da-abe8-7000-8000-000000000000", "019b76da-abe8-7000-8000-000000000001"
+    terms = [f"{what}:{each}" for what in ("alert", "looked", "word") for each in (first, second, first.upper(), "x")]
+    kept = [kept_as(term) for term in [*terms, "*", "kind:routed"]]
+    assert len(set(kept)) == len(kept)
+    assert kept[0] == "AZt22qvocACAAAAAAAAAAA"
+    assert [len(each) for each in kept[:8]] == [22, 22, 42, 7, 29, 29, 43, 8]
+    assert kept[8:] == [*terms[8:], "*", "kind:routed"]

@@ -1,7 +1,7 @@
 """Legal holds on threads: of which thread, where it is not one alert alone.
 
 Revision ID: 0016
-Revises: 0012
+Revises: 0015
 
 Holds of before are on one alert each. The indexes find the holds that a later alert of a thread comes under, and the
 later alerts of a thread that is put on hold; most alerts begin a thread and are in neither.
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0016"
-down_revision = "0012"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """Which exports are under way, so that those are ended that a process died over; and each recipient's own deliveries.
 
 Revision ID: 0017
-Revises: 0012
+Revises: 0016
 
 An export that was left by an earlier version has no row, and gets one here. With the index, comparing books with one
 recipient reads its own deliveries alone: how long it takes says nothing about others'.
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0017"
-down_revision = "0012"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
