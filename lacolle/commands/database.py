@@ -58,7 +58,7 @@ def upgrade(
         typer.Option(
             "--exchange",
             envvar="LACOLLE_EXCHANGE",
-            help="The exchange's folder: needed once, where an earlier program stored alerts or their identifiers in the "
+            help="The exchange's folder: needed once, where an earlier program stored alerts or identifiers in the "
             "clear.",
         ),
     ] = None,
