@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,9 @@ from gateway.inquiry.asked import read_filters
 from gateway.inquiry.exporting import Exports, ManifestSigner, Wanted
 from gateway.inquiry.reports import Report
 from gateway.intake.ratelimit import Rate, RateLimiter
+from gateway.sealing.contents import Contents
+from gateway.sealing.folder import KeyFolder
+from gateway.sealing.kek import LocalKey
 from gateway.store.committer import Committer
 from gateway.store.engine import open_sqlite
 from gateway.store.reader import Reader
@@ -90,6 +94,10 @@ async def export(database: Path, form: Format) -> Exported:
     key = SigningKey.generate(KeyId("benchmarks.receipt"), "Ed25519")
     exports = Exports(
         store=store,
+        contents=Contents(
+            KeyFolder(database.parent, LocalKey(bytes(32), randomness=os.urandom), randomness=os.urandom),
+            clock=system_clock,
+        ),
         committer=cast("Committer", _Uncommitted()),
         checkpoints=_Covering(Checkpoint("benchmarks", head.size, head.root, "", "")),
         signer=ManifestSigner(key.public, _InPlace(key), "benchmarks"),

@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 import orjson
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from audit.checkpoints import PublishedState, publish
@@ -75,7 +76,7 @@ async def build(place: str, *, entries: int) -> Built:
             await _initialise(connection)
             for number, first in enumerate(range(0, entries, _BATCH), 1):
                 now = _EPOCH + timedelta(seconds=number)
-                batch = await open_batch(connection, now=now, randomness=os.urandom)
+                batch = await open_batch(connection, now=now, randomness=os.urandom, keeper=_Sealing())
                 for index in range(first, min(first + _BATCH, entries)):
                     batch.append(_draft(index, now))
                 await batch.write()
@@ -147,6 +148,17 @@ async def _reading(place: str) -> AsyncIterator[AsyncConnection]:
     await engine.dispose()
 
 
+class _Sealing:
+    """Keeps what entries withhold as an exchange does, without its keys."""
+
+    def __init__(self) -> None:
+        self._cipher = AESGCM(bytes(32))
+
+    def keep(self, disclosures: bytes, *, entry: bytes) -> bytes:
+        nonce = os.urandom(12)
+        return b"\x01" + nonce + self._cipher.encrypt(nonce, disclosures, entry)
+
+
 def _draft(index: int, now: datetime) -> Draft:
     """Return an entry; three in a row are an alert's: it is accepted, routed to one partner, delivered."""
     alert_id = AlertId(uuid7(at=now, randomness=(index // 3).to_bytes(10)))
@@ -157,6 +169,8 @@ def _draft(index: int, now: datetime) -> Draft:
             Kind.ACCEPTED,
             {
                 "identifier": f"SQ-2026-{number:07d}",
+                "payload_digest": f"sha-256:{number:064x}",
+                "words": ["2026", "sqx", f"{number % 65_536:x}"],
                 "type": "law-enforcement/stolen-vehicle/v1",
                 "digest": f"sha-256:{number:064x}",
                 "kid": "ca-qc.sq.2026",

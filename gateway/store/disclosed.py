@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from audit.errors import DisclosureError
 from audit.queries import LoggedEntry
 from audit.terms import read_whole
-from audit.withheld import disclose, texts_of
+from audit.withheld import disclose, texts_of, withholds
 from gateway.sealing.contents import Contents, WrappedKey
 from gateway.sealing.errors import ContentErasedError, ContentUnreadableError
 from gateway.sealing.folder import KeyName
@@ -67,8 +67,8 @@ def read_own(contents: Contents, entry: LoggedEntry, key: WrappedKey | None) -> 
 def _read(
     contents: Contents, entry: LoggedEntry, whole: Mapping[str, Any], keys: Mapping[str, WrappedKey]
 ) -> ReadEntry:
-    if entry.disclosures is None:
-        return ReadEntry(entry, whole, Withheld.NOTHING)
+    if entry.disclosures is None:  # what an entry withholds is never taken out of its row
+        return ReadEntry(entry, whole, Withheld.UNREADABLE if withholds(whole["content"]) else Withheld.NOTHING)
     alert_id: AlertId | None = whole["alert_id"]
     key = None if alert_id is None else keys.get(alert_id)
     try:

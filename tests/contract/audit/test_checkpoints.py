@@ -22,7 +22,7 @@ from audit.tables import checkpoints, log_entries, log_head, log_parties, log_ti
 from schemas.ids import KeyId
 from schemas.signing.keys import SigningKey
 from tests.contract.audit.conftest import open_engine
-from tests.contract.audit.writing import NOW, append, draft
+from tests.contract.audit.writing import NOW, Plainly, append, draft
 
 _OVERTAKEN_AT: Final = 7
 
@@ -50,7 +50,7 @@ async def test_nothing_uncommitted_is_signed(
 ) -> None:
     """In a transaction that has appended, publishing is refused: what is rolled back must never have been signed."""
     async with connection.begin():
-        batch = await open_batch(connection, now=NOW, randomness=os.urandom)
+        batch = await open_batch(connection, now=NOW, randomness=os.urandom, keeper=Plainly())
         batch.append(draft(0))
         await batch.write()
         with pytest.raises(InvalidRequestError):

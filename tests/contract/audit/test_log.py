@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from datetime import UTC, datetime
+from itertools import chain
 
 import pytest
 from sqlalchemy import func, select, update
@@ -17,7 +18,8 @@ from audit.log import Head, initialise, open_batch, read_head
 from audit.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from audit.queries import entry_at
 from audit.tables import log_entries, log_head, log_parties, log_tiles
-from tests.contract.audit.writing import NOW, append, draft
+from audit.withheld import disclose, texts_of, withholds
+from tests.contract.audit.writing import NOW, Plainly, append, draft
 
 
 async def test_an_empty_log_has_the_empty_trees_root(connection: AsyncConnection) -> None:
@@ -34,15 +36,15 @@ async def test_a_log_that_was_not_initialised_is_refused(connection: AsyncConnec
         with pytest.raises(LogStateError, match="not initialised"):
             await read_head(connection)
         with pytest.raises(LogStateError, match="not initialised"):
-            await open_batch(connection, now=NOW, randomness=os.urandom)
+            await open_batch(connection, now=NOW, randomness=os.urandom, keeper=Plainly())
 
 
 async def test_what_is_appended_can_be_read_back(connection: AsyncConnection) -> None:
     """Each entry is stored with the index that ``append`` gave, its own salt and the commitment to its bytes."""
     salts = [bytes([number]) * 32 for number in range(3)]
-    given = iter(salts)
+    given = chain(salts[:1], (b"a" * 16,), salts[1:])  # the first withholds something, which has a salt of its own
     async with connection.begin():
-        batch = await open_batch(connection, now=NOW, randomness=lambda count: next(given)[:count])
+        batch = await open_batch(connection, now=NOW, randomness=lambda count: next(given)[:count], keeper=Plainly())
         assert [batch.append(draft(number)) for number in range(3)] == [0, 1, 2]
         assert batch.time_text == "2026-01-17T19:05:09.123Z"
         head = await batch.write()
@@ -52,7 +54,10 @@ async def test_what_is_appended_can_be_read_back(connection: AsyncConnection) ->
         assert stored is not None
         entry, expected = read_entry(stored.canonical), draft(index)
         assert (entry.index, entry.time, entry.kind) == (index, batch.time_text, expected.kind)
-        assert (entry.jurisdictions, dict(entry.content)) == (expected.jurisdictions, expected.content)
+        kept = stored.disclosures
+        told = disclose(entry.content, () if kept is None else texts_of(kept.removeprefix(stored.commitment)))
+        assert (entry.jurisdictions, told) == (expected.jurisdictions, expected.content)
+        assert ("identifier" in expected.content) == withholds(entry.content) == (kept is not None)
         assert stored.salt == salt
         assert stored.commitment == commitment(salt, stored.canonical)
         frontier.append(leaf_hash(stored.commitment))
@@ -66,7 +71,7 @@ async def test_batches_that_are_rolled_back_leave_no_trace(engine: AsyncEngine) 
     async with engine.connect() as connection:
         for _ in range(60):
             transaction = await connection.begin()
-            batch = await open_batch(connection, now=NOW, randomness=os.urandom)
+            batch = await open_batch(connection, now=NOW, randomness=os.urandom, keeper=Plainly())
             indexes = [batch.append(draft(batch.size)) for _ in range(choices.choice([0, 1, 2, 40, 300]))]
             assert indexes == list(range(len(committed), len(committed) + len(indexes)))
             fate = choices.choice(["commit", "commit", "roll back", "abandon"])
@@ -125,7 +130,7 @@ async def test_a_batch_of_nothing_changes_nothing(connection: AsyncConnection) -
 async def test_a_batch_is_written_once(connection: AsyncConnection) -> None:
     """After its write a batch takes no entry and is not written again."""
     async with connection.begin():
-        batch = await open_batch(connection, now=NOW, randomness=os.urandom)
+        batch = await open_batch(connection, now=NOW, randomness=os.urandom, keeper=Plainly())
         batch.append(draft(0))
         await batch.write()
         with pytest.raises(LogStateError, match="written already"):
@@ -138,7 +143,7 @@ async def test_a_head_that_moved_is_not_overwritten(connection: AsyncConnection)
     """Where another writer moved the head during the transaction, the write fails."""
     await append(connection, 3)
     async with connection.begin():
-        batch = await open_batch(connection, now=NOW, randomness=os.urandom)
+        batch = await open_batch(connection, now=NOW, randomness=os.urandom, keeper=Plainly())
         batch.append(draft(3))
         await connection.execute(update(log_head).values(size=2))
         with pytest.raises(LogStateError, match="Another writer"):
@@ -152,7 +157,7 @@ async def test_a_damaged_head_is_not_built_upon(connection: AsyncConnection, dam
     async with connection.begin():
         await connection.execute(update(log_head).values(**damage))
         with pytest.raises(LogStateError, match="damaged"):
-            await open_batch(connection, now=NOW, randomness=os.urandom)
+            await open_batch(connection, now=NOW, randomness=os.urandom, keeper=Plainly())
 
 
 async def test_two_batches_in_a_row_continue_each_other(connection: AsyncConnection) -> None:

@@ -21,6 +21,7 @@ from audit.tables import log_postings, log_segments
 from audit.terms import is_party, read_whole, terms_of, told_by, words_of
 from schemas.ids import AgreementId, AlertId, JurisdictionCode, ParticipantId, home_of
 from schemas.signing.canonical import PlainValue
+from tests.contract.audit.writing import Plainly
 
 START: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SENDERS: Final = tuple(map(ParticipantId, ("ca-qc.sq", "ca-qc.msp", "us-ny.nysp")))
@@ -35,6 +36,7 @@ def alert(chance: random.Random, number: int) -> list[Draft]:
     homes = (home_of(sender), *map(home_of, chosen))
     content: dict[str, PlainValue] = {
         "identifier": f"SQ-2026-{number:04d}",
+        "words": sorted({"sqx", f"m{number % 9}"}),
         "type": chance.choice(TYPES),
         "digest": "sha-256:00",
         "kid": "k:1",
@@ -61,7 +63,7 @@ async def write(engine: AsyncEngine, entries: int, *, seed: int = 7) -> None:
     while written < entries:
         now += timedelta(seconds=chance.randrange(4))
         async with engine.begin() as connection:
-            batch = await open_batch(connection, now=now, randomness=chance.randbytes)
+            batch = await open_batch(connection, now=now, randomness=chance.randbytes, keeper=Plainly())
             for _ in range(chance.randrange(1, 40)):
                 drafts = alert(chance, number)
                 number, written = number + 1, written + len(drafts)

@@ -148,7 +148,7 @@ async def _written(connection: AsyncConnection, log: Kept) -> None:
     """Put a log into a database, in the place of the one that is there."""
     for table in (log_entries, log_parties, log_tiles, log_head, checkpoints):
         await connection.execute(delete(table))
-    names = [column.name for column in log_entries.columns]
+    names = [column.name for column in log_entries.columns if column is not log_entries.c.disclosures]
     parties = [
         {"jurisdiction": name, "log_index": index}
         for name, of_name in log.of_jurisdictions.items()

@@ -24,7 +24,7 @@ from audit.verify import VerifiedLog, verify_database
 from schemas.bilingual import Bilingual
 from schemas.ids import KeyId
 from schemas.signing.keys import SigningKey
-from tests.contract.audit.writing import NOW, append, draft
+from tests.contract.audit.writing import NOW, Plainly, append, draft
 
 SIZE: Final = 520
 SIGNED: Final = (3, 256, 300, SIZE)
@@ -38,8 +38,9 @@ SUBJECTS: Final = {
 }
 """What a verification may find at fault where a table was changed; a smaller head leaves everything else beyond it."""
 
-UNCOVERED: Final = {checkpoints.c.time, log_head.c.id}
-"""The operator's own note of when a checkpoint was signed, which nothing vouches for; and a number that is always 1."""
+UNCOVERED: Final = {checkpoints.c.time, log_head.c.id, log_entries.c.disclosures}
+"""The operator's own note of when a checkpoint was signed, which nothing vouches for; a number that is always 1; and
+what an entry withholds, which is sealed: whoever opens it finds it out, for it must answer to digests in the entry."""
 
 
 @pytest.fixture
@@ -281,7 +282,7 @@ async def test_a_log_written_anew_meets_a_checkpoint_from_elsewhere(log: AsyncCo
     await log.execute(insert(log_head), {"id": 1, "size": 0, "root": EMPTY_ROOT, "frontier": b""})
     refused = await refusal(log, signer, known=kept.note.encode())
     assert (refused.subject, refused.index) == (Subject.CHECKPOINT, SIZE)
-    batch = await open_batch(log, now=NOW, randomness=os.urandom)
+    batch = await open_batch(log, now=NOW, randomness=os.urandom, keeper=Plainly())
     for number in range(SIZE + 1):
         batch.append(draft(number))
     await batch.write()

@@ -16,6 +16,14 @@ NOW: Final = datetime(2026, 1, 17, 19, 5, 9, 123000, tzinfo=UTC)
 PARTIES: Final = tuple(JurisdictionCode(code) for code in ("CA-QC", "US-NY", "US-VT"))
 
 
+class Plainly:
+    """Keeps what entries withhold as it is, after the commitment of its entry."""
+
+    def keep(self, disclosures: bytes, *, entry: bytes) -> bytes:
+        """Return both."""
+        return entry + disclosures
+
+
 def alert_id(number: int) -> AlertId:
     """Give the id of an alert by its number."""
     return AlertId(f"01890a5d-ac96-774b-bcce-{number:012x}")
@@ -43,7 +51,7 @@ def draft(number: int) -> Draft:
 async def append(connection: AsyncConnection, count: int, *, now: datetime = NOW) -> Head:
     """Append entries in one transaction, committed."""
     async with connection.begin():
-        batch = await open_batch(connection, now=now, randomness=os.urandom)
+        batch = await open_batch(connection, now=now, randomness=os.urandom, keeper=Plainly())
         for _ in range(count):
             batch.append(draft(batch.size))
         return await batch.write()

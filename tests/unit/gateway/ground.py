@@ -26,6 +26,7 @@ from agreements.book import Book
 from agreements.signed import VerifiedAgreement
 from audit.entry import Draft, Kind
 from audit.log import initialise
+from audit.queries import entries_at
 from audit.tables import log_entries
 from gateway.clock import Clock
 from gateway.intake.enrol import Enrolment, OwnKids
@@ -40,6 +41,7 @@ from gateway.sealing.kek import LocalKey
 from gateway.sealing.words import keeping_for
 from gateway.store.acceptance import AcceptanceWriter
 from gateway.store.committer import Batch, Committer
+from gateway.store.disclosed import ReadEntry, read_entries
 from gateway.store.dispatches import Route
 from gateway.store.engine import Store, open_postgres, open_sqlite
 from gateway.store.placing import Acceptance, Keeping
@@ -114,6 +116,12 @@ class Ground:
         async with self.store.reading() as connection:
             rows = await connection.execute(select(log_entries.c.content).order_by(log_entries.c.log_index))
             return [orjson.loads(content) for (content,) in rows]
+
+    async def told(self, opened_by: Contents | None = None) -> tuple[ReadEntry, ...]:
+        """Return every entry with what it withholds, opened by some keys: those of this process's folder, or others."""
+        async with self.store.reading() as connection:
+            indexes = (await connection.scalars(select(log_entries.c.log_index))).all()
+            return await read_entries(connection, opened_by or contents(), await entries_at(connection, indexes))
 
     async def kinds(self) -> list[str]:
         """Return the kinds of every entry, in order."""

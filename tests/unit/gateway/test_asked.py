@@ -25,5 +25,5 @@ def test_what_is_printable_is_kept_as_it_was_given() -> None:
     given = {"text": "SQ-2026 0117", "from": "2026-01-17T14:05:09-05:00"}
     asked = read_filters(given, after=-1)
     assert dict(asked.filters) == given
-    assert asked.search.terms == {"word:sq", "word:2026", "word:0117"}
+    assert (asked.words, asked.search.terms) == (("sq", "2026", "0117"), frozenset())
     assert asked.search.since == "2026-01-17T19:05:09.000Z"

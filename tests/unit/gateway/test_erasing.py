@@ -147,9 +147,10 @@ async def test_content_is_erased_when_it_is_due(room: Room) -> None:
         await room.submission(first)
     assert await room.submission(other) == acceptance("A-2").submission
     after = await room.read(first)
-    ended = {name: after[name] for name in ("content", "log_entry")}
+    logged = {**before["log_entry"], "withheld": "erased", "disclosures": ()}
     assert before["identifier"] == "A-1"
-    assert after == {**before, "identifier": None, "state": "erased", **ended}
+    ended = {"identifier": None, "state": "erased", "content": after["content"], "log_entry": logged}
+    assert after == {**before, **ended}
     assert (after["content"]["state"], after["content"]["log_index"]) == ("erased", entry["index"])
     assert room.counted("lacolle_contents_erased_total") is None
     assert room.registry.get_sample_value("lacolle_contents_erased_total", {"basis": "agreement"}) == 1

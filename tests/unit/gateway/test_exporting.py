@@ -55,6 +55,7 @@ async def exports_of(there: SampleExchange) -> Exports:
         head = await read_head(connection)
     return Exports(
         store=there.ledger.store,
+        contents=there.contents,
         committer=there.ledger.committer,
         checkpoints=Covering(
             Checkpoint("lacolle.example/log", head.size, head.root, "a note", "2026-01-01T00:00:00.000Z")
