@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from schemas.decisions import ClauseRef, Reason
-from schemas.ids import AgreementId, AlertType, JurisdictionCode, ParticipantId
+from schemas.ids import AgreementId, AlertId, AlertType, JurisdictionCode, ParticipantId
 from schemas.timestamps import utc_text
 
 
@@ -92,8 +92,8 @@ def consent_lapsed(under: ClauseRef, by: Iterable[str], deadline: str) -> Reason
     return Reason(Code.CONSENT_LAPSED, (("clause", str(under)), ("by", tuple(by)), ("deadline", deadline)))
 
 
-def overtaken(by: str) -> Reason:
-    """Say that a later alert of the thread, of this identifier, took the place of one that awaited consent."""
+def overtaken(by: AlertId) -> Reason:
+    """Say that a later alert of the thread took the place of one that awaited consent."""
     return Reason(Code.OVERTAKEN, (("later", by),))
 
 
@@ -103,7 +103,7 @@ def erasure_ordered(jurisdiction: JurisdictionCode) -> Reason:
 
 
 def source_unknown(source: str) -> Reason:
-    """Say that the alert passes on one, ``sender,identifier``, that its sender did not receive here."""
+    """Say that the alert passes on one that its sender did not receive here; ``source`` as in ``Source.name``."""
     return Reason(Code.SOURCE_UNKNOWN, (("source", source),))
 
 

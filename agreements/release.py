@@ -45,19 +45,22 @@ class SourceHandling:
 class Source:
     """An alert of another sender that an alert passes on.
 
+    ``known_as`` is the exchange's id of it, where the alert's sender received it; of any other it is "", for nobody
+    learns by a reason what else there is. Its own identifier, which ends with its content, is in no reason.
+
     ``handling`` is None where the alert's sender did not receive it through this exchange. ``through`` are those in
     whose alerts it came, where it came in others' alone; it is to be handled as one of these is then.
     """
 
     sender: ParticipantId
-    identifier: str
+    known_as: str
     handling: SourceHandling | None
     through: tuple[ParticipantId, ...] = ()
 
     @property
     def name(self) -> str:
-        """What the alert is known by: ``sender,identifier``."""
-        return f"{self.sender},{self.identifier}"
+        """What a reason calls it: ``sender,id``, or its sender alone."""
+        return f"{self.sender},{self.known_as}" if self.known_as else self.sender
 
 
 def before_release(permits: Iterable[Permit], alert: Alert, sources: Sequence[Source]) -> tuple[Decision, ...]:

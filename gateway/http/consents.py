@@ -40,7 +40,7 @@ async def listing(
     reader = reader_of(bearer(request, Scope.ALERTS_READ))
     open_at_ms = None if every else int(use.clock().timestamp() * 1000)
     async with use.store.reading() as connection:
-        questions = await read_questions(connection, reader, open_at_ms=open_at_ms)
+        questions = await read_questions(connection, use.contents, reader, open_at_ms=open_at_ms)
     return json_answer({"consents": list(questions)})
 
 
@@ -50,7 +50,7 @@ async def one(request: Request, consent_id: str) -> Response:
     use = services(request)
     reader = reader_of(bearer(request, Scope.ALERTS_READ))
     async with use.store.reading() as connection:
-        question = await read_question(connection, reader, consent_id)
+        question = await read_question(connection, use.contents, reader, consent_id)
     if question is None:
         raise NotFoundError
     return json_answer(question)

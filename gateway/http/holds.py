@@ -34,7 +34,7 @@ async def listing(
     use = services(request)
     reader = reader_of(bearer(request, Scope.ALERTS_READ))
     async with use.store.reading() as connection:
-        holds = await read_holds(connection, reader, every=every)
+        holds = await read_holds(connection, use.contents, reader, every=every)
     return json_answer({"holds": list(holds)})
 
 

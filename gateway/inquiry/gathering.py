@@ -162,7 +162,7 @@ def document_of(
             "narrative": NARRATIVE_VERSION,
             "contents": tuple(_content(each) for each in contents),
             "missing": missing,
-            "receipt": None if missing == "erased" else receipt_in(found.row.answer),
+            "receipt": receipt_in(found, origin=checkpoint.origin),
             "exchange_keys": tuple(dict(key.jwk) for key in exchange_keys),
             "checkpoint": checkpoint.published,
             "entries": tuple(_entry(each) for each in entries),
@@ -186,7 +186,7 @@ async def _recalled(
     if past is None:
         return None
     try:
-        return await recall(connection, past, registry.jurisdictions.values())
+        return await recall(connection, contents.marks, past, registry.jurisdictions.values())
     except StoreError:
         return None
 
@@ -245,7 +245,7 @@ def _basis(recalled: Recalled) -> dict[str, Any]:
         "sources": tuple(
             {
                 "sender": each.sender,
-                "identifier": each.identifier,
+                "identifier": each.known_as,
                 "tlp": None if each.handling is None else each.handling.tlp,
                 "codes": () if each.handling is None else tuple(sorted(each.handling.codes)),
                 "onward": None if each.handling is None else each.handling.onward.value,

@@ -30,7 +30,6 @@ from gateway.store.committer import Committer
 from gateway.store.engine import Store
 from gateway.store.entries import EntryWriter
 from gateway.store.placing import Acceptance, Basis
-from gateway.store.reading import first_answer
 from gateway.store.sources import NO_SOURCES, Sources, find_sources
 from gateway.store.threads import Thread, find_thread
 from gateway.trust.registry import CurrentRegistry
@@ -225,10 +224,10 @@ class Intake:
         """
         if not alert.references:
             return None, NO_SOURCES
-        own = own_references(alert)
+        own, marks = own_references(alert), self._acceptances.marks
         async with self._store.reading() as connection:
-            thread = await find_thread(connection, sender=alert.sender, identifiers=own) if own else None
-            sources = await find_sources(connection, alert)
+            thread = await find_thread(connection, marks, sender=alert.sender, identifiers=own) if own else None
+            sources = await find_sources(connection, marks, alert)
         if thread is None and alert.msgType == "Cancel":
             raise AlertRefusedError((UNKNOWN_REFERENCE,))
         return thread, sources
@@ -240,15 +239,9 @@ class Intake:
         except GatewayError:
             return None
         async with self._store.reading() as connection:
-            earlier = await first_answer(
-                connection,
-                sender=alert.sender,
-                identifier=alert.identifier,
-                payload_digest=hashlib.sha256(alert_json).digest(),
-            )
-        if earlier is None or alert.sender != arrived.identified.participant.participant:
-            return None
-        return Answer(alert_id=earlier[0], body=earlier[1], replayed=True)
+            digest = hashlib.sha256(alert_json).digest()
+            earlier = await self._acceptances.first_answer(connection, alert, payload_digest=digest)
+        return earlier if alert.sender == arrived.identified.participant.participant else None
 
     async def _record_refusal(self, arrived: Arrived, refusal: GatewayError, *, decided_at: int | None = None) -> None:
         entry = _entry(Kind.REFUSED, arrived, {"problem": refusal.name})

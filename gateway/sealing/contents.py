@@ -35,6 +35,8 @@ from schemas.ids import AlertId
 
 SUBMISSION: Final = "submission"
 """The place of an alert's own submission."""
+IDENTIFIER: Final = "identifier"
+"""The place of the identifier that its sender gave it."""
 _VERSION: Final = b"\x01"
 """No compact JWS begins so, nor does an SD-JWT."""
 _DATED: Final = b"\x02"

@@ -24,8 +24,10 @@ from gateway.errors import GatewayError, StoreError
 from gateway.intake.screening import own_references, read_alert
 from gateway.sealing.contents import Contents
 from gateway.sealing.errors import ContentUnreadableError
+from gateway.sealing.marks import Marks
 from gateway.store.decisions import denial_content, permit_content, read_reason
 from gateway.store.engine import Store
+from gateway.store.marking import marked_since
 from gateway.store.past import PastDecision, read_past_decision
 from gateway.store.placing import Basis
 from gateway.store.sources import find_sources
@@ -110,7 +112,9 @@ class Recalled:
         return decide(self.alert, self.snapshot, self.now, reached=self.reached, sources=self.sources)
 
 
-async def recall(connection: AsyncConnection, past: PastDecision, jurisdictions: Iterable[Jurisdiction]) -> Recalled:
+async def recall(
+    connection: AsyncConnection, marks: Marks, past: PastDecision, jurisdictions: Iterable[Jurisdiction]
+) -> Recalled:
     """Return what the decisions on an alert were made from.
 
     ``jurisdictions`` are those pinned, with their authority keys. Raises as ``replay``.
@@ -128,7 +132,10 @@ async def recall(connection: AsyncConnection, past: PastDecision, jurisdictions:
     own = own_references(alert)
     thread = None
     if own:
-        thread = await find_thread(connection, sender=past.sender, identifiers=own, before=past.log_index)
+        thread = await find_thread(connection, marks, sender=past.sender, identifiers=own, before=past.log_index)
+    sources = await find_sources(connection, marks, alert, before=past.log_index)
+    if sources.binding and past.log_index < await marked_since(connection):
+        raise NotReplayableError(_NAMED_OTHERWISE)
     now = past.basis.decided_at
     return Recalled(
         payload=payload,
@@ -136,7 +143,7 @@ async def recall(connection: AsyncConnection, past: PastDecision, jurisdictions:
         snapshot=registry.snapshot_at(now),
         now=now,
         reached={} if thread is None else thread.reached,
-        sources=(await find_sources(connection, alert, before=past.log_index)).binding,
+        sources=sources.binding,
     )
 
 
@@ -153,7 +160,7 @@ async def replay(store: Store, contents: Contents, alert_id: AlertId, jurisdicti
             raise NotReplayableError(error.reason) from error
         if past is None:
             raise NotReplayableError(_UNKNOWN)
-        recalled = await recall(connection, past, jurisdictions)
+        recalled = await recall(connection, contents.marks, past, jurisdictions)
     if past.basis is None:
         raise NotReplayableError(_NOT_LOGGED)
     decisions = recalled.decisions()
@@ -206,6 +213,12 @@ _NOT_LOGGED: Final = Bilingual(
     "antérieure du logiciel.",
     en="The log does not say what the decision on this alert was made from: an earlier version of the software "
     "accepted it.",
+)
+_NAMED_OTHERWISE: Final = Bilingual(
+    fr="Cette alerte en retransmet d'autres, que la version antérieure du logiciel qui a décidé nommait par leurs "
+    "identifiants : ceux-ci ne sont plus conservés en clair.",
+    en="This alert passes others on, and the earlier version of the software that decided on it named them by their "
+    "identifiers: these are kept in the clear no more.",
 )
 _UNREADABLE: Final = Bilingual(
     fr="L'alerte conservée ne peut être relue par cette version du logiciel.",

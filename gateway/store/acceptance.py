@@ -1,19 +1,20 @@
 """Storing accepted alerts: entries, alert, dispatches and the signed answer, in one transaction.
 
 An alert is known by its sender and identifier, for good: the database's constraint says so, not a cache. The same
-payload again gets the first answer, byte for byte; another payload under the same name is refused.
+payload again gets the first answer, byte for byte, also when its content was erased; another payload under the same
+name is refused.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Row, Select, bindparam, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.bulk import insert_rows
 from gateway.errors import (
@@ -23,12 +24,14 @@ from gateway.errors import (
     OvertakenError,
     UntrustedSignatureError,
 )
-from gateway.receipts import ReceiptSigner
+from gateway.receipts import Promise, ReceiptSigner
 from gateway.sealing.errors import SealingError
+from gateway.sealing.marks import Marks
 from gateway.store.committer import Batch
 from gateway.store.consents import overtake
 from gateway.store.content_keys import content_key_row
 from gateway.store.dispatches import Route
+from gateway.store.names import name_mark, payload_mark
 from gateway.store.placing import (
     Acceptance,
     Keeping,
@@ -43,7 +46,7 @@ from gateway.store.placing import (
 from gateway.store.sources import find_sources
 from gateway.store.tables import alerts, citations, consent_requests, content_keys, dispatches
 from gateway.store.threads import Thread, find_thread
-from schemas.alerts.header import read_references
+from schemas.alerts.header import Alert, read_references
 from schemas.ids import AlertId, KeyId
 
 log = structlog.get_logger(__name__)
@@ -76,6 +79,11 @@ class AcceptanceWriter:
         self._on_routed = on_routed
         self._on_stored = on_stored
 
+    @property
+    def marks(self) -> Marks:
+        """By which the alerts are known that this writes."""
+        return self._keeping.contents.marks
+
     async def write(
         self, batch: Batch, items: Sequence[Acceptance]
     ) -> Sequence[Answer | GatewayError | OvertakenError]:
@@ -92,12 +100,12 @@ class AcceptanceWriter:
         for item in items:
             if item.name in known or item.name in placed or not trusted[item.kid]:
                 continue
-            if await _is_outrun(batch, item, placed):
+            if await _is_outrun(batch, self.marks, item, placed):
                 outrun.add(item.name)
             else:
                 placed[item.name] = self._place(batch, item)
         gone_on = {
-            thread: each.item.alert.identifier
+            thread: each.alert_id
             for each in placed.values()
             if each.item.thread is not None
             for thread in (each.thread, *each.item.sources.threads)
@@ -110,13 +118,14 @@ class AcceptanceWriter:
             if not trusted[item.kid]:
                 results.append(UntrustedSignatureError())
             elif item.name in known:
-                results.append(known[item.name].answer_to(item))
+                results.append(self._answer_to(known[item.name], item.alert, item.payload_digest))
             elif item.name in outrun:
                 results.append(OvertakenError())
             else:
                 first = placed[item.name]
+                same = first.item.payload_digest == item.payload_digest
                 answer = Answer(alert_id=first.alert_id, body=bodies[item.name], replayed=first.item is not item)
-                results.append(_Known(first.item.payload_digest, answer).answer_to(item))
+                results.append(answer if same else IdentifierReusedError())
         return results
 
     async def _store(self, batch: Batch, placed: Mapping[tuple[str, str], Placed]) -> Mapping[tuple[str, str], bytes]:
@@ -139,7 +148,7 @@ class AcceptanceWriter:
             bodies = dict(zip(placed, await signing, strict=True))
         finally:
             signing.cancel()
-        rows = [alert_row(each, bodies[name], sealed[name], now_ms=now_ms) for name, each in placed.items()]
+        rows = [alert_row(each, bodies[name], sealed[name], self.marks, now_ms=now_ms) for name, each in placed.items()]
         await insert_rows(batch.connection, alerts, rows)
         keys = [content_key_row(each.alert_id, each.content.wrapped, each.retention) for each in placed.values()]
         await insert_rows(batch.connection, content_keys, keys)
@@ -157,36 +166,46 @@ class AcceptanceWriter:
         receipts = await self._signer.sign([each.promise for each in placed], received=batch.now)
         return [answer_body(each, receipt) for each, receipt in zip(placed, receipts, strict=True)]
 
-    async def _known(self, batch: Batch, items: Sequence[Acceptance]) -> dict[tuple[str, str], _Known]:
-        # one look-up for each sender: SQLite finds pairs of values in a list by reading the whole table
-        identifiers: defaultdict[str, list[str]] = defaultdict(list)
-        for item in items:
-            identifiers[item.alert.sender].append(item.alert.identifier)
-        known = {}
-        for sender, wanted in identifiers.items():
-            for row in await batch.connection.execute(_KNOWN, {"by": sender, "wanted": wanted}):
-                answer = Answer(alert_id=AlertId(row.alert_id), body=row.answer, replayed=True)
-                known[sender, row.identifier] = _Known(row.payload_digest, answer)
-        return known
+    async def first_answer(self, connection: AsyncConnection, alert: Alert, *, payload_digest: bytes) -> Answer | None:
+        """Return the answer of an alert that was accepted before with this very payload; None else."""
+        mark = name_mark(self.marks, alert.sender, alert.identifier)
+        row = (await connection.execute(_KNOWN, {"wanted": [mark]})).one_or_none()
+        answer = None if row is None else self._answer_to(row, alert, payload_digest)
+        return answer if isinstance(answer, Answer) else None
+
+    async def _known(self, batch: Batch, items: Sequence[Acceptance]) -> dict[tuple[str, str], Row[Any]]:
+        """Return the rows of alerts that there are already, by their names."""
+        names = {name_mark(self.marks, *item.name): item.name for item in items}
+        rows = await batch.connection.execute(_KNOWN, {"wanted": list(names)})
+        return {names[row.name]: row for row in rows}
+
+    def _answer_to(self, row: Row[Any], alert: Alert, payload_digest: bytes) -> Answer | IdentifierReusedError:
+        """Return the first answer where it was this payload's; what its receipt says is in the row and the alert."""
+        if row.payload_mark != payload_mark(self.marks, row.name, payload_digest):
+            return IdentifierReusedError()
+        promise = Promise(
+            alert_id=AlertId(row.alert_id),
+            sender=alert.sender,
+            identifier=alert.identifier,
+            submission_digest=row.submission_digest,
+            log_index=row.log_index,
+        )
+        body = self._signer.whole(row.answer, promise, received_ms=row.received_ms)
+        return Answer(alert_id=promise.alert_id, body=body, replayed=True)
 
 
-_KNOWN: Final = select(alerts.c.identifier, alerts.c.payload_digest, alerts.c.alert_id, alerts.c.answer).where(
-    alerts.c.sender == bindparam("by"), alerts.c.identifier.in_(bindparam("wanted", expanding=True))
-)
+_KNOWN: Final[Select[Any]] = select(
+    alerts.c.name,
+    alerts.c.payload_mark,
+    alerts.c.alert_id,
+    alerts.c.answer,
+    alerts.c.submission_digest,
+    alerts.c.log_index,
+    alerts.c.received_ms,
+).where(alerts.c.name.in_(bindparam("wanted", expanding=True)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """An alert that has its answer already."""
-
-    payload_digest: bytes
-    answer: Answer
-
-    def answer_to(self, item: Acceptance) -> Answer | IdentifierReusedError:
-        return self.answer if item.payload_digest == self.payload_digest else IdentifierReusedError()
-
-
-async def _is_outrun(batch: Batch, item: Acceptance, placed: Mapping[tuple[str, str], Placed]) -> bool:
+async def _is_outrun(batch: Batch, marks: Marks, item: Acceptance, placed: Mapping[tuple[str, str], Placed]) -> bool:
     """Say whether an alert's thread has reached others, or another way, than was known when it was decided.
 
     So is one whose sources are other ones now, or to be handled otherwise, and one that builds on what this very batch
@@ -194,12 +213,12 @@ async def _is_outrun(batch: Batch, item: Acceptance, placed: Mapping[tuple[str, 
     """
     if item.alert.references and _builds_on(item, placed):
         return True
-    if item.sources != await find_sources(batch.connection, item.alert):
+    if item.sources != await find_sources(batch.connection, marks, item.alert):
         return True
     if not item.references:
         return False
     sender = item.alert.sender
-    thread = await find_thread(batch.connection, sender=sender, identifiers=item.references)
+    thread = await find_thread(batch.connection, marks, sender=sender, identifiers=item.references)
     named = {(sender, identifier) for identifier in item.references}
     for name, each in placed.items():
         if name in named and thread is None:

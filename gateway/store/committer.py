@@ -15,8 +15,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -39,6 +39,9 @@ HELD_FOR = 10.0
 PACE = 0.01
 """Seconds from the beginning of one batch to that of the next, at least: one item alone is written at once, and a few
 hundred a second share transactions, each of which costs several times as much as an item."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -63,7 +66,7 @@ class Batch:
     @property
     def now_ms(self) -> int:
         """The batch's instant in milliseconds since the Unix epoch."""
-        return int(self.now.timestamp() * 1000)
+        return (self.now - _EPOCH) // _MILLISECOND
 
 
 class Standing(Protocol):

@@ -173,8 +173,8 @@ async def lapsed(connection: AsyncConnection, *, now_ms: int, limit: int) -> Seq
     return [DeliveryId(each) for each in found]
 
 
-async def overtake(batch: Batch, threads: Mapping[AlertId, str]) -> None:
-    """End what is held of some threads; ``threads`` names the later alert of each, by its identifier."""
+async def overtake(batch: Batch, threads: Mapping[AlertId, AlertId]) -> None:
+    """End what is held of some threads; ``threads`` names the later alert of each."""
     held = await batch.connection.scalars(_HELD_OF, {"wanted": sorted(threads)})
     rows = await rows_of(batch.connection, {DeliveryId(each) for each in held})
     ending = sorted(rows.values(), key=lambda row: str(row["delivery_id"]))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import StoreError
 from gateway.sealing.contents import Contents
@@ -22,7 +23,8 @@ class MarkKeyWriter:
     async def write(self, batch: Batch, items: Sequence[bytes]) -> Sequence[None]:
         """Keep the first one that ever came."""
         if await batch.connection.scalar(_KNOWN) is None:
-            await batch.connection.execute(insert(mark_key), {"id": 1, "mark": items[0]})
+            row = {"id": 1, "mark": items[0], "since": batch.log.size}
+            await batch.connection.execute(insert(mark_key), row)
         return [None] * len(items)
 
 
@@ -46,6 +48,11 @@ async def found_marks(store: Store, committer: Committer, contents: Contents) ->
         raise StoreError(error.reason) from error
     if not same:
         raise StoreError(_OTHER)
+
+
+async def marked_since(connection: AsyncConnection) -> int:
+    """Return how many entries the log had when marks came: what was decided before named alerts by identifiers."""
+    return int(await connection.scalar(select(mark_key.c.since)) or 0)
 
 
 async def _known(store: Store) -> bytes | None:

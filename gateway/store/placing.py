@@ -14,14 +14,16 @@ from typing import Any
 import orjson
 
 from audit.entry import Draft, Kind
-from gateway.receipts import Promise
-from gateway.sealing.contents import ContentKey, Contents, utc_day
+from gateway.receipts import Promise, detached
+from gateway.sealing.contents import IDENTIFIER, ContentKey, Contents, utc_day
+from gateway.sealing.marks import Marks
 from gateway.sealing.words import AlertKeeper, word_marks
 from gateway.store.asking import Question, awaited, question_rows, questions_of, requested_entry
 from gateway.store.committer import Batch
 from gateway.store.decisions import routed_entry, withheld_content
 from gateway.store.dispatches import HELD, PENDING
 from gateway.store.handling import handling_text
+from gateway.store.names import name_mark, payload_mark
 from gateway.store.retention import Retention, retention_of
 from gateway.store.sources import NO_SOURCES, Sources
 from gateway.store.terms import terms_content, terms_text
@@ -93,7 +95,7 @@ class Acceptance:
 
     @property
     def name(self) -> tuple[str, str]:
-        """What the alert is known by, for good: its sender and identifier."""
+        """What the alert is known by, for good: its sender and identifier, of which rows hold the mark."""
         return self.alert.sender, self.alert.identifier
 
     def retention(self, *, default_days: int, now_ms: int) -> Retention:
@@ -249,22 +251,24 @@ def _withheld_entry(placed: Placed) -> Draft:
     )
 
 
-def alert_row(placed: Placed, answer: bytes, sealed: bytes, *, now_ms: int) -> tuple[Any, ...]:
+def alert_row(placed: Placed, answer: bytes, sealed: bytes, marks: Marks, *, now_ms: int) -> tuple[Any, ...]:
     """Return the row of ``alerts``, in the order of its columns."""
+    name = name_mark(marks, *placed.item.name)
     item, alert = placed.item, placed.item.alert
     return (
         placed.alert_id,
         placed.log_index,
         placed.thread,
         alert.sender,
-        alert.identifier,
-        item.payload_digest,
+        name,
+        placed.content.seal(alert.identifier.encode(), place=IDENTIFIER),
+        payload_mark(marks, name, item.payload_digest),
         alert.type,
         alert.status,
         alert.msgType,
         now_ms,
         sealed,
-        answer,
+        detached(answer),
         item.submission_digest,
         handling_text(alert),
     )
@@ -306,5 +310,5 @@ def consent_rows(placed: Placed) -> Iterable[dict[str, Any]]:
 
 def citation_rows(placed: Placed) -> Iterable[dict[str, Any]]:
     """Yield the rows of ``citations``."""
-    for sender, identifier in placed.item.sources.cited:
-        yield {"alert_id": placed.alert_id, "sender": sender, "identifier": identifier}
+    for sender, name in placed.item.sources.cited:
+        yield {"alert_id": placed.alert_id, "sender": sender, "name": name}

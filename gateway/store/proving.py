@@ -23,14 +23,17 @@ from audit.proofs import inclusion
 from audit.queries import LoggedEntry, entries_at, entries_of_alert, entry_at
 from audit.tables import log_entries, log_parties
 from audit.terms import read_whole
+from gateway.receipts import Promise, attached
 from gateway.sealing.contents import Contents
 from gateway.store.content_keys import key_of
 from gateway.store.disclosed import ReadEntry, read_entries
+from gateway.store.names import identifier_of
 from gateway.store.reader import Reader
 from gateway.store.reading import find_alert, signed_word, speaks_for, submission_of
 from gateway.store.tables import acknowledgements, alerts, authority_statements, consent_answers, dispatches
 from schemas.decisions import ClauseRef
 from schemas.ids import AgreementId, AlertId, JurisdictionCode, ParticipantId
+from schemas.timestamps import utc_text_of_ms
 
 _LIVES: Final = (
     Kind.AGREEMENT_IN_FORCE,
@@ -74,13 +77,15 @@ class Sealed:
 class FoundAlert:
     """An alert that a reader may see: its row, the reader's deliveries of it, and whether it is seen whole.
 
-    ``submission`` is what was submitted, None where its content is there no more, or can't be read.
+    ``submission`` is what was submitted, ``identifier`` what its sender called it; each None where the content is there
+    no more, or can't be read.
     """
 
     row: Row[Any]
     deliveries: Sequence[Row[Any]]
     whole: bool
     submission: bytes | None
+    identifier: str | None
 
     @property
     def erased(self) -> bool:
@@ -106,7 +111,7 @@ async def find_evidence(
     own = [each for each in sent if speaks_for(reader, each.recipient)]
     submission = await submission_of(connection, contents, alert_id)
     mine = sorted(own, key=lambda each: str(each.recipient))
-    return FoundAlert(row, mine, speaks_for(reader, row.sender), submission)
+    return FoundAlert(row, mine, speaks_for(reader, row.sender), submission, identifier_of(contents, row))
 
 
 async def entries_about(
@@ -210,9 +215,23 @@ async def statements_about(
     return [(row.log_index, row.compact.decode("ascii")) for row in rows]
 
 
-def receipt_in(answer: bytes) -> str:
-    """Return the receipt in the answer that a sender got."""
-    receipt: str = orjson.loads(answer)["receipt"]
+def receipt_in(found: FoundAlert, *, origin: str) -> str | None:
+    """Return the receipt that an alert's sender got; None where the identifier that it names was erased.
+
+    ``origin`` is that of the log.
+    """
+    row = found.row
+    if found.identifier is None:
+        return None
+    promise = Promise(
+        alert_id=AlertId(row.alert_id),
+        sender=found.sender,
+        identifier=found.identifier,
+        submission_digest=row.submission_digest,
+        log_index=row.log_index,
+    )
+    whole = attached(row.answer, promise.payload(origin=origin, received=utc_text_of_ms(row.received_ms)))
+    receipt: str = orjson.loads(whole)["receipt"]
     return receipt
 
 

@@ -13,10 +13,13 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.sealing.contents import Contents
+from gateway.store.content_keys import key_of, with_keys
 from gateway.store.dispatches import HELD
 from gateway.store.handling import read_handling
+from gateway.store.names import identifier_of
 from gateway.store.reader import Reader
-from gateway.store.tables import alerts, citations, consent_answers, consent_requests, dispatches
+from gateway.store.tables import alerts, citations, consent_answers, consent_requests, content_keys, dispatches
 from schemas.ids import AlertId, ConsentId
 from schemas.timestamps import utc_text_of_ms
 
@@ -37,7 +40,7 @@ async def questions_about(connection: AsyncConnection, alert_id: AlertId) -> Map
 
 
 async def read_questions(
-    connection: AsyncConnection, reader: Reader, *, open_at_ms: int | None
+    connection: AsyncConnection, contents: Contents, reader: Reader, *, open_at_ms: int | None
 ) -> Sequence[dict[str, Any]]:
     """Return what a reader was asked, the latest first.
 
@@ -53,14 +56,16 @@ async def read_questions(
             .order_by(consent_requests.c.deadline_ms, consent_requests.c.consent_id)
         )
     rows = await connection.execute(wanted.limit(MOST))
-    return [await _whole(connection, row) for row in rows.all()]
+    return [await _whole(connection, contents, row) for row in rows.all()]
 
 
-async def read_question(connection: AsyncConnection, reader: Reader, consent_id: str) -> dict[str, Any] | None:
+async def read_question(
+    connection: AsyncConnection, contents: Contents, reader: Reader, consent_id: str
+) -> dict[str, Any] | None:
     """Return one question, where a reader is asked it or sent the alert that it is about; None else."""
     visible = or_(_asked(reader), alerts.c.sender == reader.participant)
     row = (await connection.execute(_WHOLE.where(consent_requests.c.consent_id == consent_id, visible))).one_or_none()
-    return None if row is None else await _whole(connection, row)
+    return None if row is None else await _whole(connection, contents, row)
 
 
 async def find_question(connection: AsyncConnection, consent_id: ConsentId) -> Mapping[str, str] | None:
@@ -88,24 +93,26 @@ def _asked(reader: Reader) -> ColumnElement[bool]:
     return consent_requests.c.asked.in_(asked)
 
 
-async def _whole(connection: AsyncConnection, row: Row[Any]) -> dict[str, Any]:
-    own = await connection.scalars(
-        select(citations.c.identifier)
+async def _whole(connection: AsyncConnection, contents: Contents, row: Row[Any]) -> dict[str, Any]:
+    own = await connection.execute(
+        with_keys(select(alerts.c.alert_id, alerts.c.identifier, content_keys.c.wrapped_by, content_keys.c.wrapped))
+        .join(citations, citations.c.name == alerts.c.name)
         .where(citations.c.alert_id == row.alert_id, citations.c.sender == row.asked)
-        .order_by(citations.c.identifier)
+        .order_by(alerts.c.log_index)
     )
     return {
         **_question(row),
         "alert_id": row.alert_id,
         "digest": _digest(row.submission_digest),
         "sender": row.sender,
-        "identifier": row.identifier,
+        "identifier": identifier_of(contents, row),
+        "content": contents.state(key_of(row)).value,
         "type": row.type,
         "status": row.status,
         "msgType": row.msg_type,
         "received": utc_text_of_ms(row.received_ms),
         "handling": read_handling(row.handling),
-        "passes_on": list(own),
+        "passes_on": [identifier_of(contents, each) for each in own],
         "recipient": row.recipient,
         "agreement": f"{row.agreement}/{row.version}",
         "clause": row.clause,
@@ -139,7 +146,11 @@ _STATE: Final[Select[Any]] = (
     .join(dispatches, dispatches.c.delivery_id == consent_requests.c.delivery_id)
     .outerjoin(consent_answers, consent_answers.c.consent_id == consent_requests.c.consent_id)
 )
-_WHOLE: Final[Select[Any]] = _STATE.join(alerts, alerts.c.alert_id == consent_requests.c.alert_id).add_columns(
+_WHOLE: Final[Select[Any]] = with_keys(
+    _STATE.join(alerts, alerts.c.alert_id == consent_requests.c.alert_id)
+).add_columns(
+    content_keys.c.wrapped_by,
+    content_keys.c.wrapped,
     alerts.c.sender,
     alerts.c.identifier,
     alerts.c.type,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Row, and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, Row, exists, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.entry import Kind
@@ -23,6 +23,7 @@ from gateway.store.content_keys import OPENING, key_of, opened, with_keys
 from gateway.store.decisions import in_words
 from gateway.store.disclosed import read_own
 from gateway.store.dispatches import HELD, OPEN
+from gateway.store.names import identifier_of, name_mark
 from gateway.store.questions import questions_about
 from gateway.store.reader import Reader
 from gateway.store.tables import acknowledgements, alerts, content_keys, dispatches
@@ -42,23 +43,7 @@ async def read_alert_by_name(
     connection: AsyncConnection, contents: Contents, reader: Reader, *, sender: ParticipantId, identifier: str
 ) -> dict[str, Any] | None:
     """Return what the reader may see of one alert, by its sender and identifier; None where that is nothing."""
-    return await _read(connection, contents, reader, and_(alerts.c.sender == sender, alerts.c.identifier == identifier))
-
-
-async def first_answer(
-    connection: AsyncConnection, *, sender: ParticipantId, identifier: str, payload_digest: bytes
-) -> tuple[AlertId, bytes] | None:
-    """Return the id and first answer of an alert that was accepted before with this very payload; None else."""
-    row = (
-        await connection.execute(
-            select(alerts.c.alert_id, alerts.c.answer).where(
-                alerts.c.sender == sender,
-                alerts.c.identifier == identifier,
-                alerts.c.payload_digest == payload_digest,
-            )
-        )
-    ).one_or_none()
-    return None if row is None else (AlertId(row.alert_id), row.answer)
+    return await _read(connection, contents, reader, alerts.c.name == name_mark(contents.marks, sender, identifier))
 
 
 async def find_alert(connection: AsyncConnection, reader: Reader, which: ColumnElement[bool]) -> Row[Any] | None:
@@ -90,7 +75,7 @@ async def _read(
         "alert_id": alert.alert_id,
         "thread": alert.thread,
         "sender": alert.sender,
-        "identifier": alert.identifier,
+        "identifier": identifier_of(contents, alert),
         "type": alert.type,
         "status": alert.status,
         "msgType": alert.msg_type,

@@ -8,33 +8,33 @@ what they passed on is none of its sources.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-import orjson
-from sqlalchemy import ColumnElement, FromClause, Text, bindparam, column, func, select
-from sqlalchemy import cast as cast_to
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements.release import Source, SourceHandling
+from gateway.sealing.marks import Marks
 from gateway.store.handling import read_handling
+from gateway.store.names import name_mark, name_marks
 from gateway.store.tables import alerts, citations, dispatches
 from gateway.store.terms import read_terms
-from schemas.alerts.header import Alert, Reference, read_references
+from schemas.alerts.header import Alert, read_references
 from schemas.ids import AlertId, ParticipantId
 
-Name: TypeAlias = tuple[ParticipantId, str]
-"""What an alert is known by: its sender and identifier."""
+Name: TypeAlias = tuple[ParticipantId, bytes]
+"""What an alert is known by: its sender, and the mark of both (``gateway.store.names``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What an alert passes on: ``cited`` is all of it, sorted by name, ``binding`` what it must answer for.
 
-    What it names comes first in ``binding``, what that passed on in its turn after it. ``threads`` are those of its
-    sender's own alerts to which it refers.
+    What it names comes first in ``binding``, what that passed on in its turn after it, each in alphabetical order and
+    once: of two that nothing tells apart, one says it all. ``threads`` are those of its sender's own alerts to which
+    it refers.
     """
 
     cited: tuple[Name, ...]
@@ -45,7 +45,9 @@ class Sources:
 NO_SOURCES: Final = Sources((), ())
 
 
-async def find_sources(connection: AsyncConnection, alert: Alert, *, before: int | None = None) -> Sources:
+async def find_sources(
+    connection: AsyncConnection, marks: Marks, alert: Alert, *, before: int | None = None
+) -> Sources:
     """Return what an alert passes on; with ``before``, an index of the log, as it was then.
 
     Only what was released to the alert's sender counts as received by it. Of what a source passed on, the alert's
@@ -54,8 +56,13 @@ async def find_sources(connection: AsyncConnection, alert: Alert, *, before: int
     if not alert.references:
         return NO_SOURCES
     references = read_references(alert.references)
-    named: set[Name] = {(each.sender, each.identifier) for each in references if each.sender != alert.sender}
-    threads = await _threads(connection, alert.sender, references, before)
+    named: set[Name] = {
+        (each.sender, name_mark(marks, each.sender, each.identifier))
+        for each in references
+        if each.sender != alert.sender
+    }
+    own = {each.identifier for each in references if each.sender == alert.sender}
+    threads = await _threads(connection, name_marks(marks, alert.sender, own), before)
     inherited = await _inherited(connection, threads, before)
     if not named | inherited:
         return Sources((), (), threads)
@@ -63,19 +70,16 @@ async def find_sources(connection: AsyncConnection, alert: Alert, *, before: int
     carried = await _carried(connection, alert.sender, received)
     cited = named | inherited | carried.keys()
     asked = cited - inherited if alert.msgType == "Cancel" else cited
-    direct = [Source(*name, _handling_of(received.get(name))) for name in sorted(asked - carried.keys())]
-    beyond = [carried[name] for name in sorted(asked & carried.keys())]
-    return Sources(tuple(sorted(cited)), (*direct, *beyond), threads)
+    direct = {_source(name, received.get(name)) for name in asked - carried.keys()}
+    beyond = {carried[name] for name in asked & carried.keys()}
+    return Sources(tuple(sorted(cited)), (*sorted(direct, key=_order), *sorted(beyond, key=_order)), threads)
 
 
-async def _threads(
-    connection: AsyncConnection, sender: ParticipantId, references: Iterable[Reference], before: int | None
-) -> tuple[AlertId, ...]:
-    """Return the threads of a sender's own alerts among some references."""
-    own = sorted({each.identifier for each in references if each.sender == sender})
+async def _threads(connection: AsyncConnection, own: Sequence[bytes], before: int | None) -> tuple[AlertId, ...]:
+    """Return the threads of a sender's own alerts, by their marks."""
     if not own:
         return ()
-    statement = select(alerts.c.thread).where(alerts.c.sender == sender, alerts.c.identifier.in_(own))
+    statement = select(alerts.c.thread).where(alerts.c.name.in_(own))
     found = await connection.scalars(statement if before is None else statement.where(alerts.c.log_index < before))
     return tuple(sorted({AlertId(each) for each in found}))
 
@@ -85,12 +89,12 @@ async def _inherited(connection: AsyncConnection, threads: Sequence[AlertId], be
     if not threads:
         return set()
     statement = (
-        select(citations.c.sender, citations.c.identifier)
+        select(citations.c.sender, citations.c.name)
         .join(alerts, alerts.c.alert_id == citations.c.alert_id)
         .where(alerts.c.thread.in_(threads))
     )
     rows = await connection.execute(statement if before is None else statement.where(alerts.c.log_index < before))
-    return {(ParticipantId(row.sender), row.identifier) for row in rows}
+    return {(ParticipantId(row.sender), row.name) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,36 +108,26 @@ class _Copy:
 async def _received(
     connection: AsyncConnection, recipient: ParticipantId, names: Collection[Name], before: int | None
 ) -> Mapping[Name, _Copy]:
-    wanted, sender, identifier = _names_of(connection)
     statement = (
-        select(alerts.c.alert_id, alerts.c.sender, alerts.c.identifier, alerts.c.handling, dispatches.c.terms)
-        .select_from(wanted)
-        .join(alerts, (alerts.c.sender == sender) & (alerts.c.identifier == identifier))
+        select(alerts.c.alert_id, alerts.c.sender, alerts.c.name, alerts.c.handling, dispatches.c.terms)
         .join(dispatches, dispatches.c.alert_id == alerts.c.alert_id)
         .where(dispatches.c.recipient == recipient, dispatches.c.released.is_not(None))
     )
-    rows = await connection.execute(
-        statement if before is None else statement.where(dispatches.c.released < before),
-        {"names": orjson.dumps(sorted(names)).decode()},
-    )
-    return {
-        (ParticipantId(row.sender), row.identifier): _Copy(AlertId(row.alert_id), _handling(row.handling, row.terms))
-        for row in rows
-    }
+    if before is not None:
+        statement = statement.where(dispatches.c.released < before)
+    found: dict[Name, _Copy] = {}
+    wanted = sorted(name for _, name in names)
+    for first in range(0, len(wanted), _AT_ONCE):
+        some = alerts.c.name.in_(wanted[first : first + _AT_ONCE])
+        for row in await connection.execute(statement.where(some)):
+            copy = _Copy(AlertId(row.alert_id), _handling(row.handling, row.terms))
+            found[ParticipantId(row.sender), row.name] = copy
+    return found
 
 
-def _names_of(connection: AsyncConnection) -> tuple[FromClause, ColumnElement[str], ColumnElement[str]]:
-    """Return the pairs of the JSON array ``names`` as rows, with both of their columns.
-
-    One statement for any number of names, whoever made them up: a list of pairs SQLite looks for by reading the whole
-    table, and a look-up for each sender would take seconds for an alert that cites a thousand.
-    """
-    names = bindparam("names", type_=Text)
-    if connection.dialect.name == "sqlite":
-        pairs = func.json_each(names).table_valued("value", name="wanted")
-        return pairs, func.json_extract(pairs.c.value, "$[0]"), func.json_extract(pairs.c.value, "$[1]")
-    wanted = func.jsonb_array_elements(cast_to(names, JSONB)).table_valued(column("value", JSONB), name="wanted")
-    return wanted, wanted.c.value[0].astext, wanted.c.value[1].astext
+_AT_ONCE: Final = 10_000
+"""Names that one statement looks for: databases bound its parameters at 32,766. An alert names 1,024 at most, and what
+its thread passed on comes to it."""
 
 
 async def _carried(
@@ -144,22 +138,33 @@ async def _carried(
     if not of:
         return {}
     rows = await connection.execute(
-        select(citations.c.alert_id, citations.c.sender, citations.c.identifier).where(
+        select(citations.c.alert_id, citations.c.sender, citations.c.name).where(
             citations.c.alert_id.in_(sorted(of)), citations.c.sender != recipient
         )
     )
     by: defaultdict[Name, list[Name]] = defaultdict(list)
     for row in rows:
-        by[ParticipantId(row.sender), row.identifier].append(of[AlertId(row.alert_id)])
+        by[ParticipantId(row.sender), row.name].append(of[AlertId(row.alert_id)])
     return {
-        name: Source(*name, received[min(carriers)].handling, tuple(sorted({sender for sender, _ in carriers})))
+        name: Source(
+            name[0],
+            "",
+            min((received[each] for each in carriers), key=lambda copy: copy.alert_id).handling,
+            tuple(sorted({sender for sender, _ in carriers})),
+        )
         for name, carriers in by.items()
         if name not in received
     }
 
 
-def _handling_of(copy: _Copy | None) -> SourceHandling | None:
-    return None if copy is None else copy.handling
+def _source(name: Name, copy: _Copy | None) -> Source:
+    return Source(name[0], "", None) if copy is None else Source(name[0], copy.alert_id, copy.handling)
+
+
+def _order(source: Source) -> tuple[str, str, tuple[str, ...], str]:
+    handling = source.handling
+    label = "" if handling is None else f"{handling.tlp} {sorted(handling.codes)} {handling.onward.value}"
+    return source.sender, source.known_as, source.through, label
 
 
 def _handling(stored: str, terms: str | None) -> SourceHandling:

@@ -17,7 +17,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
     text,
 )
 
@@ -123,8 +122,9 @@ alerts = Table(
     Column("log_index", BigInteger, nullable=False),
     Column("thread", String(36), nullable=False),
     Column("sender", String(70), nullable=False),
-    Column("identifier", String(256), nullable=False),
-    Column("payload_digest", LargeBinary(32), nullable=False),
+    Column("name", LargeBinary(32), nullable=False, unique=True),
+    Column("identifier", LargeBinary),
+    Column("payload_mark", LargeBinary(32), nullable=False),
     Column("type", String(100), nullable=False),
     Column("status", String(8), nullable=False),
     Column("msg_type", String(8), nullable=False),
@@ -133,10 +133,12 @@ alerts = Table(
     Column("answer", LargeBinary, nullable=False),
     Column("submission_digest", LargeBinary(32), nullable=False),
     Column("handling", Text, nullable=False),
-    UniqueConstraint("sender", "identifier"),
 )
 """What was accepted: the submission, sealed (``gateway.sealing.contents``), and the answer that its sender got.
 
+``name`` is the mark of sender and identifier, by which it is known for good, ``identifier`` what the sender wrote,
+sealed like the submission; None where it was erased before it was sealed. ``payload_mark`` tells whether a payload is
+the same. The receipt in ``answer`` is detached (``gateway.receipts``), for what it says names the identifier.
 ``submission_digest`` is the SHA-256 of the submission as it came. ``handling`` is how the alert is to be handled, as
 JSON and without the caveat, which is in its sender's words: who passes the alert on is held to it after the content is
 gone.
@@ -176,8 +178,12 @@ mark_key = Table(
     metadata,
     Column("id", SmallInteger, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
     Column("mark", LargeBinary(32), nullable=False),
+    Column("since", BigInteger, nullable=False),
 )
-"""By which key the marks in this database were made: a mark of nothing (``gateway.sealing.marks``)."""
+"""By which key the marks in this database were made: a mark of nothing (``gateway.sealing.marks``).
+
+``since`` is how many entries the log had when they came: what was decided before named alerts by their identifiers.
+"""
 
 dispatches = Table(
     "dispatches",
@@ -263,10 +269,11 @@ citations = Table(
     "citations",
     metadata,
     Column("alert_id", String(36), primary_key=True),
-    Column("sender", String(70), primary_key=True),
-    Column("identifier", String(256), primary_key=True),
+    Column("name", LargeBinary(32), primary_key=True),
+    Column("sender", String(70), nullable=False),
 )
-"""Which alerts of other senders an alert passes on: those that it names, and those that its own earlier ones did."""
+"""Which alerts of other senders an alert passes on, by their marks: those that it names, and those that its own earlier
+ones did."""
 
 acknowledgements = Table(
     "acknowledgements",

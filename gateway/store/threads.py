@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.sealing.marks import Marks
+from gateway.store.names import name_marks
 from gateway.store.tables import alerts, dispatches
 from schemas.decisions import ClauseRef
 from schemas.ids import AgreementId, AlertId, ParticipantId
@@ -25,7 +27,12 @@ class Thread:
 
 
 async def find_thread(
-    connection: AsyncConnection, *, sender: ParticipantId, identifiers: Collection[str], before: int | None = None
+    connection: AsyncConnection,
+    marks: Marks,
+    *,
+    sender: ParticipantId,
+    identifiers: Collection[str],
+    before: int | None = None,
 ) -> Thread | None:
     """Return the thread of the earliest known alert of ``sender`` among ``identifiers``; None where none is known.
 
@@ -34,7 +41,7 @@ async def find_thread(
     """
     cited = (
         select(alerts.c.thread)
-        .where(alerts.c.sender == sender, alerts.c.identifier.in_(sorted(set(identifiers))))
+        .where(alerts.c.name.in_(name_marks(marks, sender, identifiers)))
         .order_by(alerts.c.log_index)
     )
     known = await connection.execute(cited if before is None else cited.where(alerts.c.log_index < before))

@@ -42,11 +42,11 @@ class Awaited(_Answer):
 
 
 class _OfAnAlert(_Answer):
-    """What an alert is known by. ``received`` is RFC 3339, UTC."""
+    """What an alert is known by; ``identifier`` is None once its content was erased. ``received`` is RFC 3339, UTC."""
 
     alert_id: AlertIdField
     sender: ParticipantField
-    identifier: str
+    identifier: str | None
     type: str
     status: str
     msgType: str  # noqa: N815 - CAP's name
@@ -87,12 +87,14 @@ class QuestionHandling(_Answer):
 class Question(AskedConsent, _OfAnAlert):
     """A question of consent, with what it is about: this alert, as these bytes, for this recipient under this clause.
 
-    ``passes_on`` are the identifiers of those alerts of whoever is asked that this one passes on.
+    ``passes_on`` are the identifiers of those alerts of whoever is asked that this one passes on, None for one whose
+    content was erased. ``content`` is what is left of this one's: stored, erased or unreadable.
     """
 
     digest: str
     handling: QuestionHandling
-    passes_on: tuple[str, ...] = ()
+    content: str | None = None
+    passes_on: tuple[str | None, ...] = ()
     recipient: ParticipantField
     agreement: str
     clause: str
@@ -105,12 +107,16 @@ class Questions(_Answer):
 
 
 class Hold(_Answer):
-    """A legal hold: whose it is, on which alert, and the index of the entry that released it, if one did."""
+    """A legal hold: whose it is, on which alert, and the index of the entry that released it, if one did.
+
+    ``content`` is what is left of the alert's, as in ``Question``; once it was erased ``identifier`` is None.
+    """
 
     hold: str
     alert_id: AlertIdField
     sender: ParticipantField
-    identifier: str
+    identifier: str | None
+    content: str | None = None
     jurisdiction: str
     log_index: int
     released: int | None = None

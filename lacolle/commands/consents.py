@@ -14,6 +14,7 @@ import typer
 
 from lacolle.client import Question
 from lacolle.commands.frame import Connection, framed
+from lacolle.commands.named import called
 from lacolle.commands.told import CONSENT_STATES
 from lacolle.commands.voice import Voice
 from lacolle.keyfiles import load_key_file
@@ -83,9 +84,9 @@ def _answering(name: str, decision: Answer, told: Bilingual) -> Callable[..., No
 def _lines(question: Question) -> Iterator[Bilingual | str]:
     state = CONSENT_STATES.get(question.state, Bilingual(fr=question.state, en=question.state))
     clause = f"{question.agreement}#{question.clause}"
-    about = f"{question.sender} {question.identifier} ({question.type}, {question.status}, {question.msgType})"
+    about = called(question.sender, question.identifier, question.type, question.status, question.msgType)
     yield question.consent_id
-    yield f"  {about}"
+    yield Bilingual(fr=f"  {about.fr}", en=f"  {about.en}")
     codes = "".join(f", {code}" for code in question.handling.codes)
     yield f"  TLP:{question.handling.tlp}{codes}, {question.handling.purpose}"
     yield Bilingual(
@@ -94,8 +95,11 @@ def _lines(question: Question) -> Iterator[Bilingual | str]:
     )
     yield Bilingual(fr=f"  au plus tard le {question.deadline}", en=f"  by {question.deadline} at the latest")
     if question.passes_on:
-        names = ", ".join(question.passes_on)
-        yield Bilingual(fr=f"  elle reprend vos alertes : {names}", en=f"  it passes on your alerts: {names}")
+        names = [called(question.asked, each) for each in question.passes_on]
+        yield Bilingual(
+            fr=f"  elle reprend vos alertes : {', '.join(each.fr for each in names)}",
+            en=f"  it passes on your alerts: {', '.join(each.en for each in names)}",
+        )
 
 
 _NONE: Final = Bilingual(fr="Aucun consentement n'est demandé.", en="No consent is asked for.")

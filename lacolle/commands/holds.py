@@ -16,6 +16,7 @@ from lacolle.client import Hold
 from lacolle.client.surroundings import MACHINE
 from lacolle.commands.frame import Connection, framed
 from lacolle.commands.inputs import InputError
+from lacolle.commands.named import called
 from lacolle.commands.voice import Voice
 from lacolle.errors import ConfigurationError
 from lacolle.keyfiles import load_key_file
@@ -155,7 +156,8 @@ def _digest(told: str | None) -> str:
 
 def _lines(hold: Hold) -> Iterator[Bilingual | str]:
     yield hold.hold
-    yield f"  {hold.sender} {hold.identifier} ({hold.alert_id})"
+    about = called(hold.sender, hold.identifier, hold.alert_id)
+    yield Bilingual(fr=f"  {about.fr}", en=f"  {about.en}")
     yield Bilingual(
         fr=f"  demandée par {hold.jurisdiction}, inscription {hold.log_index}",
         en=f"  asked for by {hold.jurisdiction}, log entry {hold.log_index}",

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from lacolle.client import Accepted, Acknowledged, Decision, Delivery, Preview, Recipient, Status
 from lacolle.client.answers import StoredContent
+from lacolle.commands.named import called
 from lacolle.errors import ProblemError
 from schemas.bilingual import Bilingual
 from schemas.decisions import Lane
@@ -131,7 +132,7 @@ def preview(told: Preview) -> Lines:
 
 def status(told: Status) -> Lines:
     """Say where an alert stands."""
-    yield f"{told.sender} {told.identifier} ({told.type}, {told.status}, {told.msgType})"
+    yield called(told.sender, told.identifier, told.type, told.status, told.msgType)
     yield Bilingual(
         fr=f"Acceptée le {told.received}, inscription {told.log_index} : {told.alert_id}",
         en=f"Accepted {told.received}, entry {told.log_index}: {told.alert_id}",

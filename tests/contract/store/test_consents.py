@@ -231,11 +231,11 @@ async def test_what_is_not_answered_in_time_lapses(desk: Desk) -> None:
 async def test_a_later_alert_of_the_thread_takes_its_place(desk: Desk) -> None:
     """What is still held when its thread goes on is withheld, and no consent can let it go any more."""
     later = acceptance("A-2", permit(VSP), thread=desk.alert_id, reached={VSP: permit(VSP).under})
-    await accepted(desk.ground, later)
+    (later_id,) = await accepted(desk.ground, later)
     assert await desk.state() == WITHHELD
     withheld = (await desk.ground.entries())[-1]
     assert withheld["kind"] == "withheld"
-    assert withheld["content"]["withheld"][0]["reason"] == {"code": "overtaken", "arguments": {"later": "A-2"}}
+    assert withheld["content"]["withheld"][0]["reason"] == {"code": "overtaken", "arguments": {"later": later_id}}
     with pytest.raises(ConsentClosedError):
         await desk.answer("ca.rcmp")
 
@@ -245,7 +245,7 @@ async def test_what_is_held_reaches_nobody_until_it_is_released(desk: Desk) -> N
 
     async def reached(before: int | None = None) -> set[ParticipantId]:
         async with desk.ground.store.reading() as connection:
-            thread = await find_thread(connection, sender=SQ, identifiers=["A-1"], before=before)
+            thread = await find_thread(connection, contents().marks, sender=SQ, identifiers=["A-1"], before=before)
         assert thread is not None
         return set(thread.reached)
 
@@ -355,20 +355,22 @@ async def test_those_who_are_asked_see_the_question_and_nobody_else_does(desk: D
     questions = await desk.questions()
     now_ms = desk.ground.clock.ms
     async with desk.ground.store.reading() as connection:
-        (own,) = await read_questions(connection, reader(RCMP), open_at_ms=now_ms)
-        (its,) = await read_questions(connection, reader(ParticipantId("us-vt.aud"), auditor=True), open_at_ms=now_ms)
+        (own,) = await read_questions(connection, contents(), reader(RCMP), open_at_ms=now_ms)
+        (its,) = await read_questions(
+            connection, contents(), reader(ParticipantId("us-vt.aud"), auditor=True), open_at_ms=now_ms
+        )
         for stranger in (reader(NYSP), reader(VSP), reader(ParticipantId("ca.other"), auditor=True)):
-            assert await read_questions(connection, stranger, open_at_ms=None) == []
-            assert await read_question(connection, stranger, questions["ca.rcmp"]) is None
-        assert await read_question(connection, reader(SQ), questions["ca.rcmp"]) == own
+            assert await read_questions(connection, contents(), stranger, open_at_ms=None) == []
+            assert await read_question(connection, contents(), stranger, questions["ca.rcmp"]) is None
+        assert await read_question(connection, contents(), reader(SQ), questions["ca.rcmp"]) == own
     assert (own["asked"], own["recipient"], own["state"], own["sender"]) == ("ca.rcmp", NYSP, "open", SQ)
     assert its["asked"] == JurisdictionCode("US-VT")
     assert own["deadline"] == "2026-11-22T12:10:00.000Z"
     assert own["handling"] == {"tlp": "AMBER", "codes": [], "purpose": "criminal-investigation"}
     await desk.answer("ca.rcmp")
     async with desk.ground.store.reading() as connection:
-        assert await read_questions(connection, reader(RCMP), open_at_ms=now_ms) == []
-        (answered,) = await read_questions(connection, reader(RCMP), open_at_ms=None)
+        assert await read_questions(connection, contents(), reader(RCMP), open_at_ms=now_ms) == []
+        (answered,) = await read_questions(connection, contents(), reader(RCMP), open_at_ms=None)
     assert answered["state"] == "given"
 
 

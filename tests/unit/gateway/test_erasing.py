@@ -148,7 +148,9 @@ async def test_content_is_erased_when_it_is_due(room: Room) -> None:
     assert await room.submission(other) == acceptance("A-2").submission
     after = await room.read(first)
     logged = {**before["log_entry"], "withheld": "erased", "disclosures": ()}
-    assert after == {**before, "state": "erased", "content": after["content"], "log_entry": logged}
+    assert before["identifier"] == "A-1"
+    ended = {"identifier": None, "state": "erased", "content": after["content"], "log_entry": logged}
+    assert after == {**before, **ended}
     assert (after["content"]["state"], after["content"]["log_index"]) == ("erased", entry["index"])
     assert room.counted("lacolle_contents_erased_total") is None
     assert room.registry.get_sample_value("lacolle_contents_erased_total", {"basis": "agreement"}) == 1

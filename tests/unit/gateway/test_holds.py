@@ -227,10 +227,10 @@ async def test_holds_are_listed_to_those_whom_they_concern(
     await hold(room, answer, VT)
     reader = Reader(participant, home_of(participant), auditor)
     async with room.ground.store.reading() as connection:
-        assert len(await read_holds(connection, reader, every=False)) == seen
+        assert len(await read_holds(connection, room.contents, reader, every=False)) == seen
     await release(room, answer, own, NY)
     async with room.ground.store.reading() as connection:
-        listed = await read_holds(connection, reader, every=True)
+        listed = await read_holds(connection, room.contents, reader, every=True)
         assert len(listed) == seen
-        assert len(await read_holds(connection, reader, every=False)) == max(0, seen - 1)
+        assert len(await read_holds(connection, room.contents, reader, every=False)) == max(0, seen - 1)
     assert {each["released"] is None for each in listed} <= {True, False}

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import StoreError
-from gateway.sealing.folder import MARKS
+from gateway.sealing.contents import Contents
+from gateway.sealing.folder import MARKS, KeyFolder
 from gateway.store.marking import MarkKeyWriter, found_marks
-from tests.unit.gateway.ground import Ground, contents_in
+from tests.unit.gateway.ground import KEK, START, Ground
+
+
+def contents_in(folder: Path) -> Contents:
+    """Return a door to content in a folder, as a process opens it."""
+    return Contents(KeyFolder(folder, KEK, randomness=os.urandom), clock=lambda: START)
 
 
 async def test_the_first_process_founds_and_all_others_agree(ground: Ground, tmp_path: Path) -> None:

@@ -15,13 +15,25 @@ from gateway.backoff import Backoff
 from gateway.store.acknowledgements import AcknowledgementWriter, SignedAcknowledgement
 from gateway.store.dispatches import OutcomeWriter
 from gateway.store.reader import Reader
-from gateway.store.reading import first_answer, read_alert, read_alert_by_name
+from gateway.store.reading import read_alert, read_alert_by_name
 from schemas.decisions import Deny
 from schemas.evidence import Acknowledgement, AcknowledgementStatus
 from schemas.ids import AlertId, DeliveryId, JurisdictionCode, ParticipantId, home_of
 from schemas.parcels import Delivered, OutcomeReport
 from schemas.signing.canonical import canonical_plain_bytes
-from tests.unit.gateway.ground import KID, NYSP, SQ, START, VSP, Ground, acceptance, accepted, contents, permit
+from tests.unit.gateway.ground import (
+    KID,
+    NYSP,
+    SQ,
+    START,
+    VSP,
+    Ground,
+    acceptance,
+    acceptances,
+    accepted,
+    contents,
+    permit,
+)
 
 MSP = ParticipantId("us-me.msp")
 NO_AGREEMENT = reasons.no_agreement(JurisdictionCode("CA-QC"), JurisdictionCode("US-ME"))
@@ -190,13 +202,17 @@ async def test_a_partner_s_word_stands_with_its_delivery(record: Record) -> None
 
 async def test_the_first_answer_is_found_by_name_and_payload(record: Record) -> None:
     """Only the very payload gets the answer again; another sender, name or payload gets none."""
-    digest = acceptance("A-1").payload_digest
+    item, writer = acceptance("A-1"), acceptances()
     async with record.ground.store.reading() as connection:
-        found = await first_answer(connection, sender=SQ, identifier="A-1", payload_digest=digest)
+        found = await writer.first_answer(connection, item.alert, payload_digest=item.payload_digest)
         assert found is not None
-        assert found[0] == record.alert_id
-        for sender, identifier, payload in ((VSP, "A-1", digest), (SQ, "A-2", digest), (SQ, "A-1", b"\x00" * 32)):
-            assert await first_answer(connection, sender=sender, identifier=identifier, payload_digest=payload) is None
+        assert (found.alert_id, found.replayed) == (record.alert_id, True)
+        for other, payload in (
+            (acceptance("A-1", sender=VSP), item.payload_digest),
+            (acceptance("A-2"), item.payload_digest),
+            (item, b"\x00" * 32),
+        ):
+            assert await writer.first_answer(connection, other.alert, payload_digest=payload) is None
 
 
 async def test_reading_back_reads_no_table_from_end_to_end(record: Record) -> None:

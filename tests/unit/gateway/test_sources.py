@@ -8,16 +8,17 @@ from pathlib import Path
 
 import orjson
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from audit.log import lock_head
+from audit.tables import log_entries
 from gateway.clock import system_clock
-from gateway.simulation.replaying import replay
+from gateway.simulation.replaying import NotReplayableError, replay
 from gateway.store.consents import ConsentWriter, SignedConsent
 from gateway.store.dispatches import HELD, PENDING, WITHHELD
 from gateway.store.questions import find_question
 from gateway.store.sources import Sources, find_sources
-from gateway.store.tables import alerts, consent_requests, dispatches
+from gateway.store.tables import alerts, consent_requests, dispatches, mark_key
 from lacolle.folder import read_jurisdictions
 from lacolle.samples import World
 from schemas.alerts.catalogue import parse_alert
@@ -91,7 +92,9 @@ async def found(
     """Return the sources of an alert that is not sent."""
     document = sample_alert(VEHICLE, now=system_clock(), sender=sender, references=list(references), **header)
     async with exchange.ledger.store.reading() as connection:
-        return await find_sources(connection, parse_alert(orjson.loads(orjson.dumps(document))))
+        return await find_sources(
+            connection, exchange.contents.marks, parse_alert(orjson.loads(orjson.dumps(document)))
+        )
 
 
 async def is_replayed(exchange: SampleExchange, alert_id: AlertId) -> bool:
@@ -107,8 +110,8 @@ async def test_what_a_source_passed_on_is_passed_on_too(exchange: SampleExchange
     through = await sent(exchange, "QC-1", named(NYSP, "NY-1"))
     await consent(exchange, through)
     (direct, beyond) = (await found(exchange, VSP, [named(SQ, "QC-1")])).binding
-    assert (direct.name, direct.through) == ("ca-qc.sq,QC-1", ())
-    assert (beyond.name, beyond.through, beyond.handling) == ("us-ny.nysp,NY-1", (SQ,), direct.handling)
+    assert (direct.name, direct.through) == (f"ca-qc.sq,{through}", ())
+    assert (beyond.name, beyond.through, beyond.handling) == ("us-ny.nysp", (SQ,), direct.handling)
     assert direct.handling is not None
     assert direct.handling.onward is Onward.WITH_CONSENT
     both = await found(exchange, VSP, [named(SQ, "QC-1"), named(NYSP, "NY-1")])
@@ -121,12 +124,24 @@ async def test_what_a_source_passed_on_is_passed_on_too(exchange: SampleExchange
     assert again.binding == (direct, beyond)
 
 
+async def test_what_named_its_sources_otherwise_is_not_made_again(exchange: SampleExchange) -> None:
+    """What an earlier version decided, with identifiers in its reasons, is said not to be replayable, not to differ."""
+    await sent(exchange, "NY-1", sender=NYSP)
+    alone = await sent(exchange, "QC-1")
+    passing = await sent(exchange, "QC-2", named(NYSP, "NY-1"))
+    async with exchange.ledger.store.writer.begin() as connection:
+        await connection.execute(update(mark_key).values(since=10_000))
+    assert await is_replayed(exchange, alone)
+    with pytest.raises(NotReplayableError, match="identifiers"):
+        await is_replayed(exchange, passing)
+
+
 async def test_an_originator_is_no_source_of_its_own(exchange: SampleExchange) -> None:
     """What comes back to its originator in another's alert is its own, and it asks nobody about that."""
     await sent(exchange, "QC-1")
-    await sent(exchange, "NY-1", named(SQ, "QC-1"), sender=NYSP)
+    back = await sent(exchange, "NY-1", named(SQ, "QC-1"), sender=NYSP)
     sources = await found(exchange, SQ, [named(NYSP, "NY-1")])
-    assert [each.name for each in sources.binding] == ["us-ny.nysp,NY-1"]
+    assert [each.name for each in sources.binding] == [f"us-ny.nysp,{back}"]
 
 
 async def test_what_is_named_before_it_comes_does_not_count(exchange: SampleExchange) -> None:
@@ -148,16 +163,16 @@ async def test_a_source_of_the_same_moment_is_known(exchange: SampleExchange) ->
 
 async def test_what_waits_of_the_same_moment_is_overtaken(exchange: SampleExchange) -> None:
     """An Update that passes something on and the Cancel that comes at once with it: nothing waits after the Cancel."""
-    await sent(exchange, "NY-1", sender=NYSP)
-    await sent(exchange, "QC-1")
+    york = await sent(exchange, "NY-1", sender=NYSP)
+    first = await sent(exchange, "QC-1")
     update, cancel = await in_one_batch(
         exchange,
         sent(exchange, "QC-2", named(SQ, "QC-1"), named(NYSP, "NY-1"), msg_type="Update"),
         sent(exchange, "QC-3", named(SQ, "QC-1"), msg_type="Cancel"),
     )
     async with exchange.ledger.store.reading() as connection:
-        order = list(await connection.scalars(select(alerts.c.identifier).order_by(alerts.c.log_index)))
-    assert order == ["NY-1", "QC-1", "QC-2", "QC-3"]
+        order = list(await connection.scalars(select(alerts.c.alert_id).order_by(alerts.c.log_index)))
+    assert order == [york, first, update, cancel]
     assert await states(exchange) == [PENDING, WITHHELD, PENDING]
     assert await is_replayed(exchange, update)
     assert await is_replayed(exchange, cancel)
@@ -185,3 +200,16 @@ async def test_a_thousand_made_up_sources_are_one_question(exchange: SampleExcha
     sources = await found(exchange, SQ, references)
     assert len(sources.binding) == len(references)
     assert len(asked) <= 3
+
+
+async def test_no_reason_names_an_identifier(exchange: SampleExchange) -> None:
+    """Why nothing is passed on is said of an id, or of a sender, and the entries have neither identifier in them."""
+    york = await sent(exchange, "NY-Gagnon", sender=NYSP)
+    await sent(exchange, "QC-1", named(NYSP, "NY-Gagnon"), named(VSP, "VT-Tremblay"))
+    await sent(exchange, "QC-2", named(NYSP, "NY-Gagnon"))
+    async with exchange.ledger.store.reading() as connection:
+        entries = b"".join(await connection.scalars(select(log_entries.c.content)))
+    assert b'"source":"us-vt.vsp"' in entries
+    assert york.encode() in entries
+    for words in (b"Gagnon", b"Tremblay"):
+        assert words not in entries

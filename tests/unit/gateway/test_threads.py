@@ -10,7 +10,7 @@ from gateway.errors import OvertakenError
 from gateway.store.acceptance import Answer
 from gateway.store.threads import find_thread
 from schemas.ids import AgreementId
-from tests.unit.gateway.ground import NYSP, SQ, VSP, Ground, acceptance, acceptances, accepted, permit
+from tests.unit.gateway.ground import NYSP, SQ, VSP, Ground, acceptance, acceptances, accepted, contents, permit
 
 
 async def test_a_thread_is_named_by_its_first_alert(ground: Ground) -> None:
@@ -19,7 +19,7 @@ async def test_a_thread_is_named_by_its_first_alert(ground: Ground) -> None:
     await accepted(ground, acceptance("A-2", permit(NYSP), thread=first))
     async with ground.store.reading() as connection:
         for identifiers in (["A-1"], ["A-2"], ["A-2", "A-1"], ["unknown", "A-2", "A-2"]):
-            thread = await find_thread(connection, sender=SQ, identifiers=identifiers)
+            thread = await find_thread(connection, contents().marks, sender=SQ, identifiers=identifiers)
             assert thread is not None
             assert thread.first == first
 
@@ -29,7 +29,7 @@ async def test_a_thread_has_reached_whom_any_of_its_alerts_reached(ground: Groun
     (first,) = await accepted(ground, acceptance("A-1", permit(NYSP, clause="1.1"), permit(VSP, clause="2.1")))
     await accepted(ground, acceptance("A-2", permit(NYSP, clause="1.2"), thread=first))
     async with ground.store.reading() as connection:
-        thread = await find_thread(connection, sender=SQ, identifiers=["A-1"])
+        thread = await find_thread(connection, contents().marks, sender=SQ, identifiers=["A-1"])
     assert thread is not None
     assert {name: (ref.agreement, ref.clause) for name, ref in thread.reached.items()} == {
         NYSP: (AgreementId("ca-qc.us-ny.test"), "1.2"),
@@ -41,7 +41,7 @@ async def test_references_to_several_threads_reach_everyone_of_them(ground: Grou
     """The earliest thread gives its name, and whom any of them reached counts."""
     first, _ = await accepted(ground, acceptance("A-1", permit(NYSP)), acceptance("A-2", permit(VSP)))
     async with ground.store.reading() as connection:
-        thread = await find_thread(connection, sender=SQ, identifiers=["A-2", "A-1"])
+        thread = await find_thread(connection, contents().marks, sender=SQ, identifiers=["A-2", "A-1"])
     assert thread is not None
     assert (thread.first, set(thread.reached)) == (first, {NYSP, VSP})
 
@@ -50,8 +50,8 @@ async def test_another_sender_s_alert_is_no_thread_of_one_s_own(ground: Ground) 
     """An identifier is its sender's: nobody updates another's alert, and an unknown one starts a thread."""
     await accepted(ground, acceptance("A-1", permit(SQ), sender=NYSP))
     async with ground.store.reading() as connection:
-        assert await find_thread(connection, sender=SQ, identifiers=["A-1"]) is None
-        assert await find_thread(connection, sender=SQ, identifiers=["unknown"]) is None
+        assert await find_thread(connection, contents().marks, sender=SQ, identifiers=["A-1"]) is None
+        assert await find_thread(connection, contents().marks, sender=SQ, identifiers=["unknown"]) is None
 
 
 async def test_a_cancel_that_an_update_has_outrun_is_decided_anew(ground: Ground) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.sealing.contents import Contents
 from gateway.sealing.errors import KeyEncryptionKeyError, KeyLostError
 from gateway.sealing.folder import MARKS, KeyFolder, day_of
 from gateway.sealing.kek import LocalKey
@@ -43,8 +44,11 @@ def test_what_no_encoding_holds_has_a_mark() -> None:
 
 def test_the_key_is_founded_once_and_never_made_again(tmp_path: Path) -> None:
     """All who found get one key; whoever did not found is told that there is none."""
+    keys = KeyFolder(tmp_path, LocalKey(bytes(32), randomness=os.urandom), randomness=os.urandom)
     with pytest.raises(KeyLostError):
-        KeyFolder(tmp_path, LocalKey(bytes(32), randomness=os.urandom), randomness=os.urandom).read(MARKS)
+        keys.read(MARKS)
+    with pytest.raises(KeyLostError):
+        Contents(keys, clock=lambda: START).marks.of("alert")
     first, second = contents_in(tmp_path), contents_in(tmp_path)
     assert first.found_marks().check == second.found_marks().check == contents_in(tmp_path).marks.check
     assert [each.name for each in tmp_path.iterdir()] == ["marks.key"]
