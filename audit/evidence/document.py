@@ -134,7 +134,10 @@ class SignedVersion(Part):
 
 
 class SourceStated(Part):
-    """An alert that this one passes on, and how it was to be handled, None where its sender never received it."""
+    """An alert that this one passes on, and how it was to be handled, None where its sender never received it.
+
+    ``identifier`` is what its sender's reasons call it: the exchange's id of it, "" for one that was not received.
+    """
 
     sender: ParticipantField
     identifier: str

@@ -58,7 +58,8 @@ def upgrade(
         typer.Option(
             "--exchange",
             envvar="LACOLLE_EXCHANGE",
-            help="The exchange's folder: needed once, if alerts or identifiers are stored in the clear.",
+            help="The exchange's folder: needed once, where an earlier program stored alerts or identifiers in the "
+            "clear.",
         ),
     ] = None,
 ) -> None:

@@ -31,6 +31,7 @@ from schemas.timestamps import read_utc
 from tests.acceptance.agency import Agencies, Agency, members, utc_now
 from tests.acceptance.alerts import cancel_of, from_now, new_identifier, stolen_vehicle, update_of, wanted_person
 from tests.acceptance.conftest import GENEROUS, ServerProcess, calling, free_port
+from tests.acceptance.disclosed import told
 from tests.acceptance.enrolment import revoke
 from tests.acceptance.independent import Document, sealed
 from tests.acceptance.partner import Partner
@@ -104,8 +105,9 @@ def plain_outcomes(data: bytes, pins: standalone.Pins) -> dict[str, str]:
 
 
 def entries_in(bundle: Bundle) -> list[Document]:
-    """Return the entries that a bundle shows, as plain JSON."""
-    return [json.loads(each.canonical) for each in bundle.evidence.entries]
+    """Return the entries that a bundle shows, as plain JSON, with what is disclosed of them."""
+    shown = bundle.evidence.entries
+    return [told({"entry": json.loads(each.canonical), "disclosures": each.disclosures}) for each in shown]
 
 
 @contextmanager

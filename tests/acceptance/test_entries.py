@@ -13,6 +13,7 @@ import rfc8785
 
 from tests.acceptance.agency import Agencies, Agency, members, problem_of
 from tests.acceptance.alerts import stolen_vehicle, wanted_person
+from tests.acceptance.disclosed import told as disclosed
 from tests.acceptance.enrolment import enrol
 from tests.acceptance.independent import Document, leaf_hash, root_of_inclusion
 from tests.acceptance.log_reader import LogReader
@@ -151,7 +152,7 @@ def test_whoever_is_looked_at_can_see_that(cai: Agency, sent: Document, log: Log
     """A question is an entry, with its filters, its justification and what it showed, to all parties of that."""
     answer = members(ask(cai, alert_id=sent["alert_id"]))
     log.holding(answer["log_index"])
-    (entry,) = [each["entry"] for each in found(cai, kind="queried") if each["index"] == answer["log_index"]]
+    (entry,) = [disclosed(each) for each in found(cai, kind="queried") if each["index"] == answer["log_index"]]
     assert entry["actor"] == "ca-qc.cai"
     assert entry["jurisdictions"] == ["CA-QC"]
     assert entry["content"] == {
@@ -169,7 +170,7 @@ def test_whoever_is_looked_at_sees_its_own_part(
     vermont = enrol(agencies, "US-VT", roles=["auditor"], sends=[])
     answer = members(ask(cai, alert_id=sent["alert_id"], justification="of two parties"))
     log.holding(answer["log_index"] + 2)
-    told = [each["entry"] for each in found(vermont, kind="queried")]
+    told = [disclosed(each) for each in found(vermont, kind="queried")]
     (entry,) = [each for each in told if each["content"]["justification"] == "of two parties"]
     own = [each["index"] for each in answer["entries"] if "US-VT" in each["entry"]["jurisdictions"]]
     assert 0 < len(own) < len(answer["entries"])

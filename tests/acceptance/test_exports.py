@@ -18,6 +18,7 @@ import rfc8785
 
 from tests.acceptance.agency import Agencies, Agency, members, problem_of
 from tests.acceptance.alerts import stolen_vehicle, wanted_person
+from tests.acceptance.disclosed import told as disclosed
 from tests.acceptance.enrolment import enrol
 from tests.acceptance.independent import Document, leaf_hash, tree_hash
 from tests.acceptance.log_reader import LogReader
@@ -154,7 +155,7 @@ def test_whoever_is_exported_can_see_that(agencies: Agencies, sent: Document, lo
     manifest = opened(ask(agencies["ca-qc.cai"], alert_id=sent["alert_id"]))[1]
     log.holding(manifest["ended"])
     rows = entries_in(ask(agencies["ca-qc.cai"], kind="exported"))
-    begun = next(row["entry"] for row in rows if row["index"] == manifest["begun"])
+    begun = next(disclosed(row) for row in rows if row["index"] == manifest["begun"])
     assert begun["content"] == {
         "filters": {"alert_id": sent["alert_id"]},
         "justification": WHY,
@@ -163,7 +164,7 @@ def test_whoever_is_exported_can_see_that(agencies: Agencies, sent: Document, lo
         "size": manifest["log_size"],
     }
     rows = entries_in(ask(agencies["ca-qc.cai"], kind="export-ended"))
-    ended = next(row["entry"] for row in rows if row["index"] == manifest["ended"])
+    ended = next(disclosed(row) for row in rows if row["index"] == manifest["ended"])
     assert ended["jurisdictions"] == ["CA-QC"]
     assert ended["content"] == {
         "begun": manifest["begun"],
@@ -181,7 +182,7 @@ def test_whoever_is_exported_sees_its_own_part(agencies: Agencies, cai: Agency, 
     manifest = opened(answer)[1]
     own = [row for row in entries_in(answer) if "US-NY" in row["entry"]["jurisdictions"]]
     log.holding(manifest["ended"] + 1)
-    told = [row["entry"] for row in entries_in(ask(new_york, kind="export-ended"))]
+    told = [disclosed(row) for row in entries_in(ask(new_york, kind="export-ended"))]
     (entry,) = [each for each in told if each["content"]["begun"] == manifest["begun"]]
     assert 0 < len(own) < manifest["entries"]
     assert (entry["actor"], entry["jurisdictions"]) == ("ca-qc.cai", ["US-NY"])
@@ -230,7 +231,7 @@ def _awaited_ends(auditor: Agency, justification: str) -> tuple[list[Document], 
 
 def _begun_for(auditor: Agency, justification: str) -> list[int]:
     rows = entries_in(ask(auditor, kind="exported"))
-    return [row["index"] for row in rows if row["entry"]["content"]["justification"] == justification]
+    return [row["index"] for row in rows if disclosed(row)["content"]["justification"] == justification]
 
 
 def _ends(auditor: Agency) -> list[Document]:

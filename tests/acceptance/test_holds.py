@@ -79,8 +79,12 @@ def test_an_erased_alert_keeps_its_proofs(agencies: Agencies, sq: Agency) -> Non
     after = sq.read(alert_id)
     assert (after["state"], after["content"]["basis"]) == ("erased", "order")
     assert after["content"]["log_index"] == members(ordered)["log_index"]
-    for name in ("decisions", "log_entry", "digest", "identifier", "log_index"):
+    for name in ("decisions", "digest", "log_index"):
         assert after[name] == before[name]
+    assert (before["identifier"], after["identifier"]) == (alert["identifier"], None)
+    ended = {"withheld": "erased", "disclosures": []}
+    assert after["log_entry"] == {**before["log_entry"], **ended}
+    assert members(sq.get("/v1/alerts", sender="ca-qc.sq", identifier=alert["identifier"])) == after
     again = sq.post(submission)
     assert (again.status_code, again.content) == (200, first.content)
     assert state(agencies, "CA-QC", ERASURES, order).status_code == 200

@@ -9,6 +9,7 @@ import pytest
 
 from tests.acceptance.agency import Agencies, Agency, members, problem_of
 from tests.acceptance.alerts import stolen_vehicle, wanted_person
+from tests.acceptance.disclosed import told as disclosed
 from tests.acceptance.independent import Document
 from tests.acceptance.log_reader import LogReader
 
@@ -32,7 +33,7 @@ def found(auditor: Agency, question: str, **filters: Any) -> list[Document]:  # 
         answer = ask(auditor, question, limit=200, **filters, **after)
         assert answer.status_code == 200, answer.text
         page = members(answer)
-        shown += [each["entry"] for each in page["entries"]]
+        shown += [disclosed(each) for each in page["entries"]]
     return shown
 
 

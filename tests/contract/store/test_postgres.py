@@ -109,9 +109,10 @@ async def test_a_server_that_is_stopped_at_once_and_started_again_has_all_that_w
             posting.cancel()
             entries = await _patiently(ground)
             assert ground.committer.failure is None
-    at = {entry["content"]["identifier"]: entry["index"] for entry in entries if entry["kind"] == "accepted"}
+    at = {entry["content"]["digest"]: entry["index"] for entry in entries if entry["kind"] == "accepted"}
     assert len(answered) > 3
-    assert {identifier: at[identifier] for identifier in answered} == answered
+    digests = {identifier: acceptance(identifier).submission_digest.hex() for identifier in answered}
+    assert {identifier: at[f"sha-256:{digest}"] for identifier, digest in digests.items()} == answered
     assert [entry["index"] for entry in entries] == list(range(len(entries)))
 
 

@@ -147,8 +147,8 @@ async def test_content_is_erased_when_it_is_due(room: Room) -> None:
         await room.submission(first)
     assert await room.submission(other) == acceptance("A-2").submission
     after = await room.read(first)
-    assert before["identifier"] == "A-1"
     logged = {**before["log_entry"], "withheld": "erased", "disclosures": ()}
+    assert before["identifier"] == "A-1"
     ended = {"identifier": None, "state": "erased", "content": after["content"], "log_entry": logged}
     assert after == {**before, **ended}
     assert (after["content"]["state"], after["content"]["log_index"]) == ("erased", entry["index"])
@@ -167,19 +167,6 @@ async def test_who_never_learned_of_an_alert_learns_nothing_of_its_end(room: Roo
     assert (entry["content"]["basis"], entry["content"]["retain_days"]) == ("default", 10)
     assert entry["jurisdictions"] == ["CA-QC", "US-NY"]
     assert (await room.read(answer, NYSP))["state"] == "erased"
-
-
-async def test_whom_consent_let_in_is_told_of_the_end_by_itself(room: Room) -> None:
-    """No entry that they read named them to each other before: so neither does the one that says that it was erased."""
-    answer = await room.accept("A-1", permit(NYSP), permit(VSP))
-    await room.ground.tamper("UPDATE dispatches SET released = log_index + 1 WHERE recipient = 'us-vt.vsp'")
-    await room.deliver()
-    room.ground.clock.advance(10 * DAY)
-    assert await room.eraser.look() == 1
-    *_, first, second = await room.ground.entries()
-    assert [each["jurisdictions"] for each in (first, second)] == [["CA-QC", "US-NY"], ["US-VT"]]
-    assert first["content"] == second["content"]
-    assert (await room.read(answer))["content"]["log_index"] == first["index"]
 
 
 async def test_nothing_is_erased_while_a_copy_is_on_its_way(room: Room) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import event, select, update
 
 from audit.log import lock_head
+from audit.tables import log_entries
 from gateway.clock import system_clock
 from gateway.simulation.replaying import NotReplayableError, replay
 from gateway.store.consents import ConsentWriter, SignedConsent
@@ -199,3 +200,16 @@ async def test_a_thousand_made_up_sources_are_one_question(exchange: SampleExcha
     sources = await found(exchange, SQ, references)
     assert len(sources.binding) == len(references)
     assert len(asked) <= 3
+
+
+async def test_no_reason_names_an_identifier(exchange: SampleExchange) -> None:
+    """Why nothing is passed on is said of an id, or of a sender, and the entries have neither identifier in them."""
+    york = await sent(exchange, "NY-Gagnon", sender=NYSP)
+    await sent(exchange, "QC-1", named(NYSP, "NY-Gagnon"), named(VSP, "VT-Tremblay"))
+    await sent(exchange, "QC-2", named(NYSP, "NY-Gagnon"))
+    async with exchange.ledger.store.reading() as connection:
+        entries = b"".join(await connection.scalars(select(log_entries.c.content)))
+    assert b'"source":"us-vt.vsp"' in entries
+    assert york.encode() in entries
+    for words in (b"Gagnon", b"Tremblay"):
+        assert words not in entries
