@@ -104,23 +104,27 @@ class Evidences:
         Raises ``RateLimitedError``, ``NotFoundError`` and ``LogUnavailableError``.
         """
         self._limiter.take(reader.participant, now=time.monotonic())
-        checkpoint = await self._covering(reader, alert_id)
-        async with self._turns[reader.participant], self._turn:
-            async with self._store.reading() as connection:
-                gathered = await gather(
-                    connection,
-                    self._contents,
-                    self._registry,
-                    self._rebuilding,
-                    reader=reader,
-                    alert_id=alert_id,
-                    checkpoint=checkpoint,
-                )
-            members = await asyncio.to_thread(self._members, reader, gathered)
-            questions = _questions(reader, gathered, justification=justification, document=members[DOCUMENT])
-            await self._committer.submit(self._entries, questions)
-            manifest = await self._signer.sign(manifest_bytes(alert_id, members))
-            return await asyncio.to_thread(write_archive, {MANIFEST: manifest, **members})
+        async with self._turns[reader.participant]:
+            checkpoint = await self._covering(reader, alert_id)
+            async with self._turn:
+                return await self._drawn(reader, alert_id, checkpoint, justification=justification)
+
+    async def _drawn(self, reader: Reader, alert_id: AlertId, checkpoint: Checkpoint, *, justification: str) -> bytes:
+        async with self._store.reading() as connection:
+            gathered = await gather(
+                connection,
+                self._contents,
+                self._registry,
+                self._rebuilding,
+                reader=reader,
+                alert_id=alert_id,
+                checkpoint=checkpoint,
+            )
+        members = await asyncio.to_thread(self._members, reader, gathered)
+        questions = _questions(reader, gathered, justification=justification, document=members[DOCUMENT])
+        await self._committer.submit(self._entries, questions)
+        manifest = await self._signer.sign(manifest_bytes(alert_id, members))
+        return await asyncio.to_thread(write_archive, {MANIFEST: manifest, **members})
 
     async def _covering(self, reader: Reader, alert_id: AlertId) -> Checkpoint:
         """Return a checkpoint that covers what the log has of an alert by now."""

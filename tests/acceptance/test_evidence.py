@@ -135,6 +135,8 @@ def test_whoever_is_no_party_finds_nothing(stage: EvidenceStage) -> None:
         foreign, absent = (stage.ask(reader, each) for each in (stage.scenes[scene], ABSENT))
         assert problem_of(foreign, 404) == problem_of(absent, 404) == "not-found"
         assert [set(each.json()) for each in (foreign, absent)] == [set(foreign.json())] * 2
+    for no_id in ("%00", "%F0%9F", "..%2f", "x" * 3000):
+        assert problem_of(stage.ask("us-me.msp", no_id), 404) == "not-found"
 
 
 @pytest.mark.parametrize("justification", [None, "", "x" * 501])

@@ -43,13 +43,17 @@ class StillClock:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the scripted exchange answers once; status 0 is no answer at all, ``lines`` are JSON values one a line."""
+    """What the scripted exchange answers once; status 0 is no answer at all, ``lines`` are JSON values one a line.
+
+    ``content`` is a body that is no JSON.
+    """
 
     status: int
     body: object = None
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
     lines: tuple[object, ...] = ()
+    content: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not answer.status:
             self.close_connection = True
             return
-        content = b"\n".join(map(orjson.dumps, answer.lines or (answer.body,)))
+        content = answer.content or b"\n".join(map(orjson.dumps, answer.lines or (answer.body,)))
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)

@@ -346,3 +346,17 @@ def test_what_is_no_agreement_is_told_line_by_line(tmp_path: Path, key_file: Pat
     result = run("agreement", "sign", tmp_path / "bad.yaml", "--key", key_file, "--out", tmp_path / "out.json")
     assert result.exit_code == 1
     assert f"{tmp_path / 'bad.yaml'}:2: id: " in result.stderr
+
+
+def test_the_bundle_of_another_alert_is_not_taken(connected: ScriptedExchange, tmp_path: Path) -> None:
+    """An exchange that answers with another alert's evidence than was asked for is told off, and nothing is written."""
+    connected.script["/oauth/token"] = [
+        Answer(200, {"access_token": "token", "token_type": "Bearer", "expires_in": 300})
+    ]
+    bundle = (Path(__file__).parents[2] / "golden" / "evidence" / "bundle.zip").read_bytes()
+    connected.script[f"/v1/alerts/{ALERT_ID}/evidence"] = [Answer(200, media_type="application/zip", content=bundle)]
+    file = tmp_path / "drawn.zip"
+    result = run("evidence", "get", ALERT_ID, "--justification", "x", "--output", file)
+    assert result.exit_code == 1
+    assert "another alert" in result.stderr
+    assert not file.exists()
