@@ -175,13 +175,14 @@ class InterruptedBodyError(GatewayError):
 
 
 class InvalidQueryError(GatewayError):
-    """A parameter of the query is missing or out of range."""
+    """A parameter of the query is missing or out of range; ``parameter`` is its name, where it is one alone."""
 
     name = "invalid-query"
 
-    def __init__(self, reason: Bilingual) -> None:
+    def __init__(self, reason: Bilingual, parameter: str | None = None) -> None:
         super().__init__(reason.en)
         self.reason = reason
+        self.parameter = parameter
 
 
 class JustificationRequiredError(GatewayError):

@@ -44,8 +44,29 @@ def read_utc(text: str) -> datetime:
         raise BrokenRuleError(_NO_INSTANT) from None
 
 
+def read_instant(text: str) -> datetime:
+    """Return an instant that somebody asks about: RFC 3339 section 5.6 with whatever offset, in UTC.
+
+    No other form of ISO 8601: no week dates, nothing without an offset or seconds, no space for the ``T``. Raises
+    ``BrokenRuleError``, a ``ValueError``, also where UTC has no name for it.
+    """
+    if not _RFC_3339.fullmatch(text):
+        raise BrokenRuleError(_NO_OFFSET)
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last hours of all years may have no name in UTC
+        raise BrokenRuleError(_NO_OFFSET) from None
+
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UTC: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?Z")
+_RFC_3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_NO_OFFSET: Final = Bilingual(
+    fr="Il faut ici un instant avec son décalage, comme 2026-01-17T14:05:09-05:00 (RFC 3339).",
+    en="This must be an instant with its offset, such as 2026-01-17T14:05:09-05:00 (RFC 3339).",
+)
 _NO_INSTANT: Final = Bilingual(
     fr="Il faut ici un instant en UTC, comme 2026-01-17T19:05:09.123Z.",
     en="This must be an instant in UTC, such as 2026-01-17T19:05:09.123Z.",

@@ -198,24 +198,28 @@ def unlogged_response(request: Request, error: errors.GatewayError, *, request_i
 def _members(error: errors.GatewayError, language: Language) -> dict[str, Any]:
     match error:
         case errors.MalformedSubmissionError(reason=reason, pointer=pointer):
-            detail = {"detail": reason.in_language(language)}
-            return detail if pointer is None else {**detail, "pointer": _named_place(pointer)}
+            return _at(reason, None if pointer is None else _named_place(pointer), language)
+        case errors.InvalidQueryError(reason=reason, parameter=parameter):
+            return _at(reason, None if parameter is None else f"/{parameter}", language)
         case (
             errors.NotPermittedError(reason=reason)
-            | errors.InvalidQueryError(reason=reason)
             | errors.StatementRefusedError(reason=reason)
             | errors.AgreementRefusedError(reason=reason)
             | errors.DraftRefusedError(reason=reason)
+            | errors.LogUnavailableError(reason=Bilingual() as reason)
         ):
-            return {"detail": reason.in_language(language)}
-        case errors.LogUnavailableError(reason=Bilingual() as reason):
-            return {"detail": reason.in_language(language)}
+            return _at(reason, None, language)
         case errors.AlertRefusedError(faults=faults):
             return _errors([(fault.pointer, fault.message) for fault in faults], language)
         case errors.UnsoundAgreementError(findings=findings):
             return _errors(findings, language)
         case _:
             return _bounds(error)
+
+
+def _at(reason: Bilingual, pointer: str | None, language: Language) -> dict[str, Any]:
+    told: dict[str, Any] = {"detail": reason.in_language(language)}
+    return told if pointer is None else {**told, "pointer": pointer}
 
 
 def _bounds(error: errors.GatewayError) -> dict[str, Any]:

@@ -56,8 +56,9 @@ async def period(
     participant = bearer(request, Scope.ALERTS_READ).participant
     try:
         wanted = Period.model_validate({"from": begins, "until": until})
-    except ValidationError:
-        raise InvalidQueryError(_NO_PERIOD) from None
+    except ValidationError as error:
+        place = error.errors()[0]["loc"]
+        raise InvalidQueryError(_NO_PERIOD, str(place[0]) if place else None) from None
     return _answer(await services(request).reconciliations.state(participant, wanted))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -20,6 +20,8 @@ from gateway.intake.tokens import Scope
 from gateway.simulation.findings import findings_document
 from gateway.store.history import Stretch
 from schemas.bilingual import Bilingual
+from schemas.faults import BrokenRuleError
+from schemas.timestamps import read_instant
 
 router = APIRouter(prefix="/v1/agreements", tags=["agreements"])
 
@@ -44,8 +46,8 @@ async def simulate(request: Request, since: Instant = "", until: Instant = "") -
     """
     use = services(request)
     participant = bearer(request, Scope.ALERTS_READ)
-    first = _instant(since)
-    end = use.clock() if not until else _instant(until)
+    first = _instant("since", since)
+    end = use.clock() if not until else _instant("until", until)
     _, body = await read_either(request.scope, request.receive, media_types=(JSON, YAML), limit=DRAFT_LIMIT)
     draft = await asyncio.to_thread(_read, body)
     if participant.jurisdiction not in draft.parties:
@@ -65,14 +67,11 @@ def _read(body: bytes) -> Agreement:
         raise DraftRefusedError(reason) from error
 
 
-def _instant(text: str) -> datetime:
+def _instant(name: str, text: str) -> datetime:
     try:
-        read = datetime.fromisoformat(text)
-        if read.tzinfo is not None:
-            return read.astimezone(UTC)
-    except (ValueError, OverflowError) as error:  # the first and the last hours of all years may have no name in UTC
-        raise InvalidQueryError(_NO_INSTANT) from error
-    raise InvalidQueryError(_NO_INSTANT)
+        return read_instant(text)
+    except BrokenRuleError:
+        raise InvalidQueryError(_NO_INSTANT, name) from None
 
 
 _MOST_FAULTS: Final = 20

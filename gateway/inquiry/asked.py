@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from audit.entry import Kind
@@ -13,6 +12,7 @@ from audit.search import Search
 from audit.terms import words_of
 from gateway.errors import InvalidQueryError
 from schemas.bilingual import Bilingual
+from schemas.faults import BrokenRuleError
 from schemas.ids import (
     AGREEMENT_PATTERN,
     ALERT_TYPE_PATTERN,
@@ -23,7 +23,7 @@ from schemas.ids import (
     ParticipantId,
     home_of,
 )
-from schemas.timestamps import utc_text
+from schemas.timestamps import read_instant, utc_text
 
 LONGEST_TEXT: Final = 100
 _CLAUSE: Final = AGREEMENT_PATTERN[1:-1] + r"/[1-9][0-9]{0,6}#[A-Za-z0-9][A-Za-z0-9.-]{0,31}"
@@ -52,7 +52,7 @@ def read_filters(given: Mapping[str, str], *, after: int) -> Asked:
     terms = set[str]()
     for name in filters.keys() & _TERMS.keys():
         if not _FORMS[name](filters[name]):
-            raise InvalidQueryError(_not_of_form(name))
+            raise InvalidQueryError(_not_of_form(name), name)
         terms.add(f"{_TERMS[name]}:{filters[name]}")
     search = Search(
         terms=frozenset(terms),
@@ -76,7 +76,7 @@ def _named(filters: Mapping[str, str]) -> Iterator[JurisdictionCode]:
 def _words(text: str) -> tuple[str, ...]:
     words = words_of(text)
     if not words or len(text) > LONGEST_TEXT or not text.isprintable():
-        raise InvalidQueryError(_not_of_form("text"))
+        raise InvalidQueryError(_not_of_form("text"), "text")
     return words
 
 
@@ -84,12 +84,10 @@ def _instant(filters: Mapping[str, str], name: str) -> str | None:
     """Return an instant as entries write it; None where there is none."""
     if name not in filters:
         return None
-    if not filters[name].isprintable():  # any character may part the date from the time
-        raise InvalidQueryError(_not_of_form(name))
     try:
-        return utc_text(datetime.fromisoformat(filters[name]))
-    except (ValueError, OverflowError) as error:
-        raise InvalidQueryError(_not_of_form(name)) from error
+        return utc_text(read_instant(filters[name]))
+    except BrokenRuleError:
+        raise InvalidQueryError(_not_of_form(name), name) from None
 
 
 def _like(pattern: str) -> Callable[[str], bool]:

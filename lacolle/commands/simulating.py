@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -30,6 +31,8 @@ from lacolle.commands.inputs import InputError, read_input
 from lacolle.commands.voice import Voice
 from lacolle.contents import contents_of
 from schemas.bilingual import Bilingual
+from schemas.faults import BrokenRuleError
+from schemas.timestamps import read_instant
 
 if TYPE_CHECKING:
     from agreements.document import Agreement
@@ -41,7 +44,7 @@ def simulate(
     *,
     voice: Voice,
     file: Annotated[Path, typer.Argument(help="The draft: YAML. - is standard input.")],
-    since: Annotated[str, typer.Option("--since", help="The first day or instant (ISO 8601; UTC unless it says so).")],
+    since: Annotated[str, typer.Option("--since", help="The first day (UTC), or instant (RFC 3339).")],
     until: Annotated[
         str | None, typer.Option("--until", help="The day or instant that is no longer part of it. Default: now.")
     ] = None,
@@ -128,10 +131,10 @@ def _watched(voice: Voice) -> Iterator[Report]:
 
 
 def _instant(text: str) -> datetime:
+    day = f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text
     try:
-        read = datetime.fromisoformat(text)
-        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-    except (ValueError, OverflowError):
+        return read_instant(day)
+    except BrokenRuleError:
         raise InputError(_no_instant(text)) from None
 
 
@@ -149,6 +152,7 @@ def _no_instant(text: str) -> Bilingual:
     )
 
 
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SIMULATING: Final = Bilingual(fr="simulation", en="simulating")
 _NOT_TEXT: Final = Bilingual(
     fr="Le fichier n'est pas du texte UTF-8 : enregistrez-le sous cet encodage.",

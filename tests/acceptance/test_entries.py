@@ -206,6 +206,7 @@ def test_auditors_alone_ask(agencies: Agencies) -> None:
         {"text": "…"},
         {"from": "yesterday"},
         {"from": "2026-01-01T00:00:00"},
+        {"from": "2026-W01-1T00:00:00Z"},
         {"until": "0001-01-01T00:00:00+23:59"},
         {"limit": "0"},
         {"limit": "201"},
@@ -217,4 +218,7 @@ def test_auditors_alone_ask(agencies: Agencies) -> None:
 )
 def test_what_can_not_be_asked(cai: Agency, filters: Mapping[str, str]) -> None:
     """A parameter that is not of its form is refused, and named."""
-    assert problem_of(ask(cai, **filters), 422) == "invalid-query"
+    refused = ask(cai, **filters)
+    assert problem_of(refused, 422) == "invalid-query"
+    if filters.keys().isdisjoint({"limit", "after"}):
+        assert refused.json()["pointer"] == f"/{next(iter(filters))}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ from bus.contract import Record
 from bus.events import write_parcel
 from bus.topics import parcels_topic
 from lacolle import Client
+from lacolle.client.book import ReceivedBook
 from lacolle.client.consuming import Hands, KafkaUnreachableError, RefusedCopy, Trouble, Waits, consume
 from lacolle.client.copies import ConsumedAlert
 from lacolle.client.seen import SeenDeliveries
@@ -38,7 +41,10 @@ from schemas.parcels import Parcel
 from schemas.signing.jws import ALERT, sign_compact
 from schemas.signing.keys import SigningKey
 from schemas.withholding.copies import CopyForm
+from tests.acceptance.agency import utc_now
 from tests.acceptance.alerts import stolen_vehicle
+from tests.acceptance.commands import lacolle
+from tests.acceptance.test_reconciliation import past
 from tests.contract.bus.kafka_records import bus_of
 from tests.patience import GIVES_UP_AFTER
 from tests.servers.guarded import GuardedKafka
@@ -386,6 +392,53 @@ async def test_the_command_shows_each_alert(
     assert "signature de l'expéditeur vérifiée" in shown_once
 
 
+async def test_the_command_keeps_a_book_that_agrees(
+    guarded: GuardedKafka, exchange: str, send: Callable[[], str], tmp_path: Path
+) -> None:
+    """What ``lacolle consume --book`` wrote down of a time is what the exchange handed over in it, byte for byte.
+
+    Read again by another group it stays one row each; where a row is gone, ``lacolle reconcile`` names the delivery.
+    """
+    begins = utc_now()
+    settings = guarded.settings(PARTNER).model_dump(mode="json", include={"bootstrap", "security"})
+    (tmp_path / "kafka.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    book = tmp_path / "book.sqlite3"
+    speaker = ["--url", exchange, "--participant", PARTNER, "--key", str(guarded.key_file(PARTNER))]
+    reading = ["--kafka", str(tmp_path / "kafka.yaml"), "--statements", str(guarded.exchange), "--book", str(book)]
+    alerts = {await asyncio.to_thread(send) for _ in range(2)}
+    for group in ("book", "book-again"):
+        await _shown(["consume", *speaker, *reading, "--group", group, "--json"], alerts)
+    with Client(exchange, participant=SENDER, key=guarded.key(SENDER)) as sender:
+        for alert_id in alerts:
+            await asyncio.to_thread(_delivered, sender, alert_id)
+    period = await asyncio.to_thread(past, begins)
+    words = ["reconcile", *speaker, "--book", str(book), "--from", period.start, "--until", period.until, "--json"]
+    words += ["--exchange-keys", str(tmp_path / "exchange.json")]
+    agreeing = await asyncio.to_thread(lacolle, *words)
+    assert (agreeing.status, orjson.loads(agreeing.out)["agreed"]) == (0, True), agreeing.err
+    with ReceivedBook(book) as written:
+        (lines,) = written.lines(period).values()
+    assert len(lines) == len(alerts)
+    with closing(sqlite3.connect(book)) as database, database:
+        database.execute("DELETE FROM received WHERE delivery_id = ?", (lines[0].delivery_id,))
+    differing = await asyncio.to_thread(lacolle, *words)
+    assert (differing.status, lines[0].delivery_id in differing.out) == (1, True)
+
+
+async def _shown(command: Sequence[str], alerts: Collection[str]) -> None:
+    """Run a consumer until it has shown some alerts, whatever others come between."""
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "lacolle", *command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, limit=1 << 20
+    )
+    assert running.stdout is not None
+    left = set(alerts)
+    async with asyncio.timeout(PATIENCE):
+        while left:
+            left.discard(orjson.loads(await running.stdout.readline())["alert_id"])
+    running.terminate()
+    assert await running.wait() in {0, 1}  # 1 where another test's noise was passed over
+
+
 async def test_a_partner_that_is_not_let_in_is_told_what_to_do(desk: Desk, tmp_path: Path) -> None:
     """Another's topics are refused with a reason, and a file of handled deliveries that is none is named."""
     stranger = ParticipantId("us-ny.doh")
@@ -412,6 +465,14 @@ async def _reached(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 - what it waits for is nobody's event
             await asyncio.sleep(0.02)
+
+
+def _delivered(sender: Client, alert_id: str) -> None:
+    """Wait until the sender sees that the partner has an alert."""
+    until = time.monotonic() + PATIENCE
+    while "delivered" not in {each.state for each in sender.status(alert_id).deliveries if each.participant == PARTNER}:
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def _settled(guarded: GuardedKafka, exchange: str, alert_id: str) -> tuple[str, list[str]]:

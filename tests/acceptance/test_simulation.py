@@ -56,6 +56,8 @@ def test_who_and_what_is_refused(agencies: Agencies) -> None:
     assert problem_of(asked(sq, since="yesterday"), 422) == "invalid-query"
     assert problem_of(asked(sq, until="2026-11-22"), 422) == "invalid-query"
     assert problem_of(asked(sq, since="0001-01-01T00:00:00+05:00"), 422) == "invalid-query"
+    assert problem_of(week := asked(sq, since="2026-W03-6T19:05:09Z"), 422) == "invalid-query"
+    assert week.json()["pointer"] == "/since"
     assert problem_of(asked(sq, until="9999-12-31T23:59:59-05:00"), 422) == "invalid-query"
     assert asked(sq, until="9999-12-31T23:59:59Z").status_code == 200
     assert problem_of(asked(sq, media_type="text/plain"), 415) == "unsupported-media-type"
