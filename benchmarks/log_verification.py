@@ -164,7 +164,7 @@ def _draft(index: int, now: datetime) -> Draft:
     alert_id = AlertId(uuid7(at=now, randomness=(index // 3).to_bytes(10)))
     delivery_id = uuid7(at=now, randomness=index.to_bytes(10))
     number, recipient = index // 3, ("us-ny.nysp", "us-vt.vsp")[index // 3 % 2]
-    mix: tuple[tuple[Kind, dict[str, str | int]], ...] = (
+    mix: tuple[tuple[Kind, dict[str, str | int | list[str]]], ...] = (
         (
             Kind.ACCEPTED,
             {

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from audit.log import read_head
-from audit.queries import entries_at, entry_at
-from audit.search import search
+from audit.queries import entries_at
 from audit.terms import read_whole
 from gateway.clock import Clock
 from gateway.errors import LogUnavailableError
-from gateway.inquiry.asked import read_filters
+from gateway.inquiry.asked import Asked, read_filters
 from gateway.inquiry.exporting import LONGEST, Ended
-from gateway.inquiry.reports import KINDS_OF, Report
+from gateway.inquiry.finding import find
+from gateway.inquiry.reports import Report, among_kinds
+from gateway.sealing.contents import Contents
 from gateway.store.committer import Committer
+from gateway.store.disclosed import read_entries
 from gateway.store.engine import Store
 from gateway.store.exports import ExportEnd, ExportEndWriter, left_exports
 from schemas.ids import JurisdictionCode, ParticipantId
+from schemas.signing.disclosures import HIDDEN
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +44,9 @@ _ASKED: Final = ("filters", "justification", "report", "format")
 class AbandonedExports:
     """Ends what is left of exports. One is active for a database; ``start`` it before this process makes any export."""
 
-    def __init__(self, *, store: Store, committer: Committer, clock: Clock) -> None:
+    def __init__(self, *, store: Store, contents: Contents, committer: Committer, clock: Clock) -> None:
         self._store = store
+        self._contents = contents
         self._committer = committer
         self._clock = clock
         self._before = 0
@@ -76,27 +79,32 @@ class AbandonedExports:
 
     async def _end_of(self, begun: int) -> ExportEnd:
         async with self._store.reading() as connection:
-            entry = await entry_at(connection, begun)
-        if entry is None:
+            read = await read_entries(connection, self._contents, await entries_at(connection, [begun]))
+        if not read:
             raise LookupError("an export under way has no entry")
-        whole = read_whole(entry.canonical)
-        said: Mapping[str, Any] = whole["content"]
-        home = JurisdictionCode(whole["jurisdictions"][0])
-        entries, parties = await self._held(said, home)
-        asked = {name: said[name] for name in _ASKED if name in said}
-        return Ended(ParticipantId(whole["actor"]), home, begun, parties, asked).drafts(complete=False, entries=entries)
+        (entry,) = read
+        said, home = entry.content, JurisdictionCode(entry.whole["jurisdictions"][0])
+        filters = {name: value for name, value in said["filters"].items() if name != HIDDEN}
+        entries, parties = await self._held(read_filters(filters, after=-1), Report(said["report"]), said["size"], home)
+        asked = {name: said[name] for name in _ASKED if name in said} | {"filters": filters}
+        ended = Ended(ParticipantId(entry.whole["actor"]), home, begun, parties, asked)
+        return ended.drafts(complete=False, entries=entries)
 
-    async def _held(self, said: Mapping[str, Any], home: JurisdictionCode) -> tuple[int, Counter[JurisdictionCode]]:
-        """Return how many entries an export would have held, and how many of them are each jurisdiction's."""
-        asked = read_filters(said["filters"], after=-1)
-        kinds = KINDS_OF[Report(said["report"])]
-        wanted, more = replace(asked.search, one_of=frozenset(f"kind:{kind}" for kind in kinds)), True
+    async def _held(
+        self, asked: Asked, report: Report, size: int, home: JurisdictionCode
+    ) -> tuple[int, Counter[JurisdictionCode]]:
+        """Return how many entries an export would have held, and how many of them are each jurisdiction's.
+
+        Where the words that it asked for can't be read any more, that is without them: of more entries, never of fewer.
+        """
+        wanted, more = among_kinds(asked, report), True
         entries, parties = 0, Counter[JurisdictionCode](dict.fromkeys(asked.about, 0))
         while more:
             async with self._store.reading() as connection:
-                found = await search(connection, wanted, scope=home, size=said["size"], limit=_CHUNK)
+                found = await find(connection, self._contents, wanted, scope=home, size=size, limit=_CHUNK)
                 for entry in await entries_at(connection, found.indexes):
                     parties.update(map(JurisdictionCode, read_whole(entry.canonical)["jurisdictions"]))
             entries, more = entries + len(found.indexes), found.more
-            wanted = replace(wanted, after=found.indexes[-1] if found.indexes else wanted.after)
+            after = found.indexes[-1] if found.indexes else wanted.search.after
+            wanted = replace(wanted, search=replace(wanted.search, after=after))
         return entries, parties

@@ -33,7 +33,7 @@ from gateway.clock import Clock
 from gateway.errors import ExportBusyError, LogUnavailableError, NotFoundError
 from gateway.inquiry.asked import Asked
 from gateway.inquiry.finding import find
-from gateway.inquiry.reports import COLUMNS, KINDS_OF, Report, rows_of
+from gateway.inquiry.reports import COLUMNS, Report, among_kinds, rows_of
 from gateway.intake.ratelimit import RateLimiter
 from gateway.sealing.contents import Contents
 from gateway.signatures.beside import Signatures
@@ -236,7 +236,11 @@ class Export:
 
     async def _chunks(self) -> AsyncIterator[Sequence[Row]]:
         """Yield the rows, a chunk at a time; each is read in a transaction of its own, so that none lasts."""
-        wanted, after, more = self._asked(), self._wanted.asked.search.after, True
+        wanted, after, more = (
+            among_kinds(self._wanted.asked, self._wanted.report),
+            self._wanted.asked.search.after,
+            True,
+        )
         while more:
             part = replace(wanted, search=replace(wanted.search, after=after))
             found, entries, rows = await asyncio.shield(self._exports.beside(self._read(part)))
@@ -250,10 +254,6 @@ class Export:
             found = await find(connection, contents, asked, scope=scope, size=size, limit=CHUNK)
             entries = await entries_at(connection, found.indexes)
             return found, entries, await rows_of(self._wanted.report, connection, contents, entries, self._exports.book)
-
-    def _asked(self) -> Asked:
-        asked, kinds = self._wanted.asked, frozenset(f"kind:{kind}" for kind in KINDS_OF[self._wanted.report])
-        return replace(asked, search=replace(asked.search, one_of=(kinds,))) if kinds else asked
 
     def _count(self, entries: Sequence[LoggedEntry], rows: Sequence[Row]) -> None:
         self._counts = self._counts[0] + len(entries), self._counts[1] + len(rows)

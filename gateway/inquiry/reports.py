@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +15,7 @@ from audit.exporting.rows import Column, Form, Row
 from audit.queries import LoggedEntry
 from audit.withheld import said_in
 from gateway.inquiry import disclosures
+from gateway.inquiry.asked import Asked
 from gateway.sealing.contents import Contents
 from gateway.store.disclosed import ReadEntry, read_entries
 from schemas.signing.canonical import canonical_plain_bytes
@@ -56,6 +58,12 @@ KINDS_OF: Final[Mapping[Report, frozenset[Kind]]] = {
     Report.DISCLOSURES: frozenset({Kind.DELIVERED, Kind.ACKNOWLEDGED}),
 }
 """The kinds of entries that a report is read from; none where it is from all."""
+
+
+def among_kinds(asked: Asked, report: Report) -> Asked:
+    """Return a question that asks, besides, for entries alone that a report is read from."""
+    kinds = frozenset(f"kind:{kind}" for kind in KINDS_OF[report])
+    return replace(asked, search=replace(asked.search, one_of=(*asked.search.one_of, kinds))) if kinds else asked
 
 
 async def rows_of(

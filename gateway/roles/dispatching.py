@@ -154,7 +154,9 @@ class Dispatching:
             clock=at.clock,
             metrics=at.metrics.erasures,
         )
-        self._abandoned = AbandonedExports(store=at.ledger.store, committer=committer, clock=at.clock)
+        self._abandoned = AbandonedExports(
+            store=at.ledger.store, contents=at.contents, committer=committer, clock=at.clock
+        )
 
     async def start(self) -> None:
         """Sign the head as it is.

@@ -23,7 +23,7 @@ from schemas.alerts.header import Category, Certainty, HandlingCode, MsgType, Se
 from schemas.alerts.marks import Mark
 from schemas.bilingual import Bilingual
 from schemas.decisions import Reason
-from schemas.ids import AlertType
+from schemas.ids import AlertId, AlertType
 from tests.unit.agreements.builders import NOW, NY, QC, SQ, Json, canonical, condition, ref
 
 EXAMPLES = (
@@ -50,7 +50,7 @@ EXAMPLES = (
     reasons.consented(ref(), ["CA", "ca.rcmp"]),
     reasons.consent_refused(ref(), "ca.rcmp"),
     reasons.consent_lapsed(ref(), ["CA", "ca.rcmp"], "2026-01-01T00:00:00Z"),
-    reasons.overtaken("SQ-2"),
+    reasons.overtaken(AlertId("01980000-0000-7000-8000-000000000002")),
     reasons.erasure_ordered(NY),
     reasons.source_unknown("us-ny.nysp,NY-1"),
     reasons.onward_forbidden("us-ny.nysp,NY-1"),

@@ -35,7 +35,9 @@ def abandoned(there: SampleExchange, *, after: timedelta = timedelta()) -> Aband
     def clock() -> datetime:
         return system_clock() + after
 
-    return AbandonedExports(store=there.ledger.store, committer=there.ledger.committer, clock=clock)
+    return AbandonedExports(
+        store=there.ledger.store, contents=there.contents, committer=there.ledger.committer, clock=clock
+    )
 
 
 async def ends(there: SampleExchange) -> dict[str, dict[str, object]]:

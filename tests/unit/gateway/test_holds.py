@@ -277,7 +277,7 @@ async def release_thread(room: Room, answer: Answer, known_by: str, jurisdiction
 async def follow(room: Room, first: Answer, identifier: str, *permits: Permit) -> Answer:
     """Accept an alert that follows the one which began a thread."""
     async with room.ground.store.reading() as connection:
-        thread = await find_thread(connection, sender=SQ, identifiers=["A-1"])
+        thread = await find_thread(connection, room.contents.marks, sender=SQ, identifiers=["A-1"])
     assert thread is not None
     reached = thread.reached
     later = acceptance(identifier, *permits, thread=first.alert_id, references=("A-1",), reached=reached)
