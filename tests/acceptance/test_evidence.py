@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import rfc8785
 
+from audit.evidence.archive import DOCUMENT, write_archive
 from audit.evidence.bundle import open_bundle
+from audit.evidence.findings import Check
 from lacolle.evidence.verifying import verify_bundle
 from schemas.ids import ParticipantId
+from schemas.signing.disclosures import write_disclosure
 from tests.acceptance.agency import problem_of
+from tests.acceptance.alerts import stolen_vehicle
 from tests.acceptance.commands import lacolle
 from tests.acceptance.databases import exchange_database
 from tests.acceptance.enrolment import enrol
@@ -25,6 +32,8 @@ from tests.acceptance.evidence_stage import (
     plain_outcomes,
 )
 from tests.acceptance.independent import Document
+from tests.acceptance.test_holds import ERASURES, about, state
+from tests.patience import GIVES_UP_AFTER
 
 ABSENT = "01890a5d-ac96-774b-bcce-b302099a8057"
 SQ = ParticipantId("ca-qc.sq")
@@ -227,3 +236,52 @@ def test_the_command_draws(stage: EvidenceStage, tmp_path: Path) -> None:
     assert told.status == 0, told.err
     assert "entries" in told.out
     assert "failed" not in outcomes(file.read_bytes(), stage.pins).values()
+
+
+def test_evidence_of_what_was_erased(stage: EvidenceStage) -> None:
+    """Of an erased alert all that is left verifies, by both verifiers; they say that content and receipt were erased.
+
+    Neither the identifier nor the justification of who looked is anywhere in the sender's file.
+    """
+    sq, document = stage.agencies["ca-qc.sq"], stolen_vehicle()
+    alert_id = str(sq.send(document)["alert_id"])
+    stage.scenes["erased"] = alert_id
+    until = time.monotonic() + GIVES_UP_AFTER
+    while stage.agencies["us-ny.nysp"].read(alert_id)["deliveries"][0]["state"] != "delivered":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    readers = {"ca-qc.sq": {"witnesses"}, "ca-qc.cai": {"witnesses"}, "us-ny.nysp": {"witnesses", "replay"}}
+    for reader, unmade in readers.items():
+        found = outcomes(stage.draw(reader, "erased"), stage.pins)
+        assert {name for name, outcome in found.items() if outcome != "passed"} == unmade, (reader, found)
+    order = about(sq.read(alert_id), "erasure-order", "CA-QC")
+    assert state(stage.agencies, "CA-QC", ERASURES, order).status_code == 201
+    for reader, unmade in readers.items():
+        data = stage.draw(reader, "erased")
+        assert str(document["identifier"]).encode() not in data, reader
+        bundle, found = open_bundle(data), outcomes(data, stage.pins)
+        assert (bundle.evidence.receipt, bundle.evidence.missing) == (None, "erased")
+        gone = {name: outcome for name, outcome in found.items() if outcome != "passed"}
+        assert gone == dict.fromkeys({*unmade, "receipt", "content", "replay"}, "not-made"), (reader, gone)
+        plain = plain_outcomes(data, stage.plain_pins)
+        assert {name for name, outcome in plain.items() if outcome == "not-made"} == {"receipt", "content"}
+        assert "failed" not in plain.values()
+        receipt = next(each for each in verify_bundle(bundle, stage.pins).findings if each.check is Check.RECEIPT)
+        assert str(bundle.erased and bundle.erased.index) in receipt.words.en
+
+
+@pytest.mark.parametrize("how", ["no receipt", "other words"])
+def test_what_an_entry_withholds_is_held_against_it(stage: EvidenceStage, how: str) -> None:
+    """Without the receipt of an alert that was not erased, or with words of another entry, both refuse a bundle."""
+    bundle = open_bundle(stage.draw("ca-qc.sq", "delivered"))
+    document = json.loads(bundle.members[DOCUMENT])
+    if how == "no receipt":
+        document["receipt"] = None
+    else:
+        shown = [each for each in document["entries"] if each["disclosures"]]
+        shown[0]["disclosures"][0] = write_disclosure("identifier", "another", randomness=bytes).text.decode()
+    members = {**bundle.members, DOCUMENT: rfc8785.dumps(document)}
+    data = write_archive(members)
+    check = "receipt" if how == "no receipt" else "entries"
+    assert outcomes(data, stage.pins)[check] == "failed"
+    assert plain_outcomes(data, stage.plain_pins)[check] == "failed"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import itertools
 import json
 import os
@@ -33,6 +34,7 @@ from gateway.store.address import postgres_address
 from gateway.store.tables import alerts, content_keys
 from lacolle.backup import back_up_postgres, back_up_sqlite
 from lacolle.errors import ConfigurationError
+from schemas.alerts.catalogue import parse_alert
 from schemas.signing.jws import ALERT, sign_compact
 from tests.contract.store.raw_files import found_in, spellings
 from tests.servers.postgres import Postgres
@@ -40,6 +42,7 @@ from tests.unit.gateway.ground import (
     KEK,
     NYSP,
     RECEIPT_KEY,
+    SQ,
     START,
     Ground,
     acceptance,
@@ -70,8 +73,10 @@ class Scene:
             whole.index(self.words[1].encode()) // 3 + 1
         )  # on a shared server others' alerts begin as this one
         runs = {"payload segment": payload[unique : unique + 40], "signature segment": signature[40:80]}
+        digest = hashlib.sha256(whole)  # whoever guesses the whole payload could confirm it
+        digests = {"payload digest": digest.digest(), "payload digest, hex": digest.hexdigest().encode()}
         assert header
-        return found_in(places or self.places, {**spellings(self.words), **runs})
+        return found_in(places or self.places, {**spellings(self.words), **runs, **digests})
 
     async def settle(self) -> None:
         """Have the database write everything to its files."""
@@ -96,12 +101,31 @@ async def scene(ground: Ground, request: pytest.FixtureRequest, tmp_path: Path) 
     backups.mkdir()
     room = make_room(ground, tmp_path / "content-keys")
     mark = secrets.token_hex(6)
-    words = (f"Véhicule dérobé {mark} à Montréal", f"PLQ{mark.upper()}", f"Aperçu {mark} à Plattsburgh")
-    document = stolen_vehicle("A-1")
-    document["body"]["circumstances"] = words[0]
-    document["body"]["vehicle"]["plate"]["number"] = words[1]
-    submission = sign_compact(orjson.dumps(document), key=RECEIPT_KEY, profile=ALERT, iat=int(START.timestamp()))
-    item = replace(acceptance("A-1", permit(NYSP)), submission=submission)
+    words = (
+        f"Véhicule dérobé {mark} à Montréal",
+        f"PLQ{mark.upper()}",
+        f"Aperçu {mark} à Plattsburgh",
+        f"TREMBLAY-{mark}",
+        f"MTL{mark}",
+        f"earlier{mark}",
+        f"desk{mark}",
+        f"Vol{mark}",
+        f"Avis{mark}",
+        f"Un homme{mark}",
+        f"Ne pas approcher{mark}",
+        f"Sherbrooke{mark}",
+    )
+    document = _marked(words)
+    payload = orjson.dumps(document)
+    submission = sign_compact(payload, key=RECEIPT_KEY, profile=ALERT, iat=int(START.timestamp()))
+    item = replace(
+        acceptance(words[3], permit(NYSP)),
+        alert=parse_alert(document),
+        references=(words[5],),
+        submission=submission,
+        submission_digest=hashlib.sha256(submission).digest(),
+        payload_digest=hashlib.sha256(payload).digest(),
+    )
     answer = await ground.committer.submit(room.writer, item)
     await room.deliver()
     (row,) = await ground.dispatches()
@@ -114,6 +138,22 @@ async def scene(ground: Ground, request: pytest.FixtureRequest, tmp_path: Path) 
         places = [server.local._data, backups, tmp_path / "content-keys"]
         pg_dump = str(server.local._programs / "pg_dump")
     return Scene(room, answer, words, submission, tuple(places), backups, pg_dump)
+
+
+def _marked(words: tuple[str, ...]) -> dict[str, Any]:
+    """Return an alert in each of whose free texts, and in every name that its sender chose, one of the words stands."""
+    _, _, _, identifier, incident, earlier, desk, event, headline, description, instruction, area = words
+    document = stolen_vehicle(
+        identifier,
+        incidents=[incident],
+        references=[f"{SQ},{earlier},2026-11-22T11:00:00+00:00"],
+        addresses=[desk],
+    )
+    told = {"event": event, "headline": headline, "description": description, "instruction": instruction}
+    document["info"][0] |= {**told, "area": [{"areaDesc": area}]}
+    document["body"]["circumstances"] = words[0]
+    document["body"]["vehicle"]["plate"]["number"] = words[1]
+    return document
 
 
 async def test_words_that_are_written_plainly_are_found(scene: Scene) -> None:
