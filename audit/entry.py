@@ -216,7 +216,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Alert refused",
         parties="the sender's",
         required="problem digest",
-        optional="identifier type kid pointers",
+        optional="identifier type kid",  # never where it was wrong: a member's name would be its sender's own text
     ),
     Kind.PREVIEWED: _rule(
         fr="Aperçu des décisions demandé",
