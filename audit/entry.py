@@ -196,12 +196,14 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Alarm: agreement altered in the database, and of no effect while it is",
         parties="every party of the agreement, as far as it is known",
         required="found",
+        optional="proposal",
     ),
     Kind.AGREEMENT_RESTORED: _rule(
         fr="Entente rétablie dans la base de données telle que signée",
         en="Agreement restored in the database as it was signed",
         parties="every party of the agreement",
         required="digests",
+        optional="proposal",
     ),
     Kind.ACCEPTED: _rule(
         fr="Alerte acceptée",
