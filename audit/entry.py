@@ -207,12 +207,14 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Alarm: agreement altered in the database, and of no effect while it is",
         parties="every party of the agreement, as far as it is known",
         required="found",
+        optional="proposal",
     ),
     Kind.AGREEMENT_RESTORED: _rule(
         fr="Entente rétablie dans la base de données telle que signée",
         en="Agreement restored in the database as it was signed",
         parties="every party of the agreement",
         required="digests",
+        optional="proposal",
     ),
     Kind.ACCEPTED: _rule(
         fr="Alerte acceptée",
@@ -228,7 +230,7 @@ KINDS: Final[Mapping[Kind, KindRule]] = {
         en="Alert refused",
         parties="the sender's",
         required="problem digest",
-        optional="identifier type kid pointers",
+        optional="identifier type kid",  # never where it was wrong: a member's name would be its sender's own text
         withheld="identifier",
     ),
     Kind.PREVIEWED: _rule(

@@ -56,7 +56,7 @@ class AlertRefusedError(GatewayError):
     name = "invalid-alert"
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
-        super().__init__("; ".join(f"{fault.pointer}: {fault.message.en}" for fault in faults))
+        super().__init__("; ".join(fault.code for fault in faults))  # a pointer may name what its sender made up
         self.faults = faults
 
 

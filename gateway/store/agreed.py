@@ -80,6 +80,44 @@ _COMPACT: Final = _as_it_is(agreement_signatures.c.compact).label("compact")
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalRow:
+    """The row of a document that was proposed; nothing in it is verified here."""
+
+    digest: bytes
+    agreement: str
+    version: int
+    payload: bytes
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureRow:
+    """The row of a signature over a document that was proposed; nothing in it is verified here."""
+
+    digest: bytes
+    party: str
+    compact: bytes
+    log_index: int
+
+
+async def read_proposal_rows(connection: AsyncConnection) -> tuple[Sequence[ProposalRow], Sequence[SignatureRow]]:
+    """Return what is stored of proposals and of the signatures over them."""
+    table, signed = agreement_proposals, agreement_signatures
+    documents = await connection.execute(
+        select(
+            _as_it_is(table.c.digest), table.c.agreement, table.c.version, _as_it_is(table.c.payload), table.c.log_index
+        )
+    )
+    signatures = await connection.execute(
+        select(_as_it_is(signed.c.digest), signed.c.party, _COMPACT, signed.c.log_index)
+    )
+    return (
+        [ProposalRow(_bytes(digest), name, version, _bytes(said), at) for digest, name, version, said, at in documents],
+        [SignatureRow(_bytes(digest), party, _bytes(compact), at) for digest, party, compact, at in signatures],
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class StoredProposal:
     """The signatures over a document that was proposed, so far; nothing in them is verified here."""
 

@@ -117,6 +117,8 @@ class Assayer:
                 self._take_document(found, said, _row_of(said, document))
             case kind if kind in _STEPS:
                 self._take_step(found, said, _row_of(said, step))
+            case Kind.AGREEMENT_ALTERED | Kind.AGREEMENT_RESTORED if "proposal" in said.content:
+                pass  # what was only proposed binds nobody: gateway.upkeep.proposals
             case Kind.AGREEMENT_ALTERED:
                 found.alarmed.add(entry.name)
             case Kind.AGREEMENT_RESTORED:

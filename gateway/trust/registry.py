@@ -61,6 +61,8 @@ class CurrentRegistry:
         self._found = found
         self._staged: tuple[object, StagedRegistry] = (None, StagedRegistry(registry, found.book))
         self._builds = 0
+        self.altered_proposals: frozenset[AgreementId] = frozenset()
+        """The agreements of which what was proposed is not in the database as it was handed in; it binds nobody."""
         self._snapshot = self._build()
         self._lately: _Stretch | None = None
 

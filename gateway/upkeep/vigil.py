@@ -17,13 +17,14 @@ import structlog
 from agreements.steps import document_digest
 from audit.entry import Draft, Kind
 from gateway.errors import LogUnavailableError
-from gateway.store.agreed import read_agreements
+from gateway.store.agreed import read_agreements, read_proposal_rows
 from gateway.store.agreements import move_version
 from gateway.store.committer import Batch, Committer
 from gateway.store.engine import Store
 from gateway.trust.assay import Assayed, Assayer
 from gateway.trust.registry import CurrentRegistry
 from gateway.upkeep.following import tell
+from gateway.upkeep.proposals import ProposalAlarmWriter, ProposalAssayer
 from schemas.ids import AgreementId, JurisdictionCode
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,8 @@ class Vigil:
         self._committer = committer
         self._interval = interval
         self._writer = AlarmWriter(registry)
+        self._proposals = ProposalAssayer(registry.jurisdictions)
+        self._proposal_writer = ProposalAlarmWriter()
 
     async def run(self) -> None:
         """Look until cancelled, also where the database is away for a while."""
@@ -65,6 +68,10 @@ class Vigil:
         version, known = self._registry.version, self._registry.found
         async with self._store.reading() as connection:
             stored = await read_agreements(connection)
+            rows = await read_proposal_rows(connection)
+        alarms, self._registry.altered_proposals = await asyncio.to_thread(self._proposals.assay, stored.entries, *rows)
+        for alarm in alarms:
+            await self._committer.submit(self._proposal_writer, alarm)
         found = await asyncio.to_thread(self._assayer.assay, stored)
         missing = _missing(known, found)
         found = replace(found, altered={**found.altered, **dict.fromkeys(missing, "missing")})

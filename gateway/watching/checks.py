@@ -145,7 +145,7 @@ def agreements_check(registry: CurrentRegistry) -> Check:
     """Return a look at the stored agreements: those that are not as their parties signed them are named."""
 
     async def look() -> Finding:
-        altered = sorted(registry.altered)
+        altered = [*sorted(registry.altered), *(f"{each} (proposal)" for each in sorted(registry.altered_proposals))]
         return Finding(Condition.DEGRADED, f"altered {', '.join(altered)}") if altered else WORKS
 
     return look

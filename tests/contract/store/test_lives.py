@@ -226,6 +226,44 @@ async def test_what_was_altered_is_not_in_force(ground: Ground, place: Path | st
     assert (await ground.kinds()).count("agreement-altered") == 1
 
 
+@pytest.mark.parametrize(
+    "alteration",
+    [
+        ("UPDATE agreement_proposals SET version = 7", "UPDATE agreement_proposals SET version = 1"),
+        (
+            "UPDATE agreement_signatures SET party = 'US-VT' WHERE party = 'CA-QC'",
+            "UPDATE agreement_signatures SET party = 'CA-QC' WHERE party = 'US-VT'",
+        ),
+        ("UPDATE agreement_signatures SET log_index = -1", "UPDATE agreement_signatures SET log_index = 1"),
+    ],
+)
+async def test_an_altered_proposal_raises_an_alarm(ground: Ground, alteration: tuple[str, str]) -> None:
+    """It is logged once for its parties, and once more when it is sound again; what binds of that name goes on."""
+    here = await office(ground)
+    await here.propose(DOCUMENT, QC)
+    await here.agree(OTHER)
+    await here.vigil.look()
+    assert here.registry.altered_proposals == frozenset()
+    altered, restored = alteration
+    await ground.tamper(altered)
+    for process in (here, await office(ground)):
+        for _ in range(2):
+            await process.vigil.look()
+            assert process.registry.altered_proposals == {NAME}
+            assert process.registry.altered == frozenset()
+            assert process.registry.agreements == (OTHER,)
+    (alarm,) = [each for each in await ground.entries() if each["kind"] == "agreement-altered"]
+    assert (alarm["agreement"], alarm["jurisdictions"]) == (NAME, sorted([QC, NY]))
+    assert alarm["content"]["proposal"].startswith("sha-256:")
+    await ground.tamper(restored)
+    for _ in range(2):
+        await here.vigil.look()
+        assert here.registry.altered_proposals == frozenset()
+    assert (await ground.kinds())[-2:] == ["agreement-altered", "agreement-restored"]
+    again = await office(ground)
+    assert again.registry.altered == frozenset()
+
+
 async def test_what_is_restored_counts_again(ground: Ground) -> None:
     """Once the signed bytes are back the alarm ends, with an entry, and the agreement is what it was."""
     here = await office(ground)

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import orjson
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.testing import capture_logs
 
+from audit.entry import KINDS, Kind
 from gateway.errors import (
     AlertRefusedError,
     GatewayError,
@@ -185,6 +188,31 @@ async def test_what_may_come_again_is_no_entry(ground: Ground) -> None:
         ("rate-limited", SPVM),
         ("signature-not-trusted", None),
     ]
+
+
+@pytest.mark.parametrize(
+    "steps", [(), ("handling",), ("info", 0), ("body",), ("body", "vehicle"), ("body", "vehicle", "plate")]
+)
+@pytest.mark.parametrize("made_up", ["Jean-Tremblay", "témoin Jean Tremblay", "a/b~c", "x" * 64])
+async def test_a_refusal_repeats_nothing_that_its_sender_made_up(
+    ground: Ground, steps: tuple[str | int, ...], made_up: str
+) -> None:
+    """A member's name is its sender's text, wherever it stands: entry, process's log and error are silent about it."""
+    desk = open_desk(ground, Rate(per_second=1000.0, burst=1000))
+    document = stolen_vehicle("A-1", sender=SPVM)
+    within: Any = document
+    for step in steps:
+        within = within[step]
+    within[made_up] = made_up
+    signed = sign_compact(orjson.dumps(document), key=KEY, profile=ALERT, iat=int(START.timestamp()))
+    with capture_logs() as logs, pytest.raises(AlertRefusedError) as refused:
+        await desk.intake.accept(signed)
+    (entry,) = await ground.entries()
+    assert entry["kind"] == "refused"
+    assert entry["content"].keys() == {"digest", "kid", "problem"}
+    for told in (orjson.dumps(entry).decode(), str(logs), str(refused.value)):
+        assert made_up not in told
+    assert "pointers" not in KINDS[Kind.REFUSED].allowed
 
 
 async def test_a_participant_that_registers_meanwhile_is_heard(ground: Ground) -> None:
