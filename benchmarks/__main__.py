@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
-from itertools import product
 from pathlib import Path
 
 import orjson
@@ -29,7 +28,7 @@ from benchmarks.delivering import deliveries
 from benchmarks.engines import Kafka, Postgres, running_kafka, running_postgres, store_settings
 from benchmarks.intake import batches
 from benchmarks.process import ServerDiedError
-from benchmarks.report import circumstances, decided, exported, searched, show, simulated, told_apart, verified
+from benchmarks.report import circumstances, decided, exported, grown, searched, show, simulated, told_apart, verified
 from benchmarks.stage import Figures, MeasurementError, Scale, Seen, Stage
 from benchmarks.telling_apart import NotAlikeError
 from benchmarks.urgent import urgent_lane
@@ -181,17 +180,18 @@ class Run:
     def _search(self) -> Seen:
         figures: Figures = {}
         shown: list[RenderableType] = []
-        for engine, entries in product(("SQLite", "PostgreSQL"), self.stage.scale.searched):
-            self.stage.say(f"searching a log of {entries:,} entries on {engine}")
-            if engine == "SQLite":
-                seen = searched(searching.measure_on_sqlite(entries=entries))
-            elif self.postgres is not None:
-                place = make_url(self.postgres.fresh("searched")).set(drivername="postgresql+asyncpg")
-                seen = searched(searching.measure(place.render_as_string(hide_password=False), entries=entries))
-            else:
-                break
-            figures |= seen.figures
-            shown += seen.shown
+        for engine in ("SQLite", "PostgreSQL"):
+            measured = []
+            for entries in sorted(self.stage.scale.searched):
+                self.stage.say(f"searching a log of {entries:,} entries on {engine}")
+                if engine == "SQLite":
+                    measured.append(searching.measure_on_sqlite(entries=entries))
+                elif self.postgres is not None:
+                    place = make_url(self.postgres.fresh("searched")).set(drivername="postgresql+asyncpg")
+                    measured.append(searching.measure(place.render_as_string(hide_password=False), entries=entries))
+            for seen in [*map(searched, measured), *map(grown, measured[:1], measured[-1:])]:
+                figures |= seen.figures
+                shown += seen.shown
         return Seen(figures, tuple(shown))
 
     def _apart(self) -> Seen:

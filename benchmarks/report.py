@@ -96,6 +96,26 @@ def searched(searching: Searching) -> Seen:
     return Seen(figures, tuple(lines))
 
 
+def grown(small: Searching, large: Searching) -> Seen:
+    """Return what a larger log costs over a smaller one of the same engine and run; nothing of one size alone."""
+    if small.entries == large.entries:
+        return Seen({}, ())
+    ratios = {
+        **{name: large.pages[name][0] / p50 for name, (p50, _) in small.pages.items()},
+        "proof": large.proof[0] / small.proof[0],
+        "proofs": large.proofs[0] / small.proofs[0],
+        "bytes": large.entry_bytes / small.entry_bytes,
+        "append": large.append_seconds / large.entries / (small.append_seconds / small.entries),
+        "index": large.index_seconds / large.entries / (small.index_seconds / small.entries),
+        "verify": large.verification.seconds / large.entries / (small.verification.seconds / small.entries),
+    }
+    prefix = f"search_{large.engine}_grown"
+    figures: Figures = {f"{prefix}_{name.replace(' ', '_')}_ratio": round(ratio, 2) for name, ratio in ratios.items()}
+    told = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+    times = large.entries / small.entries
+    return Seen(figures, (f"{times:,.0f} times the entries on {large.engine}: p50, or an entry's share, times {told}",))
+
+
 def told_apart(engine: str, measured: Sequence[Likeness]) -> Seen:
     """Return how long answers about another's objects took, and about absent ones, and how far apart these are."""
     figures: Figures = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -28,12 +29,15 @@ from audit.tables import checkpoints, log_entries, log_parties, log_postings, lo
 from benchmarks import log_verification
 from benchmarks.log_verification import Verification
 from benchmarks.process import machine_ticks, peak_mb
+from benchmarks.stage import MeasurementError
 from schemas.ids import JurisdictionCode
 
 QUEBEC: Final = JurisdictionCode("CA-QC")
 LIMIT: Final = 50
 ASKED: Final = 200
 """How often each question is asked."""
+ROOM: Final = 1_600
+"""Bytes of disk that an entry may take while its log is built, with its indexes and what is written ahead."""
 LOG_TABLES: Final = (log_entries, log_parties, log_tiles, log_segments, log_postings, checkpoints)
 QUESTIONS: Final[Mapping[str, frozenset[str]]] = {
     "everything": frozenset(),
@@ -70,14 +74,29 @@ class Searching:
 
 
 def measure_on_sqlite(*, entries: int) -> Searching:
-    """Build a log in this process, index it, ask, and verify it in others."""
+    """Build a log in this process, index it, ask, and verify it in others.
+
+    Raises ``MeasurementError`` where there is no room for it.
+    """
+    require_room(Path(tempfile.gettempdir()), entries=entries)
     with tempfile.TemporaryDirectory(prefix="lacolle-bench-") as directory:
         return measure(log_verification.on_sqlite(Path(directory) / "log.sqlite"), entries=entries)
 
 
 def measure(place: str, *, entries: int) -> Searching:
-    """Build a log in the empty database at a URL, index it, ask, and verify it. Raises ``CalledProcessError``."""
+    """Build a log in the empty database at a URL, index it, ask, and verify it.
+
+    Raises ``CalledProcessError``, and ``MeasurementError`` where there is no room for it.
+    """
+    require_room(Path(tempfile.gettempdir()), entries=entries)
     return asyncio.run(_measure(place, entries))
+
+
+def require_room(folder: Path, *, entries: int) -> None:
+    """Refuse a log whose database, and what it writes ahead, would leave a disk without room."""
+    needed, free = entries * ROOM, shutil.disk_usage(folder).free
+    if free < 2 * needed:
+        raise MeasurementError(f"a log of {entries:,} entries may need {needed >> 20:,} MiB; {free >> 20:,} are free")
 
 
 async def _measure(place: str, entries: int) -> Searching:

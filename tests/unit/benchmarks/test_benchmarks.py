@@ -15,6 +15,9 @@ from benchmarks.connection import Answer
 from benchmarks.load import percentile_ms, requests_of
 from benchmarks.partner import Endpoint
 from benchmarks.sample import alerts, generate_keys, missing_persons, sign, write_public_keys, write_submissions
+from benchmarks.searching import require_room
+from benchmarks.stage import MeasurementError
+from benchmarks.telling_apart import distance
 from schemas.alerts.catalogue import parse_alert
 from schemas.signing.jws import ALERT, read_compact, verify
 from schemas.signing.keys import PublicKey
@@ -110,3 +113,17 @@ def test_an_endpoint_survives_the_command_line() -> None:
     """A partner's endpoint is the same after it was written as an option and read back."""
     for endpoint in (Endpoint(8443), Endpoint(8443, Path("chain.pem"), Path("key.pem"))):
         assert Endpoint.parse(str(endpoint)) == endpoint
+
+
+def test_the_distance_of_two_distributions() -> None:
+    """It is 0 for the same, 1 for what lies apart, and the largest difference between; the order says nothing."""
+    assert distance([1, 2, 3], [3, 1, 2]) == 0
+    assert distance([1, 2], [3, 4]) == 1
+    assert distance([1, 2, 3, 4], [3, 4, 5, 6]) == 0.5
+
+
+def test_a_log_without_room_is_not_begun(tmp_path: Path) -> None:
+    """What a disk could not hold twice over is refused before anything is written."""
+    require_room(tmp_path, entries=1)
+    with pytest.raises(MeasurementError, match="are free"):
+        require_room(tmp_path, entries=1 << 60)
