@@ -21,7 +21,7 @@ from gateway.sealing.folder import KeyName, day_of
 from gateway.store.committer import Batch
 from gateway.store.dispatches import HELD, OPEN
 from gateway.store.retention import RetentionBasis
-from gateway.store.tables import alerts, content_keys, dispatches
+from gateway.store.tables import alerts, consent_requests, content_keys, dispatches
 from schemas.ids import AlertId, JurisdictionCode, ParticipantId, home_of
 from schemas.signing.canonical import PlainValue
 from schemas.timestamps import utc_text, utc_text_of_ms
@@ -115,7 +115,7 @@ async def _told(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, di
     """Return to whose jurisdictions a copy of each alert was released, and whether that was upon its acceptance."""
     told: defaultdict[str, dict[JurisdictionCode, bool]] = defaultdict(dict)
     rows = await connection.execute(
-        select(dispatches.c.alert_id, dispatches.c.recipient, dispatches.c.released == dispatches.c.log_index).where(
+        select(dispatches.c.alert_id, dispatches.c.recipient, ~_CONSENT_ASKED).where(
             dispatches.c.alert_id.in_(ids), dispatches.c.released.is_not(None)
         )
     )
@@ -159,6 +159,7 @@ def _unreadable_by(name: KeyName, now: datetime) -> datetime:
     return max(now, ends).replace(microsecond=0)
 
 
+_CONSENT_ASKED: Final = exists().where(consent_requests.c.delivery_id == dispatches.c.delivery_id)
 _CONTENT: Final[Select[Any]] = select(
     content_keys.c.alert_id,
     content_keys.c.wrapped_by,
