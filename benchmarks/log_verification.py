@@ -36,6 +36,7 @@ from audit.tables import metadata
 from audit.verify import verify_database
 from benchmarks.process import ROOT, machine_ticks
 from schemas.ids import AlertId, JurisdictionCode, KeyId, ParticipantId, home_of, uuid7
+from schemas.signing.canonical import PlainValue
 from schemas.signing.keys import SigningKey
 
 _ORIGIN = "benchmarks.lacolle.example/log"
@@ -164,7 +165,7 @@ def _draft(index: int, now: datetime) -> Draft:
     alert_id = AlertId(uuid7(at=now, randomness=(index // 3).to_bytes(10)))
     delivery_id = uuid7(at=now, randomness=index.to_bytes(10))
     number, recipient = index // 3, ("us-ny.nysp", "us-vt.vsp")[index // 3 % 2]
-    mix: tuple[tuple[Kind, dict[str, str | int | list[str]]], ...] = (
+    mix: tuple[tuple[Kind, dict[str, PlainValue]], ...] = (
         (
             Kind.ACCEPTED,
             {

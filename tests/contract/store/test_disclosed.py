@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
 from audit.log import read_head
@@ -16,8 +18,19 @@ from gateway.inquiry.asked import read_filters
 from gateway.inquiry.finding import find
 from gateway.store.disclosed import Withheld
 from gateway.store.entries import EntryWriter
+from gateway.upkeep.erasing import Eraser
+from gateway.watching.metrics import ErasureMetrics
 from schemas.ids import JurisdictionCode
-from tests.unit.gateway.ground import NYSP, Ground, draft, permit
+from tests.unit.gateway.ground import (
+    NYSP,
+    WORDS_DAYS,
+    Ground,
+    HandClock,
+    contents_in,
+    draft,
+    open_ground,
+    permit,
+)
 from tests.unit.gateway.test_erasing import DAY, Room, make_room
 
 QC = JurisdictionCode("CA-QC")
@@ -103,3 +116,27 @@ async def test_what_was_altered_is_said_and_stops_no_other(room: Room) -> None:
     assert [each.state for each in read] == [Withheld.UNREADABLE] * 4 + [Withheld.DISCLOSED]
     assert read[4].content["identifier"] == "SQ-4"
     assert await look(room, "sq") == Found((4,), more=False)
+
+
+async def test_other_words_end_with_the_key_of_their_day(place: Path | str, tmp_path: Path) -> None:
+    """What was refused tells its identifier for so many days; then the key of a day is gone, and digests alone stay."""
+    clock = HandClock()
+    (tmp_path / "words").mkdir()
+    words = contents_in(tmp_path / "words", clock=clock)
+    async with open_ground(place, words=words) as ground:
+        refused = replace(draft("x"), content={**draft("x").content, "identifier": "SQ-TREMBLAY-1"})
+        await ground.committer.submit(EntryWriter(), refused)
+        (read,) = await ground.told(words)
+        assert (read.state, read.content["identifier"]) == (Withheld.DISCLOSED, "SQ-TREMBLAY-1")
+        clock.advance((WORDS_DAYS + 1) * DAY)
+        ground.clock.now = clock.now
+        eraser = Eraser(
+            store=ground.store,
+            committer=ground.committer,
+            contents=words,
+            clock=clock,
+            metrics=ErasureMetrics(CollectorRegistry()),
+        )
+        await eraser.look()
+        (gone,) = await ground.told(words)
+        assert (gone.state, gone.entry, words.folder.names()) == (Withheld.ERASED, read.entry, [])
