@@ -28,7 +28,7 @@ from gateway.store.questions import questions_about
 from gateway.store.reader import Reader
 from gateway.store.tables import acknowledgements, alerts, content_keys, dispatches
 from gateway.store.terms import terms_document, terms_of_content
-from schemas.ids import AlertId, ParticipantId, home_of
+from schemas.ids import AlertId, JurisdictionCode, ParticipantId, home_of
 from schemas.timestamps import utc_text_of_ms
 
 
@@ -70,7 +70,7 @@ async def _read(
     sees_all = speaks_for(reader, alert.sender)
     entries = await _decision_entries(connection, alert)
     deliveries = await _deliveries(connection, contents, alert, entries, reader, sees_all=sees_all)
-    content = _content(contents, alert, entries, sees_all=sees_all)
+    content = _content(contents, alert, entries, reader.jurisdiction, sees_all=sees_all)
     return {
         "alert_id": alert.alert_id,
         "thread": alert.thread,
@@ -102,14 +102,25 @@ def visible(reader: Reader) -> ColumnElement[bool]:
     return or_(alerts.c.sender == reader.participant, audited, reached)
 
 
-def _content(contents: Contents, alert: Row[Any], entries: Sequence[Row[Any]], *, sees_all: bool) -> dict[str, Any]:
-    """Return what is left of an alert's content and until when; that it is held, its sender's side alone is told."""
-    erased = next((orjson.loads(entry.content) for entry in entries if entry.kind == Kind.ERASED), None)
-    if erased is not None:
-        told = {name: erased["content"][name] for name in ("basis", "unreadable_by")}
-        return {"state": ContentState.ERASED.value, "erased": erased["time"], "log_index": erased["index"], **told}
+def _content(
+    contents: Contents, alert: Row[Any], entries: Sequence[Row[Any]], home: JurisdictionCode, *, sees_all: bool
+) -> dict[str, Any]:
+    """Return what is left of an alert's content.
+
+    Until when it stays, and that it is held, its sender's side alone is told: the shortest of all terms says something
+    of agreements with others. Of what was erased the entry is named that the reader's jurisdiction can read, if any.
+    """
+    erasures = [orjson.loads(entry.content) for entry in entries if entry.kind == Kind.ERASED]
+    if erasures:
+        erased = next((each for each in erasures if home in each["jurisdictions"]), None)
+        told = (erased or erasures[0])["content"]
+        ended = {name: told[name] for name in ("basis", "unreadable_by")}
+        place = {} if erased is None else {"log_index": erased["index"]}
+        return {"state": ContentState.ERASED.value, "erased": erasures[0]["time"], **place, **ended}
     state = contents.state(key_of(alert))
-    if alert.held_by is not None and sees_all and state is ContentState.STORED:
+    if not sees_all:
+        return {"state": state.value}
+    if alert.held_by is not None and state is ContentState.STORED:
         return {"state": ContentState.HELD.value}
     until = {} if alert.due_ms is None else {"until": utc_text_of_ms(alert.due_ms)}
     return {"state": state.value, **until}
