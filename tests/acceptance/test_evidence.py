@@ -109,7 +109,7 @@ def test_a_redacted_copy_stays_redacted(stage: EvidenceStage, scene: str, media_
     assert len(content.deliveries) == 1
     (submission,) = (whole.members[each.file] for each in whole.evidence.contents)
     assert submission not in own.members.values()
-    assert own.acceptance.digest == whole.receipt.digest
+    assert own.acceptance.digest == whole.acceptance.digest
 
 
 def test_what_parties_stated_since_is_there(stage: EvidenceStage) -> None:
