@@ -14,7 +14,7 @@ from audit.evidence.bundle import open_bundle
 from gateway.narrative.page import narrative_page, visible
 
 _HIDING: Final = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-GOLDEN: Final = Path(__file__).parents[2] / "golden" / "evidence"
+GOLDEN: Final = Path(__file__).parents[2] / "golden" / "evidence" / "v2"
 
 
 @pytest.fixture(scope="module")

@@ -353,7 +353,7 @@ def test_the_bundle_of_another_alert_is_not_taken(connected: ScriptedExchange, t
     connected.script["/oauth/token"] = [
         Answer(200, {"access_token": "token", "token_type": "Bearer", "expires_in": 300})
     ]
-    bundle = (Path(__file__).parents[2] / "golden" / "evidence" / "bundle.zip").read_bytes()
+    bundle = (Path(__file__).parents[2] / "golden" / "evidence" / "v2" / "bundle.zip").read_bytes()
     connected.script[f"/v1/alerts/{ALERT_ID}/evidence"] = [Answer(200, media_type="application/zip", content=bundle)]
     file = tmp_path / "drawn.zip"
     result = run("evidence", "get", ALERT_ID, "--justification", "x", "--output", file)
