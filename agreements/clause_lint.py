@@ -27,7 +27,7 @@ from schemas.alerts.catalogue import marked_paths
 from schemas.bilingual import Bilingual
 from schemas.decisions import Onward
 from schemas.located_yaml import Path
-from schemas.registry import ParticipantStatement, Role
+from schemas.statements import ParticipantStatement, Role
 
 Remark: TypeAlias = tuple[Path, Literal["error", "warning"], Bilingual]
 """Where, how grave, and what."""

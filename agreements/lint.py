@@ -24,7 +24,7 @@ from agreements.written import InvalidAgreementError, agreement_in
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode
 from schemas.located_yaml import Path, YamlError, load_yaml, path_text
-from schemas.registry import ParticipantStatement
+from schemas.statements import ParticipantStatement
 
 
 class Severity(StrEnum):

@@ -22,10 +22,10 @@ from agreements.document import Agreement
 from schemas.bilingual import Bilingual
 from schemas.faults import first_fault
 from schemas.ids import JurisdictionCode, KeyId
-from schemas.registry import Jurisdiction
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import MalformedJwsError, SignatureNotTrustedError, Unverified, split_signatures, verify
 from schemas.signing.keys import PublicKey
+from schemas.statements import Jurisdiction
 
 
 class UntrustedAgreementError(Exception):

@@ -22,7 +22,6 @@ from schemas.bilingual import Bilingual
 from schemas.faults import first_fault
 from schemas.fields import Part
 from schemas.ids import AgreementField, AgreementId, JurisdictionCode, JurisdictionField, KeyId
-from schemas.registry import Jurisdiction
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import (
     AGREEMENT_STEP,
@@ -35,6 +34,7 @@ from schemas.signing.jws import (
 )
 from schemas.signing.keys import PublicKey, SigningKey
 from schemas.signing.strict_json import JsonError, parse_json
+from schemas.statements import Jurisdiction
 from schemas.timestamps import UtcText, read_utc
 
 VersionName = tuple[AgreementId, int]

@@ -16,9 +16,10 @@ from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.bulk import insert_rows
-from audit.entry import KINDS, SALT_SIZE, Draft, canonical_entry, commitment, time_text
+from audit.entry import SALT_SIZE, Draft, canonical_entry, commitment, time_text
 from audit.errors import LogStateError
 from audit.growth import FullTile, Growth, filled_levels
+from audit.kinds import KINDS
 from audit.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from audit.proofs import read_tile
 from audit.tables import log_entries, log_head, log_parties, log_tiles

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Select, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Kind
+from audit.kinds import Kind
 from audit.tables import SIZE_LIMIT, log_entries, log_parties
 from schemas.ids import AlertId, JurisdictionCode
 

@@ -20,7 +20,7 @@ from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.bulk import insert_rows
-from audit.entry import Kind
+from audit.kinds import Kind
 from audit.tables import log_entries, log_postings, log_segments
 from audit.terms import kept_as, read_whole, terms_of
 

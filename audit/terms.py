@@ -32,7 +32,7 @@ from uuid import UUID
 
 import orjson
 
-from audit.entry import Kind
+from audit.kinds import Kind
 from schemas.ids import ParticipantId, home_of
 
 EVERY: Final = "*"

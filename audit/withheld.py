@@ -1,7 +1,7 @@
 """What an entry withholds: members that name somebody, kept beside the entry, each behind a salt of its own.
 
 The log commits to an entry for ever, and whatever stands in it stands there for as long. So the members that
-``audit.entry.KINDS`` names as withheld are no part of it: in their place ``_sd`` lists their digests, each over a
+``audit.kinds.KINDS`` names as withheld are no part of it: in their place ``_sd`` lists their digests, each over a
 disclosure, as an SD-JWT does (RFC 9901 sections 4.2.1, 4.2.3 and 4.2.4.1). The disclosures are kept beside the entry,
 sealed, by a ``Keeper``; when the key that they are sealed under ends, salts and words are gone together, and nothing in
 the log confirms a guess of them. The entry, its commitment and every proof stay as they are.

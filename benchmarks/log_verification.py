@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from audit.checkpoints import PublishedState, publish
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from audit.log import initialise, open_batch
 from audit.note import LogSigner
 from audit.sharing import Sharing

@@ -42,15 +42,9 @@ from schemas.bilingual import Bilingual
 from schemas.faults import BrokenRuleError
 from schemas.ids import JurisdictionCode, KeyId, ParticipantId
 from schemas.located_yaml import YamlError, errors_of, load_yaml
-from schemas.registry import (
-    Jurisdiction,
-    ParticipantStatement,
-    Registry,
-    StatementError,
-    VerifiedStatement,
-    read_statement,
-)
+from schemas.registry import Registry
 from schemas.signing.keys import SigningKey
+from schemas.statements import Jurisdiction, ParticipantStatement, StatementError, VerifiedStatement, read_statement
 
 SETTINGS: Final = "lacolle.yaml"
 DATABASE: Final = "exchange.sqlite3"

@@ -9,17 +9,18 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from audit.entry import Entry, Kind
+from audit.entry import Entry
 from audit.evidence.archive import DOCUMENT, read_archive
 from audit.evidence.document import Evidence, require_named
 from audit.evidence.findings import WantingError
+from audit.kinds import Kind
 from audit.note import Verifier
 from audit.policy import WitnessPolicy
 from schemas.bilingual import Bilingual
 from schemas.evidence import Receipt
 from schemas.fields import Part
 from schemas.ids import JurisdictionCode, KeyId, ParticipantId, instant_ms_of
-from schemas.registry import Jurisdiction, Registry, StatementError, VerifiedStatement, read_statement
+from schemas.registry import Registry
 from schemas.signing.jws import (
     RECEIPT,
     JwsProfile,
@@ -31,6 +32,7 @@ from schemas.signing.jws import (
 )
 from schemas.signing.keys import PublicKey
 from schemas.signing.strict_json import JsonError, parse_json
+from schemas.statements import Jurisdiction, StatementError, VerifiedStatement, read_statement
 from schemas.timestamps import utc_text_of_ms
 
 PartT = TypeVar("PartT", bound=Part)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from audit.entry import Kind
 from audit.evidence.bundle import Bundle
+from audit.kinds import Kind
 from schemas.bilingual import Bilingual
 
 _READ: Final = frozenset({"read", "acted-on"})

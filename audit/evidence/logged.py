@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from audit.checkpoints import CheckpointBody
-from audit.entry import Kind
 from audit.evidence.archive import MANIFEST
 from audit.evidence.bundle import Bundle, Pins, opened, require_signed, word_in
 from audit.evidence.document import Manifest, ManifestFile, decoded, digest_of
 from audit.evidence.findings import UncheckableError, WantingError
+from audit.kinds import Kind
 from audit.merkle import leaf_hash, verify_inclusion
 from audit.note import open_note
 from audit.withheld import withholds

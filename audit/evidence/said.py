@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final, NoReturn
 
-from audit.entry import Entry, Kind
+from audit.entry import Entry
 from audit.evidence.bundle import Bundle, Pins, opened, registry_before, require_signed, word_in
 from audit.evidence.document import digest_of
 from audit.evidence.findings import WantingError
+from audit.kinds import Kind
 from schemas.bilingual import Bilingual
 from schemas.consents import Consent
 from schemas.evidence import Acknowledgement

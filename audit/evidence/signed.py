@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from audit.entry import Kind
 from audit.errors import AuditError
 from audit.evidence.bundle import (
     NO_RECEIPT,
@@ -20,11 +19,13 @@ from audit.evidence.bundle import (
 from audit.evidence.document import Content, digest_of
 from audit.evidence.findings import UncheckableError, WantingError
 from audit.evidence.logged import logged_digests, tree_of
+from audit.kinds import Kind
 from schemas.bilingual import Bilingual
 from schemas.ids import AlertType
-from schemas.registry import Registry, Role, may_send
+from schemas.registry import Registry, may_send
 from schemas.signing.jws import RECEIPT, REDACTED_ALERT, WITHHOLDING, MalformedJwsError
 from schemas.signing.strict_json import JsonError, JsonValue, parse_json
+from schemas.statements import Role
 from schemas.submission import Form, Submission, read_submission
 from schemas.timestamps import read_utc
 from schemas.withholding.copies import read_derived, read_manifest

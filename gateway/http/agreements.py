@@ -15,7 +15,7 @@ from agreements.book import Chapter
 from agreements.life import State
 from agreements.signed import SignedAgreement, UntrustedAgreementError, read_signed
 from agreements.steps import LoggedStep, StepKind, VersionName, document_digest
-from audit.entry import Kind
+from audit.kinds import Kind
 from gateway.errors import NotFoundError
 from gateway.http.alerts import JOSE
 from gateway.http.answers import json_answer
@@ -25,8 +25,8 @@ from gateway.http.services import services
 from gateway.intake.tokens import Scope
 from gateway.store.agreed import StoredProposal, read_history, read_proposals
 from schemas.ids import AgreementId, JurisdictionCode
-from schemas.registry import Jurisdiction
 from schemas.signing.jws import AGREEMENT, MalformedJwsError, join_signatures
+from schemas.statements import Jurisdiction
 
 router = APIRouter(prefix="/v1/agreements", tags=["agreements"])
 

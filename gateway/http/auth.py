@@ -15,7 +15,7 @@ from gateway.http.services import services
 from gateway.intake.tokens import OAuthError, Scope
 from gateway.store.reader import Reader
 from schemas.bilingual import Bilingual
-from schemas.registry import ParticipantStatement, Role
+from schemas.statements import ParticipantStatement, Role
 
 router = APIRouter(tags=["authorization"])
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from audit.entry import Kind
+from audit.kinds import Kind
 from audit.search import Search
 from audit.terms import words_of
 from gateway.errors import InvalidQueryError

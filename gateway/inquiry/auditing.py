@@ -15,7 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.checkpoints import Checkpoint
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from audit.proofs import inclusions
 from audit.queries import LoggedEntry, entries_at
 from audit.search import Found

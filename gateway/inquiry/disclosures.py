@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agreements.book import Book
 from agreements.document import Agreement
 from agreements.term_words import terms_in_words
-from audit.entry import Kind
 from audit.exporting.rows import Column, Form, Row
+from audit.kinds import Kind
 from audit.queries import LoggedEntry, entries_about
 from audit.terms import read_whole
 from gateway.sealing.contents import Contents

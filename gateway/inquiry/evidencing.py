@@ -16,10 +16,11 @@ from typing import Final
 
 from audit.checkpoints import Checkpoint
 from audit.cosigned import read_cosigned
-from audit.entry import Draft, Kind
+from audit.entry import Draft
 from audit.evidence.archive import DOCUMENT, MANIFEST, NARRATIVE, VERIFIER, write_archive
 from audit.evidence.bundle import Bundle
 from audit.evidence.document import digest_of, manifest_bytes
+from audit.kinds import Kind
 from audit.log import read_head
 from audit.policy import WitnessPolicy
 from gateway.clock import Clock

@@ -22,10 +22,11 @@ import structlog
 
 from agreements.book import Book
 from audit.checkpoints import Checkpoint
-from audit.entry import Draft, Kind
+from audit.entry import Draft
 from audit.exporting.archive import Archive
 from audit.exporting.formats import Format, writer_of
 from audit.exporting.rows import Row, RowWriter
+from audit.kinds import Kind
 from audit.queries import LoggedEntry, entries_at
 from audit.search import Found
 from audit.terms import read_whole

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agreements.book import Chapter
 from agreements.steps import VersionName
 from audit.checkpoints import Checkpoint
-from audit.entry import Kind
 from audit.evidence.document import FORM, NARRATIVE_VERSION, Evidence, encoded
+from audit.kinds import Kind
 from gateway.errors import LogUnavailableError, NotFoundError, StoreError
 from gateway.relaying.copies import Copies, Copy, NoCopyError, whole
 from gateway.sealing.contents import Contents

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from audit.entry import Kind
+from audit.kinds import Kind
 from gateway.errors import InvalidQueryError
 from gateway.inquiry.asked import Asked, read_filters
 from schemas.bilingual import Bilingual

@@ -10,8 +10,8 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements.book import Book
-from audit.entry import Kind
 from audit.exporting.rows import Column, Form, Row
+from audit.kinds import Kind
 from audit.queries import LoggedEntry
 from audit.withheld import said_in
 from gateway.inquiry import disclosures

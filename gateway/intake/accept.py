@@ -18,7 +18,8 @@ from datetime import datetime, timedelta
 
 from agreements.decide import decide
 from agreements.replay import decisions_digest, inputs_digest
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.clock import Clock
 from gateway.errors import AlertRefusedError, GatewayError, LogUnavailableError, MalformedSubmissionError
 from gateway.intake.identification import Identification, Identified

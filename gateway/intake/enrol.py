@@ -28,7 +28,8 @@ from gateway.store.registry import StatementRecorded, StatementWriter
 from gateway.trust.registry import CurrentRegistry
 from schemas.bilingual import Bilingual
 from schemas.ids import KeyId
-from schemas.registry import (
+from schemas.signing.jws import SignatureNotTrustedError
+from schemas.statements import (
     UNTRUSTED,
     ClaimedStatement,
     ParticipantStatement,
@@ -37,7 +38,6 @@ from schemas.registry import (
     claimed_statement,
     signed_statement,
 )
-from schemas.signing.jws import SignatureNotTrustedError
 
 _FROM_THE_FUTURE: Final = Bilingual(
     fr="L'attestation est datée dans l'avenir et barrerait toutes les suivantes : réglez l'horloge de l'autorité.",

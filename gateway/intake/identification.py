@@ -19,9 +19,9 @@ from gateway.signatures.beside import Signatures
 from gateway.trust.registry import CurrentRegistry
 from gateway.upkeep.following import no_look
 from schemas.ids import CertificateDigest, KeyId
-from schemas.registry import ParticipantStatement
 from schemas.signing.jws import JwsProfile, MalformedJwsError, SignatureNotTrustedError, Unverified, read_compact
 from schemas.signing.keys import PublicKey
+from schemas.statements import ParticipantStatement
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from schemas.alerts.header import Alert, instant, read_references
 from schemas.bilingual import Bilingual
 from schemas.faults import sentence_for
 from schemas.fields import Part
-from schemas.registry import ParticipantStatement, Role, may_send
+from schemas.registry import may_send
 from schemas.signing.jws import Unverified
 from schemas.signing.strict_json import JsonError, parse_json
+from schemas.statements import ParticipantStatement, Role
 
 WordT = TypeVar("WordT", bound=Part)
 

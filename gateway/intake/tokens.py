@@ -27,7 +27,6 @@ from gateway.trust.registry import CurrentRegistry
 from gateway.upkeep.following import decided_anew
 from schemas.bilingual import Bilingual
 from schemas.ids import CertificateDigest, KeyId, ParticipantId
-from schemas.registry import ParticipantStatement, Role
 from schemas.signing import base64url
 from schemas.signing.canonical import canonical_plain_bytes
 from schemas.signing.jws import (
@@ -41,6 +40,7 @@ from schemas.signing.jws import (
 )
 from schemas.signing.keys import SigningKey
 from schemas.signing.strict_json import JsonError, parse_json
+from schemas.statements import ParticipantStatement, Role
 
 TOKEN_SECONDS = 300
 ASSERTION_SECONDS = 300

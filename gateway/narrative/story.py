@@ -12,12 +12,13 @@ from typing import Any, TypeAlias
 from agreements.explain import explain
 from agreements.signed import UntrustedAgreementError, claimed
 from agreements.term_words import terms_in_words
-from audit.entry import KINDS, Entry, Kind
+from audit.entry import Entry
 from audit.errors import AuditError
 from audit.evidence.bundle import Bundle, opened, word_in
 from audit.evidence.limits import limits
 from audit.evidence.logged import tree_of
 from audit.evidence.signed import content_document
+from audit.kinds import KINDS, Kind
 from audit.withheld import withholds
 from gateway.narrative import words
 from gateway.store.decisions import read_reason

@@ -31,7 +31,8 @@ from gateway.upkeep.following import RegistryFollower, tampered, tell
 from gateway.upkeep.vigil import Vigil
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode
-from schemas.registry import Jurisdiction, Registry, StatementError, VerifiedStatement, read_statement
+from schemas.registry import Registry
+from schemas.statements import Jurisdiction, StatementError, VerifiedStatement, read_statement
 
 log = structlog.get_logger(__name__)
 

@@ -37,8 +37,8 @@ from schemas.alerts.header import Alert
 from schemas.bilingual import Bilingual
 from schemas.decisions import ClauseRef, Decision, Permit
 from schemas.ids import AlertId, ParticipantId
-from schemas.registry import Jurisdiction
 from schemas.signing.jws import MalformedJwsError
+from schemas.statements import Jurisdiction
 from schemas.submission import read_submission
 
 

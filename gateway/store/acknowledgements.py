@@ -14,7 +14,8 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import Row, insert, select
 
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.errors import NotFoundError
 from gateway.sealing.contents import Contents
 from gateway.sealing.errors import ContentErasedError, ContentUnreadableError

@@ -18,7 +18,8 @@ from sqlalchemy import Row, bindparam, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements import reasons
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.errors import ConsentClosedError, OvertakenError
 from gateway.store.asking import home_of_asked
 from gateway.store.committer import Batch

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from agreements.explain import explain
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.store.terms import terms_content
 from schemas.decisions import NO_TERMS, Decision, Deny, Permit, Reason, denials_among
 from schemas.ids import AlertId, DeliveryId, JurisdictionCode, ParticipantId

@@ -28,7 +28,8 @@ from typing import Any, Final, assert_never
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.backoff import Backoff
 from gateway.store.committer import Batch
 from gateway.store.tables import alerts, dispatches

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Kind
+from audit.kinds import Kind
 from audit.tables import log_entries
 from gateway.store.dispatches import OPEN, PENDING, PUBLISHED, Route
 from gateway.store.tables import alerts, content_keys, dispatches

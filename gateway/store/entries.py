@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
 
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from audit.note import LogSigner
 from gateway.store.committer import Batch
 from gateway.store.tables import client_assertions

@@ -16,7 +16,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.sealing.folder import KeyName, day_of
 from gateway.store.committer import Batch
 from gateway.store.dispatches import HELD, OPEN

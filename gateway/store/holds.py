@@ -22,7 +22,8 @@ from sqlalchemy import Row, Select, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements import reasons
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.errors import (
     AlertRefusedError,
     ContentGoneError,

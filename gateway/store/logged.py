@@ -13,7 +13,8 @@ import orjson
 from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Kind, commitment
+from audit.entry import commitment
+from audit.kinds import Kind
 from audit.tables import log_entries
 from schemas.decisions import ClauseRef
 from schemas.ids import AgreementId, DeliveryId

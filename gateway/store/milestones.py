@@ -10,7 +10,8 @@ from agreements.document import Agreement
 from agreements.life import Life
 from agreements.signed import PartySignature, SignedAgreement, VerifiedAgreement
 from agreements.steps import StepKind, VerifiedStep, document_digest
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from schemas.ids import AgreementId
 from schemas.signing.canonical import PlainValue
 from schemas.timestamps import utc_text

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Kind
+from audit.kinds import Kind
 from gateway.store.committer import Batch
 from gateway.store.dispatches import DELIVERED, OPEN, evidence_of, rows_of
 from gateway.store.tables import dispatches

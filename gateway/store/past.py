@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Kind
+from audit.kinds import Kind
 from audit.tables import log_entries
 from gateway.sealing.contents import Contents
 from gateway.sealing.errors import ContentErasedError

@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.receipts import Promise, detached
 from gateway.sealing.contents import IDENTIFIER, ContentKey, Contents, utc_day
 from gateway.sealing.marks import Marks

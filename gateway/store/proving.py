@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agreements.book import Chapter
 from agreements.steps import VersionName
-from audit.entry import Kind
+from audit.kinds import Kind
 from audit.proofs import inclusion
 from audit.queries import LoggedEntry, entries_at, entries_of_alert, entry_at
 from audit.tables import log_entries, log_parties

@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import ColumnElement, Row, exists, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Kind
+from audit.kinds import Kind
 from audit.queries import LoggedEntry
 from audit.tables import log_entries
 from gateway.sealing.contents import Contents, ContentState, is_sealed

@@ -11,7 +11,8 @@ import orjson
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.store.committer import Batch
 from gateway.store.tables import period_statements, reconciliations
 from schemas.ids import AgreementId, JurisdictionCode, KeyId, ParticipantId, home_of

@@ -11,7 +11,8 @@ from typing import assert_never
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.errors import StatementRefusedError, StoreError
 from gateway.store.agreed import read_agreements
 from gateway.store.agreements import move_version
@@ -21,8 +22,8 @@ from gateway.trust.assay import StoredAgreements
 from gateway.trust.registry import CurrentRegistry, StagedRegistry
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, ParticipantId, home_of
-from schemas.registry import Jurisdiction, KeyRevocation, ParticipantStatement, VerifiedStatement
 from schemas.signing.canonical import PlainValue, canonical_bytes
+from schemas.statements import Jurisdiction, KeyRevocation, ParticipantStatement, VerifiedStatement
 from schemas.timestamps import utc_text
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.store.committer import Batch
 from gateway.store.decisions import denial_content
 from gateway.store.dispatches import HELD, PENDING, SETTLE, WITHHELD, Settled, clause_of, route_of, rows_of, with_freed

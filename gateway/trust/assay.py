@@ -16,10 +16,11 @@ from agreements.book import Book, ConflictingVersionsError
 from agreements.life import StepRefusedError
 from agreements.signed import UntrustedAgreementError, VerifiedAgreement, claimed, read_signed
 from agreements.steps import LoggedStep, UnsoundStepError, VerifiedStep, document_digest, read_step
-from audit.entry import Entry, Kind, commitment, read_entry
+from audit.entry import Entry, commitment, read_entry
 from audit.errors import MalformedEntryError
+from audit.kinds import Kind
 from schemas.ids import AgreementId, JurisdictionCode
-from schemas.registry import Jurisdiction
+from schemas.statements import Jurisdiction
 from schemas.timestamps import read_utc
 
 

@@ -21,7 +21,8 @@ from gateway.errors import StatementRefusedError
 from gateway.trust.assay import NOTHING_FOUND, Assayed
 from schemas.decisions import ClauseRef, Reason
 from schemas.ids import AgreementId, JurisdictionCode, KeyId, ParticipantId
-from schemas.registry import Jurisdiction, ParticipantStatement, Registry, Role, StatementError, VerifiedStatement
+from schemas.registry import Registry
+from schemas.statements import Jurisdiction, ParticipantStatement, Role, StatementError, VerifiedStatement
 
 
 class UnknownVersionError(LookupError):

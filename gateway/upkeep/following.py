@@ -26,7 +26,7 @@ from gateway.trust.assay import Assayed, Assayer, StoredAgreements
 from gateway.trust.registry import CurrentRegistry
 from schemas.bilingual import Bilingual
 from schemas.ids import JurisdictionCode, home_of
-from schemas.registry import Jurisdiction, StatementError, read_statement
+from schemas.statements import Jurisdiction, StatementError, read_statement
 
 log = structlog.get_logger(__name__)
 

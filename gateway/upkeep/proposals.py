@@ -14,14 +14,15 @@ from dataclasses import dataclass
 import structlog
 
 from agreements.signed import UntrustedAgreementError, read_signed
-from audit.entry import Draft, Entry, Kind, commitment, read_entry
+from audit.entry import Draft, Entry, commitment, read_entry
 from audit.errors import MalformedEntryError
+from audit.kinds import Kind
 from gateway.store.agreed import ProposalRow, SignatureRow, read_history
 from gateway.store.committer import Batch
 from gateway.trust.assay import StoredEntry
 from schemas.ids import AgreementId, JurisdictionCode
-from schemas.registry import Jurisdiction
 from schemas.signing.jws import MalformedJwsError, join_signatures
+from schemas.statements import Jurisdiction
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,8 @@ from gateway.store.past import read_past_statements
 from gateway.trust.assay import Assayer, StoredAgreements
 from gateway.trust.registry import CurrentRegistry
 from gateway.upkeep.following import tampered
-from schemas.registry import Jurisdiction, Registry, StatementError, VerifiedStatement, read_statement
+from schemas.registry import Registry
+from schemas.statements import Jurisdiction, StatementError, VerifiedStatement, read_statement
 
 
 class Rebuilding:

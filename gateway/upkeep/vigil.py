@@ -15,7 +15,8 @@ from typing import Final
 import structlog
 
 from agreements.steps import document_digest
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from gateway.errors import LogUnavailableError
 from gateway.store.agreed import read_agreements, read_proposal_rows
 from gateway.store.agreements import move_version

@@ -8,7 +8,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from audit.entry import KINDS, Kind
+from audit.kinds import KINDS, Kind
 from gateway.store.decisions import in_words
 from lacolle.client.entries import EntryPage, ShownEntry
 from lacolle.commands.voice import Voice

@@ -17,9 +17,9 @@ from lacolle.commands.voice import Voice
 from lacolle.keyfiles import load_key_file
 from schemas.bilingual import Bilingual
 from schemas.located_yaml import errors_of, load_yaml
-from schemas.registry import KeyRevocation, ParticipantStatement
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import STATEMENT, sign_compact
+from schemas.statements import KeyRevocation, ParticipantStatement
 
 _TIMEOUT: Final = 10.0
 _PATIENCE: Final = 30.0

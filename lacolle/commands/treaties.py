@@ -18,7 +18,7 @@ from agreements.document import Agreement, Text
 from agreements.signed import agreement_bytes
 from agreements.steps import Step, StepKind, document_digest, sign_step
 from agreements.written import read_agreement
-from audit.entry import KINDS
+from audit.kinds import KINDS
 from lacolle.client.answers import AgreementShown, AgreementSummary
 from lacolle.client.calls import Call, Caller
 from lacolle.client.surroundings import MACHINE

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit.entry import Kind, read_entry
+from audit.entry import read_entry
+from audit.kinds import Kind
 from audit.queries import LoggedEntry
 from audit.verify import VerifiedLog
 from lacolle.client import Accepted, Status

@@ -9,9 +9,10 @@ from agreements.book import Book, ConflictingVersionsError
 from agreements.life import StepRefusedError
 from agreements.signed import UntrustedAgreementError, VerifiedAgreement, read_signed
 from agreements.steps import LoggedStep, UnsoundStepError, VerifiedStep, document_digest, read_step
-from audit.entry import Entry, Kind
+from audit.entry import Entry
 from audit.evidence.bundle import Bundle, Pins
 from audit.evidence.findings import WantingError
+from audit.kinds import Kind
 from schemas.bilingual import Bilingual
 from schemas.ids import AgreementId
 from schemas.timestamps import read_utc

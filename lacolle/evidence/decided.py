@@ -13,10 +13,11 @@ from agreements.obligations import copies_of
 from agreements.release import Source, SourceHandling
 from agreements.replay import decisions_digest, inputs_digest
 from agreements.snapshot import Snapshot
-from audit.entry import Entry, Kind
+from audit.entry import Entry
 from audit.evidence.bundle import Bundle, Pins
 from audit.evidence.document import BasisStated, Content
 from audit.evidence.findings import UncheckableError, WantingError
+from audit.kinds import Kind
 from gateway.store.decisions import read_reason
 from gateway.store.terms import terms_of_content
 from lacolle.evidence.agreed import book_before, enclosed

@@ -37,7 +37,8 @@ from gateway.relaying.outcomes import GROUP
 from lacolle.kafkaops.errors import KafkaSetupError
 from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId
-from schemas.registry import Registry, Role
+from schemas.registry import Registry
+from schemas.statements import Role
 
 ROLE_NAME: Final = "lacolle.{}"
 """The user of a role; no participant has such a name."""

@@ -32,8 +32,8 @@ from lacolle.processes.operation import Operation, bound_operation
 from lacolle.processes.telemetry import open_tracing
 from schemas.bilingual import Bilingual
 from schemas.ids import ParticipantId
-from schemas.registry import ParticipantStatement
 from schemas.signing.keys import SigningKey
+from schemas.statements import ParticipantStatement
 from schemas.tracing import UNTRACED, Tracing
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import orjson
 
-from audit.entry import Kind, read_entry
+from audit.entry import read_entry
+from audit.kinds import Kind
 from audit.queries import entries_of_alert
 from lacolle.client import Client
 from lacolle.client.documents import signed_alert

@@ -22,8 +22,8 @@ import pytest
 from sqlalchemy import select
 
 from audit.checkpoints import CheckpointBody
-from audit.entry import Kind as EntryKind
 from audit.entry import commitment
+from audit.kinds import Kind as EntryKind
 from audit.merkle import verify_consistency
 from audit.note import Verifier, open_note
 from audit.tables import log_entries, log_head

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Kind, commitment, read_entry
+from audit.entry import commitment, read_entry
+from audit.kinds import Kind
 from audit.queries import entries_of_alert, entry_at
 from schemas.ids import JurisdictionCode
 from tests.contract.audit.writing import alert_id, append

@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from audit.entry import Draft, Kind, canonical_entry, time_text
+from audit.entry import Draft, canonical_entry, time_text
+from audit.kinds import Kind
 from audit.log import open_batch
 from audit.search import Search, search
 from audit.segments import SEGMENT, Described, build, describe, indexed, offsets_in, pack, unpack

@@ -8,7 +8,8 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from audit.log import Head, open_batch
 from schemas.ids import AgreementId, AlertId, JurisdictionCode, ParticipantId
 

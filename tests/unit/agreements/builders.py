@@ -15,11 +15,11 @@ from schemas.alerts.catalogue import parse_alert
 from schemas.alerts.header import Alert
 from schemas.decisions import ClauseRef
 from schemas.ids import AgreementId, AlertType, JurisdictionCode, KeyId, ParticipantId, home_of
-from schemas.registry import Jurisdiction
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import AGREEMENT, join_signatures, sign_compact
 from schemas.signing.keys import SigningKey
 from schemas.signing.strict_json import JsonValue
+from schemas.statements import Jurisdiction
 from schemas.timestamps import utc_text
 
 NOW: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

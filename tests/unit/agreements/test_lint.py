@@ -9,7 +9,7 @@ import pytest
 
 from agreements.lint import Finding, Severity, lint
 from schemas.ids import JurisdictionCode
-from schemas.registry import ParticipantStatement
+from schemas.statements import ParticipantStatement
 from tests.unit.agreements.builders import NOW, NY, QC, VT
 
 HEAD = """\

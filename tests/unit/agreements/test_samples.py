@@ -22,9 +22,9 @@ from schemas.decisions import Decision, Lane, Permit
 from schemas.fields import Name
 from schemas.ids import JurisdictionCode, KeyId, home_of
 from schemas.located_yaml import load_yaml
-from schemas.registry import Jurisdiction, ParticipantStatement, Role
 from schemas.signing.jws import AGREEMENT, join_signatures, sign_compact
 from schemas.signing.keys import SigningKey
+from schemas.statements import Jurisdiction, ParticipantStatement, Role
 from tests.unit.agreements.builders import NOW, SIGNED_AT, Json, alert, info
 
 AGREEMENTS = (

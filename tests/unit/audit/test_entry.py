@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.entry import KINDS, Draft, Kind, canonical_entry, commitment, read_entry, time_text
+from audit.entry import Draft, canonical_entry, commitment, read_entry, time_text
 from audit.errors import MalformedEntryError
+from audit.kinds import KINDS, Kind
 from schemas.ids import AgreementId, AlertId, JurisdictionCode, ParticipantId
 from schemas.signing.canonical import PlainValue, canonical_bytes
 

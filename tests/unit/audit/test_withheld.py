@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.entry import KINDS, Kind
 from audit.errors import DisclosureError
+from audit.kinds import KINDS, Kind
 from audit.withheld import disclose, said_in, texts_of, withhold, withholds
 from schemas.signing import base64url
 

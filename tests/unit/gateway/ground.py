@@ -24,7 +24,8 @@ from sqlalchemy import Row, select, text
 
 from agreements.book import Book
 from agreements.signed import VerifiedAgreement
-from audit.entry import Draft, Kind
+from audit.entry import Draft
+from audit.kinds import Kind
 from audit.log import initialise
 from audit.queries import entries_at
 from audit.tables import log_entries

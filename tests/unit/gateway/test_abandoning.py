@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.entry import Kind
+from audit.kinds import Kind
 from audit.log import read_head
 from audit.queries import entries_at
 from audit.terms import read_whole

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
-from audit.entry import KINDS, Kind
+from audit.kinds import KINDS, Kind
 from gateway.errors import (
     AlertRefusedError,
     GatewayError,
@@ -29,11 +29,12 @@ from gateway.intake.ratelimit import Rate, RateLimiter
 from gateway.store.content_keys import OPENING, opened, with_keys
 from gateway.trust.registry import CurrentRegistry
 from schemas.ids import AlertType, KeyId, ParticipantId
-from schemas.registry import Registry, read_statement
+from schemas.registry import Registry
 from schemas.signing.disclosures import write_disclosure
 from schemas.signing.jws import ALERT, Unverified, sign_compact
 from schemas.signing.keys import PublicKey, SigningKey
 from schemas.signing.sd_jwt_issuing import issue
+from schemas.statements import read_statement
 from schemas.withholding.disclosable import disclosable
 from tests.unit.gateway.ground import (
     START,

@@ -24,9 +24,10 @@ from gateway.intake.ratelimit import Rate, RateLimiter
 from gateway.store.tables import acknowledgements
 from gateway.trust.registry import CurrentRegistry
 from schemas.ids import AlertId, KeyId
-from schemas.registry import Registry, read_statement
+from schemas.registry import Registry
 from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, sign_compact
 from schemas.signing.keys import SigningKey
+from schemas.statements import read_statement
 from tests.unit.gateway.ground import START, Ground, acceptance, accepted, contents, identification, permit, unlimited
 from tests.unit.gateway.test_registry import QC, SPVM, jurisdiction, registered
 

@@ -12,9 +12,10 @@ from gateway.intake.enrol import Enrolment
 from gateway.intake.ratelimit import Rate, RateLimiter
 from gateway.trust.registry import CurrentRegistry
 from schemas.ids import JurisdictionCode, KeyId
-from schemas.registry import Jurisdiction, Registry
+from schemas.registry import Registry
 from schemas.signing.jws import STATEMENT, Unverified, sign_compact
 from schemas.signing.keys import PublicKey, SigningKey
+from schemas.statements import Jurisdiction
 from tests.unit.gateway.ground import OWN_KIDS, START, Ground, InPlace
 from tests.unit.gateway.test_registry import AUTHORITY, QC, jurisdiction, key, registered, revoked
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from audit.checkpoints import Checkpoint
-from audit.entry import Kind
 from audit.exporting.formats import Format
+from audit.kinds import Kind
 from audit.log import read_head
 from audit.queries import entry_at
 from audit.terms import read_whole

@@ -25,8 +25,8 @@ from lacolle.contents import contents_of
 from lacolle.folder import ExchangeFolder, read_folder
 from lacolle.samples import World
 from schemas.ids import KeyId
-from schemas.registry import Jurisdiction
 from schemas.signing.keys import SigningKey
+from schemas.statements import Jurisdiction
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from gateway.errors import StoreError
 from gateway.upkeep.rebuilding import Rebuilding
 from lacolle.samples import World
-from schemas.registry import Jurisdiction
+from schemas.statements import Jurisdiction
 from tests.unit.gateway.sample_exchange import SampleExchange, open_sample
 
 

@@ -16,10 +16,11 @@ from gateway.store.registry import JurisdictionWriter, jurisdiction_document, re
 from gateway.store.tables import authority_statements
 from gateway.trust.registry import CurrentRegistry
 from schemas.ids import JurisdictionCode, KeyId, ParticipantId
-from schemas.registry import Jurisdiction, Registry, read_statement
+from schemas.registry import Registry
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import STATEMENT, sign_compact
 from schemas.signing.keys import SigningKey
+from schemas.statements import Jurisdiction, read_statement
 from schemas.timestamps import utc_text
 from tests.unit.gateway.ground import (
     START,

@@ -24,9 +24,9 @@ from lacolle.cli import application
 from lacolle.folder import read_jurisdictions
 from lacolle.samples import World
 from schemas.ids import AgreementId, AlertId, JurisdictionCode
-from schemas.registry import read_statement
 from schemas.signing.canonical import canonical_bytes
 from schemas.signing.jws import STATEMENT, read_compact, sign_compact
+from schemas.statements import read_statement
 from schemas.submission import read_submission
 from schemas.timestamps import utc_text
 from tests.unit.gateway.ground import SQ

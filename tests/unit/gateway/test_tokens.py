@@ -16,9 +16,10 @@ from gateway.intake.ratelimit import Rate, RateLimiter
 from gateway.intake.tokens import OAuthError, Scope, TokenIssuer
 from gateway.trust.registry import CurrentRegistry
 from schemas.ids import KeyId
-from schemas.registry import Registry, read_statement
+from schemas.registry import Registry
 from schemas.signing.jws import ACCESS_TOKEN, ASSERTION, RECEIPT, sign_compact
 from schemas.signing.keys import SigningKey
+from schemas.statements import read_statement
 from tests.unit.gateway.ground import (
     START,
     Ground,

@@ -11,8 +11,9 @@ import pytest
 from lacolle.client.answers import Participant
 from lacolle.client.senders import ListedKeys, SenderUnknownError, StatedKeys
 from schemas.ids import JurisdictionCode, KeyId, ParticipantId
-from schemas.registry import CurrentParticipant, HeldKey, ParticipantStatement, Registry
+from schemas.registry import CurrentParticipant, HeldKey, Registry
 from schemas.signing.keys import SigningKey
+from schemas.statements import ParticipantStatement
 
 NOON = datetime(2026, 1, 17, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

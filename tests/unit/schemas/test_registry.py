@@ -9,20 +9,19 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.ids import AlertType, JurisdictionCode, KeyId, ParticipantId
-from schemas.registry import (
-    Jurisdiction,
-    KeyRevocation,
-    ParticipantStatement,
-    Registry,
-    Role,
-    StatementError,
-    VerifiedStatement,
-    may_send,
-    read_statement,
-)
+from schemas.registry import Registry, may_send
 from schemas.signing.canonical import canonical_plain_bytes
 from schemas.signing.jws import AGREEMENT, STATEMENT, sign_compact
 from schemas.signing.keys import SigningKey
+from schemas.statements import (
+    Jurisdiction,
+    KeyRevocation,
+    ParticipantStatement,
+    Role,
+    StatementError,
+    VerifiedStatement,
+    read_statement,
+)
 from schemas.timestamps import utc_text
 
 T0 = datetime(2026, 1, 17, 12, tzinfo=UTC)

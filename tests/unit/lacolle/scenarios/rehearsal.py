@@ -23,9 +23,9 @@ from schemas.alerts.catalogue import parse_alert
 from schemas.consents import Answer
 from schemas.decisions import Permit
 from schemas.ids import AlertId, JurisdictionCode, KeyId, ParticipantId, home_of
-from schemas.registry import Jurisdiction
 from schemas.signing.jws import AGREEMENT, join_signatures, sign_compact
 from schemas.signing.keys import SigningKey
+from schemas.statements import Jurisdiction
 from schemas.withholding.pseudonyms import Pseudonyms
 
 NOW: Final = datetime(2026, 6, 1, 12, tzinfo=UTC)

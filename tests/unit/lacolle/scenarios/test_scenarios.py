@@ -18,7 +18,7 @@ from lacolle.scenarios.document import (
 from lacolle.scenarios.outcomes import differences
 from lacolle.scenarios.page import PAGE, page
 from schemas.ids import JurisdictionCode
-from schemas.registry import ParticipantStatement
+from schemas.statements import ParticipantStatement
 from tests.unit.lacolle.scenarios.rehearsal import NOW, Rehearsal
 
 ALL = read_scenarios()
