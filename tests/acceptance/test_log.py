@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
+import json
 import time
 
 import httpx2
@@ -226,7 +228,7 @@ def test_one_root_a_size(sq: Agency, log: LogReader) -> None:
 def entry_of(agency: Agency, alert_id: str) -> Document:
     """Return the log entry that an agency is shown of an alert."""
     entry = agency.read(alert_id)["log_entry"]
-    assert set(entry) == {"index", "salt", "commitment", "entry"}
+    assert set(entry) == {"index", "salt", "commitment", "entry", "withheld", "disclosures"}
     assert isinstance(entry["entry"], dict)
     return dict(entry)
 
@@ -248,10 +250,16 @@ def test_the_entry_opens_its_commitment(sq: Agency, log: LogReader) -> None:
 
 
 def test_entries_hold_no_content(sq: Agency) -> None:
-    """The entry of an alert has its digests and its header's codes, and none of its words."""
-    shown = str(entry_of(sq, sq.send(stolen_vehicle())["alert_id"]))
-    for text in ("Toyota", "H42 LKJ", "1M8GDM9AXKP042788", "Lacolle.", "Véhicule volé"):
-        assert text not in shown
+    """The entry of an alert has its header's codes and none of its words; its name is disclosed beside it alone."""
+    alert = stolen_vehicle()
+    shown = entry_of(sq, sq.send(alert)["alert_id"])
+    for text in ("Toyota", "H42 LKJ", "1M8GDM9AXKP042788", "Lacolle.", "Véhicule volé", str(alert["identifier"])):
+        assert text not in str(shown["entry"])
+    texts = [str(each) for each in shown["disclosures"]]
+    told = [json.loads(base64.urlsafe_b64decode(each + "=" * (-len(each) % 4))) for each in texts]
+    assert {name: value for _, name, value in told}["identifier"] == alert["identifier"]
+    digests = [base64.urlsafe_b64encode(hashlib.sha256(each.encode()).digest()).rstrip(b"=").decode() for each in texts]
+    assert sorted(digests) == shown["entry"]["content"]["_sd"]
 
 
 def test_salts_differ(sq: Agency) -> None:
