@@ -38,7 +38,7 @@ from gateway.store.committer import Batch
 from gateway.store.dispatches import HELD, PENDING, rows_of
 from gateway.store.erasing import erasable, erase
 from gateway.store.retention import DAY_MS, RetentionBasis
-from gateway.store.standing import STANDS, alerts_of, bring_under, homes_of, rewrap, standing_over
+from gateway.store.standing import STANDS, alerts_of, bring_under, homes_of, rewrap, rewrap_or_leave, standing_over
 from gateway.store.tables import alerts, content_keys, content_statements, dispatches
 from gateway.store.withholding import end_withheld
 from schemas.alerts.catalogue import Fault
@@ -163,7 +163,8 @@ class StatementWriter:
         due_ms: int = row.due_ms if others else max(row.due_ms, batch.now_ms)
         until = datetime.fromtimestamp(max(due_ms, batch.now_ms + DAY_MS) / 1000, tz=UTC)
         name = hold_key(others[0]) if others else day_key(utc_day(until))
-        await rewrap(batch, self._contents, row, by=name, held_by=others[0] if others else None, due_ms=due_ms)
+        held_by = others[0] if others else None
+        await rewrap_or_leave(batch, self._contents, row, by=name, held_by=held_by, due_ms=due_ms)
         return None if others else due_ms
 
     async def _erase(

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import LogUnavailableError
 from gateway.sealing.contents import Contents, WrappedKey, utc_day
-from gateway.sealing.errors import ContentErasedError, SealingError
+from gateway.sealing.errors import ContentErasedError, ContentUnreadableError, SealingError
 from gateway.sealing.folder import KeyName, hold_key
 from gateway.store.committer import Batch
 from gateway.store.erasing import erasable
@@ -95,21 +95,24 @@ async def rewrap(
 
     Raises ``ContentErasedError``, and ``LogUnavailableError`` where a key can't be had.
     """
-    key = WrappedKey(KeyName(row.wrapped_by), row.wrapped)
     try:
-        renewed = contents.rewrap(
-            AlertId(row.alert_id), key, by=by, today=utc_day(batch.now), randomness=batch.randomness
-        )
-    except ContentErasedError:
-        raise
-    except SealingError as error:
-        log.critical("content_can_not_be_rewrapped", error=type(error).__name__, key=key.by)
+        await _rewrap(batch, contents, row, by=by, held_by=held_by, due_ms=due_ms)
+    except ContentUnreadableError as error:
         raise LogUnavailableError from error
-    await batch.connection.execute(
-        update(content_keys)
-        .where(content_keys.c.alert_id == row.alert_id)
-        .values(wrapped_by=renewed.by, wrapped=renewed.wrapped, held_by=held_by, due_ms=due_ms)
-    )
+
+
+async def rewrap_or_leave(
+    batch: Batch, contents: Contents, row: Row[Any], *, by: KeyName, held_by: bytes | None, due_ms: int
+) -> None:
+    """Do as ``rewrap``, but for content that can't be read: its key stays as it is wrapped, and counts as held, or not.
+
+    So one lost key stops no hold on the rest of its thread, nor the release. Should it come back, it is there: while
+    a row names a key the eraser leaves that alone. Raises as ``rewrap``.
+    """
+    try:
+        await _rewrap(batch, contents, row, by=by, held_by=held_by, due_ms=due_ms)
+    except ContentUnreadableError:
+        await _keep(batch, row, WrappedKey(KeyName(row.wrapped_by), row.wrapped), held_by=held_by, due_ms=due_ms)
 
 
 async def keys_of_threads(connection: AsyncConnection) -> Iterable[KeyName]:
@@ -120,6 +123,32 @@ async def keys_of_threads(connection: AsyncConnection) -> Iterable[KeyName]:
     return [hold_key(each) for each in found]
 
 
+async def _rewrap(
+    batch: Batch, contents: Contents, row: Row[Any], *, by: KeyName, held_by: bytes | None, due_ms: int
+) -> None:
+    key = WrappedKey(KeyName(row.wrapped_by), row.wrapped)
+    try:
+        renewed = contents.rewrap(
+            AlertId(row.alert_id), key, by=by, today=utc_day(batch.now), randomness=batch.randomness
+        )
+    except ContentErasedError:
+        raise
+    except SealingError as error:
+        log.critical("content_can_not_be_rewrapped", error=type(error).__name__, key=key.by)
+        if isinstance(error, ContentUnreadableError):
+            raise
+        raise LogUnavailableError from error
+    await _keep(batch, row, renewed, held_by=held_by, due_ms=due_ms)
+
+
+async def _keep(batch: Batch, row: Row[Any], key: WrappedKey, *, held_by: bytes | None, due_ms: int) -> None:
+    await batch.connection.execute(
+        update(content_keys)
+        .where(content_keys.c.alert_id == row.alert_id)
+        .values(wrapped_by=key.by, wrapped=key.wrapped, held_by=held_by, due_ms=due_ms)
+    )
+
+
 async def _bring_under(batch: Batch, contents: Contents, alert_id: AlertId) -> None:
     row = await erasable(batch.connection, alert_id)
     if row is None or row.held_by is not None:
@@ -128,6 +157,6 @@ async def _bring_under(batch: Batch, contents: Contents, alert_id: AlertId) -> N
     if first is None:
         return
     try:
-        await rewrap(batch, contents, row, by=hold_key(first), held_by=first, due_ms=row.due_ms)
+        await rewrap_or_leave(batch, contents, row, by=hold_key(first), held_by=first, due_ms=row.due_ms)
     except ContentErasedError:  # a restored database, whose erasure is about to be logged anew
         log.warning("content_can_not_be_held", alert_id=alert_id)

@@ -326,6 +326,24 @@ async def test_a_released_thread_holds_nothing_that_comes_later(room: Room) -> N
     assert key not in room.contents.folder.names()
 
 
+async def test_a_lost_key_stops_no_hold_on_the_rest_of_a_thread(room: Room) -> None:
+    """What can't be read is held with the others, each as it is wrapped, and the release ends the hold of all."""
+    first = await room.accept("A-1", keeping(NYSP, 2))
+    lost = await follow(room, first, "A-2", keeping(NYSP, 3))
+    day = await key_name(room, lost)
+    room.contents.destroy(day)
+    known_by, _ = await hold_thread(room, first)
+    assert (await key_name(room, lost), (await room.read(lost))["content"]["state"]) == (day, "unreadable")
+    await room.deliver()
+    room.ground.clock.advance(2 * DAY + 60)
+    assert await room.eraser.look() == 0
+    assert (await room.read(first))["content"] == {"state": "held"}
+    await release_thread(room, first, known_by)
+    assert await room.eraser.look() == 1
+    room.ground.clock.advance(DAY)
+    assert await room.eraser.look() == 1
+
+
 async def test_a_recipient_s_hold_on_a_thread_keeps_what_came_to_it(room: Room) -> None:
     """An alert of the thread that went to others alone is none of its business, one that awaits consent is."""
     first = await room.accept("A-1", keeping(NYSP, 1))
