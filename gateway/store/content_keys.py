@@ -77,6 +77,11 @@ async def require_keys(store: Store, contents: Contents) -> None:
     """
     async with store.reading() as connection:
         needed = [name for name in await wrapping_keys(connection) if not contents.is_over(name)]
+    require_some(needed, contents)
+
+
+def require_some(needed: Sequence[KeyName], contents: Contents) -> None:
+    """Raise ``StoreError`` where some keys are needed, and none of them is in the folder."""
     if needed and len(contents.missing(needed)) == len(needed):
         raise StoreError(_OTHER_FOLDER)
 

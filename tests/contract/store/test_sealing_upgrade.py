@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,8 @@ from sqlalchemy.engine import Connection
 from gateway.errors import StoreError
 from gateway.receipts import Promise, ReceiptSigner
 from gateway.sealing.contents import Contents
+from gateway.sealing.folder import KeyFolder
+from gateway.sealing.kek import LocalKey
 from gateway.store.content_keys import OPENING, key_of, opened, with_keys
 from gateway.store.engine import Store, open_postgres, open_sqlite
 from gateway.store.names import identifier_of, name_mark, payload_mark
@@ -26,7 +29,7 @@ from schemas.signing.canonical import PlainValue, canonical_plain_bytes
 from schemas.signing.jws import ACKNOWLEDGEMENT, ALERT, RECEIPT, sign_compact
 from schemas.timestamps import utc_text
 from tests.contract.store.raw_files import found_in, spellings
-from tests.unit.gateway.ground import NYSP, ORIGIN, RECEIPT_KEY, SQ, START, InPlace, contents_in, stolen_vehicle
+from tests.unit.gateway.ground import KEK, NYSP, ORIGIN, RECEIPT_KEY, SQ, START, InPlace, contents_in, stolen_vehicle
 
 BEFORE: Final = "0008"
 ALERT_ID: Final = "01a20320-a200-7000-8000-000000000001"
@@ -156,6 +159,27 @@ async def test_identifiers_are_marked_and_sealed(old: Store, tmp_path: Path) -> 
     await old.close()
     if not old.shared:
         assert found_in([tmp_path], spellings([IDENTIFIER, "Sainte-Foy"])) == {}
+
+
+@pytest.mark.parametrize("how", ["another folder", "another key-encryption key"])
+async def test_keys_that_are_not_the_database_s_are_refused(old: Store, tmp_path: Path, how: str) -> None:
+    """With them no identifier could be sealed, and each would be lost: the upgrade does nothing, and says why."""
+    own, other = tmp_path / "content-keys", tmp_path / "other"
+    own.mkdir()
+    other.mkdir()
+    contents = Contents(KeyFolder(own, KEK, randomness=os.urandom), clock=lambda: START)
+    await _upgrade_to(old, "0012", contents)
+    folder, kek = (other, KEK) if how == "another folder" else (own, LocalKey(bytes(32), randomness=os.urandom))
+    others = Contents(KeyFolder(folder, kek, randomness=os.urandom), clock=lambda: START)
+    with pytest.raises(StoreError):
+        await upgrade(old.writer, others)
+    assert await current_revision(old.writer) == "0012"
+    assert not (folder / "marks.key").exists()
+    assert await upgrade(old.writer, contents) == head_revision()
+    async with old.reading() as connection:
+        row = (await connection.execute(with_keys(select(alerts, *KEYS)))).one()
+    assert identifier_of(contents, row) == IDENTIFIER
+    await old.close()
 
 
 async def test_an_empty_database_is_marked_without_keys(bare: Store) -> None:

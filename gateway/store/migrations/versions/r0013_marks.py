@@ -20,8 +20,9 @@ from alembic import context, op
 from gateway.errors import StoreError
 from gateway.receipts import detached
 from gateway.sealing.contents import IDENTIFIER, Contents, WrappedKey
-from gateway.sealing.errors import ContentErasedError, ContentUnreadableError
+from gateway.sealing.errors import ContentErasedError, ContentUnreadableError, SealingError
 from gateway.sealing.marks import Marks
+from gateway.store.content_keys import require_some
 from gateway.store.names import name_mark, payload_mark
 from schemas.bilingual import Bilingual
 from schemas.ids import AlertId
@@ -95,6 +96,7 @@ def _mark() -> None:
     contents = context.config.attributes.get("contents")
     if contents is None:
         raise StoreError(_NO_KEY)
+    _require_keys(contents)
     marks, connection, after = contents.found_marks(), op.get_bind(), ""
     connection.execute(_KEY, {"mark": marks.check})
     while rows := connection.execute(_ROWS, {"after": after, "most": _AT_ONCE}).all():
@@ -107,6 +109,19 @@ def _mark() -> None:
         ]
         if citations:
             connection.execute(_CITATION, citations)
+
+
+def _require_keys(contents: Contents) -> None:
+    """Raise ``StoreError`` where the keys given are not this database's: each identifier would be lost for good.
+
+    One key that is lost or damaged concerns its own alerts alone, whose identifiers nobody can seal any more.
+    """
+    needed = [name for name in op.get_bind().scalars(_NEEDED) if not contents.is_over(name)]
+    try:
+        contents.folder.require_usable()
+        require_some(needed, contents)
+    except SealingError as error:
+        raise StoreError(error.reason) from error
 
 
 def _marked(contents: Contents, marks: Marks, row: sa.Row[Any]) -> dict[str, Any]:
@@ -133,6 +148,7 @@ def _marked(contents: Contents, marks: Marks, row: sa.Row[Any]) -> dict[str, Any
 
 
 _KEY = sa.text("INSERT INTO mark_key (id, mark, since) VALUES (1, :mark, COALESCE((SELECT size FROM log_head), 0))")
+_NEEDED = sa.text("SELECT DISTINCT wrapped_by FROM content_keys ORDER BY wrapped_by")
 _ROWS = sa.text(
     "SELECT a.alert_id, a.sender, a.identifier, a.payload_digest, a.answer, k.wrapped_by, k.wrapped"
     " FROM alerts a LEFT JOIN content_keys k ON k.alert_id = a.alert_id"
