@@ -37,6 +37,7 @@ from gateway.store.reader import Reader
 from gateway.store.terms import UnreadableTermsError, read_terms
 from gateway.trust.registry import CurrentRegistry
 from gateway.upkeep.rebuilding import Rebuilding
+from schemas.bilingual import Bilingual
 from schemas.ids import AlertId, AlertType, ParticipantId
 from schemas.signing.jws import join_signatures
 from schemas.signing.keys import PublicKey
@@ -87,6 +88,8 @@ async def gather(
     found = await find_evidence(connection, contents, reader, alert_id)
     if found is None:
         raise NotFoundError
+    if found.identifier is None and not found.erased:
+        raise LogUnavailableError(_AGAIN, reason=_UNREADABLE)  # no receipt without it, nor an entry that says why
     about = await proven(connection, contents, await entries_about(connection, reader, found, size=size), size=size)
     read = [each.whole for each in about]
     chapters = chapters_for(registry.book.chapters, reader, found, read)
@@ -263,3 +266,11 @@ _ENDINGS: Final = {
     "application/alert+sd-jwt": "sd-jwt",
     "application/redacted-alert+jws": "jws",
 }
+_AGAIN: Final = 60.0
+"""Seconds until whoever was refused evidence for want of a key may ask again."""
+_UNREADABLE: Final = Bilingual(
+    fr="La clé du contenu de cette alerte ne peut être lue, et le journal n'en dit pas l'effacement : sans elle, le "
+    "reçu ne se rétablit pas. La plateforme en est avertie.",
+    en="The key to this alert's content can't be read, and the log does not say that it was erased: without it the "
+    "receipt can't be made whole. The exchange's operators have been told.",
+)

@@ -12,9 +12,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import func, select, text
 
+from audit.checkpoints import Checkpoint
 from bus.embedded import EmbeddedBus
 from bus.topics import OUTCOMES
 from gateway.backoff import Backoff
+from gateway.errors import LogUnavailableError
+from gateway.inquiry.gathering import gather
 from gateway.relaying.relay import Relay
 from gateway.sealing.contents import Contents
 from gateway.sealing.errors import ContentErasedError
@@ -28,6 +31,7 @@ from gateway.store.reader import Reader
 from gateway.store.reading import read_alert
 from gateway.store.tables import acknowledgements, content_keys
 from gateway.upkeep.erasing import Eraser
+from gateway.upkeep.rebuilding import Rebuilding
 from gateway.watching.metrics import ErasureMetrics
 from schemas.decisions import NO_TERMS, Lane, Permit
 from schemas.evidence import Acknowledgement, AcknowledgementStatus
@@ -247,6 +251,26 @@ async def test_a_lost_key_concerns_its_content_alone_and_is_told(room: Room) -> 
     await room.eraser.look()
     assert room.counted("lacolle_content_keys_missing") == 1
     await require_keys(room.ground.store, room.contents)
+
+
+async def test_evidence_waits_for_a_key_that_is_missing(room: Room) -> None:
+    """There is no receipt without the key, and no erasure to account for it: the answer is to come again, and why."""
+    lost = await room.accept("A-1", keeping(NYSP, 2))
+    room.contents.destroy(day_key(room.ground.clock().date() + timedelta(days=2)))
+    checkpoint = Checkpoint(ORIGIN, len(await room.ground.entries()), bytes(32), "", "")
+    async with room.ground.store.reading() as connection:
+        with pytest.raises(LogUnavailableError) as refused:
+            await gather(
+                connection,
+                room.contents,
+                agreed(),
+                Rebuilding(()),
+                reader=Reader(SQ, home_of(SQ), auditor=False),
+                alert_id=lost.alert_id,
+                checkpoint=checkpoint,
+            )
+    assert refused.value.reason is not None
+    assert "key" in refused.value.reason.en
 
 
 async def test_a_restored_database_is_erased_again(room: Room) -> None:
