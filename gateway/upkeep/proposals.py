@@ -52,13 +52,20 @@ class ProposalAssayer:
         proposed = {str(each.content["digest"]): each for each in entries if each.kind is Kind.AGREEMENT_PROPOSED}
         wrong = dict(self._wrong(entries, proposed, proposals, signatures))
         alarmed = {str(each.content["proposal"]): each for each in entries if "proposal" in each.content}
-        raised = {digest for digest, each in alarmed.items() if each.kind is Kind.AGREEMENT_ALTERED}
+        raised = {digest: each for digest, each in alarmed.items() if each.kind is Kind.AGREEMENT_ALTERED}
         alarms = [
             ProposalAlarm(digest, _name(proposed[digest]), proposed[digest].jurisdictions, wrong.get(digest))
-            for digest in sorted(wrong.keys() ^ raised)
-            if digest in proposed
+            for digest in sorted(wrong.keys() ^ raised.keys())
+            if digest in proposed and (digest in wrong or self._may_lift(raised[digest]))
         ]
         return alarms, frozenset(_name(proposed[digest]) for digest in wrong)
+
+    def _may_lift(self, alarm: Entry) -> bool:
+        """Say whether an alarm ends where nothing is found wrong; who can't tell leaves it to who raised it."""
+        return alarm.content["found"] != "signature" or self._has_pinned(alarm)
+
+    def _has_pinned(self, entry: Entry) -> bool:
+        return self._jurisdictions.keys() >= set(entry.jurisdictions)
 
     def _wrong(
         self,
@@ -87,7 +94,7 @@ class ProposalAssayer:
             return False
         if (row.compact, digest, party) in self._sound:
             return True
-        if not self._jurisdictions.keys() >= set(entry.jurisdictions):
+        if not self._has_pinned(entry):
             return True  # of a party that this process has not pinned it can't tell
         try:
             read = read_signed(join_signatures([row.compact]), self._jurisdictions)

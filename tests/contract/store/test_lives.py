@@ -11,12 +11,13 @@ import pytest
 from agreements.life import State
 from agreements.signed import VerifiedAgreement, agreement_bytes, read_signed
 from gateway.errors import AgreementRefusedError
-from gateway.store.agreed import read_proposals
+from gateway.store.agreed import read_agreements, read_proposal_rows, read_proposals
 from gateway.store.agreements import AgreementWriter, SignatureWriter, StepWriter
 from gateway.store.registry import read_registry
 from gateway.trust.assay import Assayer
 from gateway.trust.registry import CurrentRegistry
 from gateway.upkeep.following import RegistryFollower
+from gateway.upkeep.proposals import ProposalAssayer
 from gateway.upkeep.vigil import Vigil
 from schemas.ids import AgreementId, JurisdictionCode
 from schemas.registry import Registry
@@ -262,6 +263,19 @@ async def test_an_altered_proposal_raises_an_alarm(ground: Ground, alteration: t
     assert (await ground.kinds())[-2:] == ["agreement-altered", "agreement-restored"]
     again = await office(ground)
     assert again.registry.altered == frozenset()
+
+
+async def test_who_can_not_verify_a_signature_ends_no_alarm_about_it(on_sqlite: Ground) -> None:
+    """A process that has not pinned every party can't tell: else it would end what another raises, for ever."""
+    here = await office(on_sqlite)
+    await here.propose(DOCUMENT, QC)
+    await on_sqlite.tamper("UPDATE agreement_signatures SET compact = CAST('e30.e30.e30' AS BLOB)")
+    await here.vigil.look()
+    async with on_sqlite.store.reading() as connection:
+        stored, rows = await read_agreements(connection), await read_proposal_rows(connection)
+    few = {code: each for code, each in jurisdictions().items() if code == QC}
+    assert ProposalAssayer(few).assay(stored.entries, *rows)[0] == []
+    assert (await on_sqlite.kinds()).count("agreement-altered") == 1
 
 
 async def test_what_is_restored_counts_again(ground: Ground) -> None:
