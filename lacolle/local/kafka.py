@@ -27,7 +27,7 @@ from uuid import uuid4
 
 from lacolle.local.errors import LocalServerFailedError
 from lacolle.local.kafka_jars import POM, KafkaJars
-from lacolle.local.leash import Leash
+from lacolle.local.leash import Leash, leashed
 from lacolle.local.ports import free_ports
 from schemas.bilingual import Bilingual
 
@@ -255,10 +255,11 @@ class _Node:
         self.let_go()
         with self.log.open("ab") as log:
             # in a session of its own, so that Ctrl-C reaches whoever stops it in order, and not it
-            self.process = subprocess.Popen(  # noqa: S603 - the command is ours
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            self.process, self.leash = leashed(
+                lambda: subprocess.Popen(  # noqa: S603 - the command is ours
+                    command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                )
             )
-        self.leash = Leash(self.process.pid)
 
     def wait(self, *, until: float) -> None:
         """Return once the node takes requests: a KRaft broker opens its port when it is registered and unfenced."""

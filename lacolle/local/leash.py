@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 _WATCH: Final = 'read -r word || kill -s "$2" "$1"'
@@ -47,3 +49,20 @@ class Leash:
         finally:
             os.close(held)
         self._watcher.wait()
+
+
+def leashed(
+    start: Callable[[], subprocess.Popen[bytes]], *, ending: signal.Signals = signal.SIGKILL
+) -> tuple[subprocess.Popen[bytes], Leash]:
+    """Start a process, watch it, and return both.
+
+    What a signal's handler raises comes before or after, never between the two: Python runs handlers in the main
+    thread alone.
+    """
+
+    def both() -> tuple[subprocess.Popen[bytes], Leash]:
+        process = start()
+        return process, Leash(process.pid, ending=ending)
+
+    with ThreadPoolExecutor(max_workers=1) as apart:
+        return apart.submit(both).result()

@@ -28,7 +28,7 @@ from typing import IO, Final, Self
 from urllib.parse import quote
 
 from lacolle.errors import ConfigurationError
-from lacolle.local.leash import Leash
+from lacolle.local.leash import Leash, leashed
 from schemas.bilingual import Bilingual
 
 OWNER: Final = "lacolle_owner"
@@ -107,8 +107,7 @@ class LocalPostgres:
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with (self._folder / "log").open("ab") as log:
-            self._process = self._spawn(command, log)
-        self._leash = Leash(self._process.pid, ending=Stop.FAST.value)
+            self._process, self._leash = leashed(lambda: self._spawn(command, log), ending=Stop.FAST.value)
         until = time.monotonic() + _STARTS_WITHIN
         while not self._ready():
             if not self.running or time.monotonic() > until:

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import BinaryIO, Final
 
 import httpx2
 
 from lacolle.local.errors import LocalServerFailedError
-from lacolle.local.leash import Leash
+from lacolle.local.leash import Leash, leashed
 from schemas.bilingual import Bilingual
 
 STARTS_WITHIN: Final = 60.0
@@ -48,15 +48,7 @@ class RoleProcess:
     def launch(self) -> None:
         """Start it. It ends with this process, however that ends."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program, with arguments that were made above
-                [sys.executable, "-m", *self.command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**_without_ours(os.environ), **self.environment},
-                start_new_session=True,  # an interrupt at the terminal is the parent's to pass on
-            )
-        self._leash = Leash(self._process.pid, ending=signal.SIGTERM)
+            self._process, self._leash = leashed(lambda: self._spawn(log), ending=signal.SIGTERM)
 
     async def wait_until_ready(self, *, degraded: bool = False) -> None:
         """Return once it says that it is ready, or ``degraded`` where that will do.
@@ -105,6 +97,16 @@ class RoleProcess:
         """Watch no longer over a process that has ended."""
         if self._leash is not None:
             self._leash.release()
+
+    def _spawn(self, log: BinaryIO) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our own program, with arguments that were made above
+            [sys.executable, "-m", *self.command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**_without_ours(os.environ), **self.environment},
+            start_new_session=True,  # an interrupt at the terminal is the parent's to pass on
+        )
 
     async def _condition(self, http: httpx2.AsyncClient) -> str:
         try:

@@ -62,6 +62,41 @@ def test_a_child_that_was_released_is_left_alone() -> None:
     assert not _orphan("leash.release(); leash.release()", within=0.5)
 
 
+INTERRUPTED = """
+import os, signal, subprocess, time
+from lacolle.local.leash import leashed
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+def start():
+    child = subprocess.Popen(["/bin/sleep", "600"])
+    print(child.pid, flush=True)
+    input()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.2)
+    return child
+leashed(start)
+"""
+
+
+def test_an_interruption_while_a_child_starts_leaves_it_leashed() -> None:
+    """Told to stop between a child's start and its watcher's, a process ends, and its child does too."""
+    command, pipe = [sys.executable, "-c", INTERRUPTED], subprocess.PIPE
+    parent = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+    try:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        pidfd = os.pidfd_open(child)
+        _, err = parent.communicate(b"now\n", timeout=GIVES_UP_AFTER)
+        ended = _ended(pidfd, within=GIVES_UP_AFTER)
+        if not ended:
+            os.kill(child, 9)
+        os.close(pidfd)
+        assert b"KeyboardInterrupt" in err
+        assert ended
+    finally:
+        parent.kill()
+        parent.communicate()
+
+
 IN_A_THREAD = """
 import signal, sys, threading
 from pathlib import Path
