@@ -8,9 +8,9 @@ on. Pure, but for what it remembers: bytes that were verified once are not verif
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from agreements.book import Book, ConflictingVersionsError
 from agreements.life import StepRefusedError
@@ -183,18 +183,20 @@ class _Findings:
         return Assayed(self.book, self.altered, frozenset(self.alarmed), frozenset(self.beyond))
 
 
-def _entry(stored: StoredEntry) -> Entry:
-    """Return an entry that is what the log committed to, and what its columns say."""
+def committed_entry(stored: StoredEntry) -> Entry | None:
+    """Return an entry whose bytes are what the log committed to at its index; None for any other."""
     try:
         said = read_entry(stored.content)
     except MalformedEntryError:
-        raise _AlteredError("entry") from None
-    columns: Sequence[Any] = (stored.log_index, stored.kind, stored.name)
-    if commitment(stored.salt, stored.content) != stored.commitment or columns != (
-        said.index,
-        said.kind,
-        said.agreement,
-    ):
+        return None
+    is_committed = commitment(stored.salt, stored.content) == stored.commitment
+    return said if is_committed and said.index == stored.log_index else None
+
+
+def _entry(stored: StoredEntry) -> Entry:
+    """Return an entry that is what the log committed to, and what its columns say."""
+    said = committed_entry(stored)
+    if said is None or (stored.kind, stored.name) != (said.kind, said.agreement):
         raise _AlteredError("entry")
     return said
 

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 import structlog
 
 from agreements.signed import UntrustedAgreementError, read_signed
-from audit.entry import Draft, Entry, commitment, read_entry
-from audit.errors import MalformedEntryError
+from audit.entry import Draft, Entry
 from audit.kinds import Kind
 from gateway.store.agreed import ProposalRow, SignatureRow, read_history
 from gateway.store.committer import Batch
-from gateway.trust.assay import StoredEntry
+from gateway.trust.assay import StoredEntry, committed_entry
 from schemas.ids import AgreementId, JurisdictionCode
 from schemas.signing.jws import MalformedJwsError, join_signatures
 from schemas.statements import Jurisdiction
@@ -140,14 +139,8 @@ def _entry(item: ProposalAlarm) -> Draft:
 
 
 def _sound_entries(logged: Iterable[StoredEntry]) -> Iterator[Entry]:
-    """Yield the entries that are what the log committed to; the agreement's own watch tells of the others."""
-    for each in logged:
-        try:
-            entry = read_entry(each.content)
-        except MalformedEntryError:
-            continue
-        if commitment(each.salt, each.content) == each.commitment and entry.index == each.log_index:
-            yield entry
+    """Return the entries that are what the log committed to; the agreement's own watch tells of the others."""
+    return (entry for entry in map(committed_entry, logged) if entry is not None)
 
 
 def _is_document(row: ProposalRow | None, entry: Entry) -> bool:

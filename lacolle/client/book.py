@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from lacolle.client.kept import KeptFile
 from lacolle.errors import ConfigurationError
 from schemas.bilingual import Bilingual
 from schemas.decisions import Lane
@@ -23,7 +22,6 @@ from schemas.ids import AgreementId, DeliveryId
 from schemas.reconciliation import GroupName, Line, Period
 from schemas.timestamps import utc_text
 
-_WAIT: Final = 10.0
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS received (
     delivery_id TEXT PRIMARY KEY, agreement TEXT, lane TEXT, digest TEXT NOT NULL, received TEXT NOT NULL
@@ -31,19 +29,14 @@ CREATE TABLE IF NOT EXISTS received (
 """
 
 
-class ReceivedBook:
+class ReceivedBook(KeptFile):
     """The book in one file; several processes of a partner may share it. For one thread.
 
     Raises ``ConfigurationError`` for a file that can't be used.
     """
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-        with self._explained():
-            # a rollback journal: a partner's processes may share the file, and SQLite's WAL has bitten there
-            self._database = sqlite3.connect(file, timeout=_WAIT, isolation_level=None)
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute(_TABLE)
+        super().__init__(file, table=_TABLE, unusable=_unusable)
 
     def record(
         self,
@@ -60,13 +53,13 @@ class ReceivedBook:
         ``ce-agreement``. Where agreement and lane are not known of every delivery, all are compared in one group.
         """
         row = (delivery_id, agreement, lane and lane.value, hashlib.sha256(body).hexdigest(), utc_text(at))
-        with self._explained():
-            self._database.execute("INSERT OR IGNORE INTO received VALUES (?, ?, ?, ?, ?)", row)
+        with self.explained():
+            self.database.execute("INSERT OR IGNORE INTO received VALUES (?, ?, ?, ?, ?)", row)
 
     def lines(self, period: Period) -> Mapping[GroupName, list[Line]]:
         """Return what came of a period's deliveries, by group, in the order of the delivery ids."""
-        with self._explained():
-            rows = self._database.execute(
+        with self.explained():
+            rows = self.database.execute(
                 "SELECT delivery_id, agreement, lane, digest FROM received "
                 "WHERE delivery_id >= ? AND delivery_id < ? ORDER BY delivery_id",
                 period.bounds,
@@ -77,25 +70,6 @@ class ReceivedBook:
             name: GroupName = (None, None) if in_one else (AgreementId(agreement), Lane(lane))
             groups.setdefault(name, []).append(Line(DeliveryId(delivery_id), digest))
         return groups
-
-    def close(self) -> None:
-        """Close the file. Idempotent."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise ConfigurationError(_unusable(self._file, error)) from error
 
 
 def lines_in_folder(folder: Path, period: Period) -> Mapping[GroupName, list[Line]]:

@@ -8,22 +8,18 @@ committed; so only a crash between the handler's end and the row has it called t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from lacolle.errors import ConfigurationError
+from lacolle.client.kept import KeptFile
 from schemas.bilingual import Bilingual
 from schemas.ids import DeliveryId
 from schemas.timestamps import utc_text
 
 KEPT_FOR: Final = timedelta(days=400)
 """Longer than any exchange tries a delivery."""
-_WAIT: Final = 10.0
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS deliveries (
     delivery_id TEXT PRIMARY KEY, handled TEXT NOT NULL, acknowledged INTEGER NOT NULL DEFAULT 0
@@ -39,7 +35,7 @@ class Progress(Enum):
     ACKNOWLEDGED = "acknowledged"
 
 
-class SeenDeliveries:
+class SeenDeliveries(KeptFile):
     """The deliveries in one file; several processes of a partner may share it. For one thread.
 
     ``now`` is UTC, and what is older than ``KEPT_FOR`` is forgotten. Raises ``ConfigurationError`` for a file that
@@ -47,18 +43,14 @@ class SeenDeliveries:
     """
 
     def __init__(self, file: Path, *, now: datetime) -> None:
-        self._file = file
-        with self._explained():
-            # a rollback journal: a partner's processes may share the file, and SQLite's WAL has bitten there
-            self._database = sqlite3.connect(file, timeout=_WAIT, isolation_level=None)
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute(_TABLE)
-            self._database.execute("DELETE FROM deliveries WHERE handled < ?", (utc_text(now - KEPT_FOR),))
+        super().__init__(file, table=_TABLE, unusable=_unusable)
+        with self.explained():
+            self.database.execute("DELETE FROM deliveries WHERE handled < ?", (utc_text(now - KEPT_FOR),))
 
     def progress(self, delivery_id: DeliveryId) -> Progress:
         """Return how far a delivery has come."""
-        with self._explained():
-            row = self._database.execute(
+        with self.explained():
+            row = self.database.execute(
                 "SELECT acknowledged FROM deliveries WHERE delivery_id = ?", (delivery_id,)
             ).fetchone()
         if row is None:
@@ -67,34 +59,15 @@ class SeenDeliveries:
 
     def handled(self, delivery_id: DeliveryId, *, at: datetime) -> None:
         """Say that a delivery was handled."""
-        with self._explained():
-            self._database.execute(
+        with self.explained():
+            self.database.execute(
                 "INSERT OR IGNORE INTO deliveries (delivery_id, handled) VALUES (?, ?)", (delivery_id, utc_text(at))
             )
 
     def acknowledged(self, delivery_id: DeliveryId) -> None:
         """Say that the exchange has the acknowledgement of a delivery that was handled."""
-        with self._explained():
-            self._database.execute("UPDATE deliveries SET acknowledged = 1 WHERE delivery_id = ?", (delivery_id,))
-
-    def close(self) -> None:
-        """Close the file. Idempotent."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise ConfigurationError(_unusable(self._file, error)) from error
+        with self.explained():
+            self.database.execute("UPDATE deliveries SET acknowledged = 1 WHERE delivery_id = ?", (delivery_id,))
 
 
 def _unusable(file: Path, error: sqlite3.Error) -> Bilingual:
